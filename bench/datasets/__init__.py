@@ -1,0 +1,1 @@
+"""Cohorts: the known ones, import, fetch, and the embedded simulated stand-ins."""

@@ -1,0 +1,332 @@
+"""Finds plugins, reads what they declare without importing them, and makes fresh copies of them.
+
+A plugin is one file with one decorated dataclass; the file name is the plugin's name. The declaration is read from the
+syntax tree, so that listing plugins imports neither them nor the libraries they need.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from bench.errors import MissingExtraError, PluginError, near_name
+from bench.types import Access
+
+Kind = Literal["generator", "attack", "metric"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDERS: dict[Kind, str] = {"generator": "generators", "attack": "attacks", "metric": "metrics"}
+METHODS: dict[Kind, tuple[str, ...]] = {
+    "generator": ("fit", "sample"),
+    "attack": ("score",),
+    "metric": ("__call__",),
+}
+_EXTRAS = {"torch": "deep", "opacus": "deep", "mbi": "pgm", "anndata": "h5ad", "xgboost": "deep"}
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+T = TypeVar("T", bound=type)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one number means: its name in the rows, which way is better, its bounds and where tables show it.
+
+    Parameters
+    ----------
+    name : the name in the rows, with the statistic in it
+    better : ``"higher"``, ``"lower"`` or ``"none"`` (a reference value, not a score)
+    low, high : the bounds; infinite if there are none
+    table : the leaderboard table that shows it; empty for rows only
+    rank : position of its column in that table
+    title : the column head; the name if empty
+    """
+
+    name: str
+    better: Literal["higher", "lower", "none"] = "higher"
+    low: float = -math.inf
+    high: float = math.inf
+    table: str = ""
+    rank: int = 0
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if self.better not in ("higher", "lower", "none"):
+            raise PluginError(f"measure {self.name!r}: better={self.better!r}; expected 'higher', 'lower' or 'none'.")
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What a plugin declares, read without importing it."""
+
+    kind: Kind
+    name: str
+    summary: str
+    path: Path
+    module: str
+    params: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = "built-in"
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """Return a value given to the decorator."""
+        return self.options.get(name, default)
+
+    @property
+    def is_control(self) -> bool:
+        """True for a generator that brackets the tables and takes no part in the ranking."""
+        return bool(self.option("control", False))
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures a metric returns."""
+        return tuple(self.option("measures", ()))
+
+
+# -- decorators ---------------------------------------------------------------------------------------------------------
+
+_declared: dict[tuple[Kind, str], str] = {}
+
+
+def _declare(kind: Kind, name: str, cls: T) -> T:
+    """Check the decorated class against the contract and remember which module declared it."""
+    where = f"{kind} {name!r} ({cls.__module__})"
+    if not _NAME.fullmatch(name):
+        raise PluginError(f"{where}: expected a lower-case name with letters, digits and '_'.")
+    if not hasattr(cls, "__dataclass_fields__"):
+        raise PluginError(f"{where} is not a dataclass; put @dataclass(kw_only=True) under the decorator.")
+    for method in METHODS[kind]:
+        if not callable(getattr(cls, method, None)):
+            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(METHODS[kind])}.")
+    other = _declared.setdefault((kind, name), cls.__module__)
+    if other != cls.__module__:
+        raise PluginError(
+            f"{where} was declared before by the module {other!r}. One plugin under two module names would be counted "
+            "twice: rename it, or import it only one way."
+        )
+    cls.__bench_plugin__ = (kind, name)  # type: ignore[attr-defined]
+    return cls
+
+
+def generator(
+    name: str,
+    *,
+    doi: str = "",
+    control: bool = False,
+    fits: Literal["train", "spare"] = "train",
+    needs: tuple[str, ...] = (),
+) -> Callable[[T], T]:
+    """Declare a generator: a dataclass with ``fit(cohort, *, rng)`` and ``sample(n, *, rng)``.
+
+    Parameters
+    ----------
+    name : the registry name, equal to the file name
+    doi : where the method is described
+    control : True if it only brackets the tables
+    fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
+    needs : import names of optional packages
+    """
+    return lambda cls: _declare("generator", name, cls)
+
+
+def attack(
+    name: str, *, access: Access = "black-box", official: bool = False, doi: str = "", needs: tuple[str, ...] = ()
+) -> Callable[[T], T]:
+    """Declare an attack: a dataclass with ``score(view, *, rng)``; `access` decides what the view holds.
+
+    `official` marks the published arithmetic, kept beside the sound form and never used to judge a generator.
+    """
+    if access not in get_args(Access):
+        raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")
+    return lambda cls: _declare("attack", name, cls)
+
+
+def metric(
+    name: str, *, family: str, measures: tuple[Measure, ...], doi: str = "", needs: tuple[str, ...] = ()
+) -> Callable[[T], T]:
+    """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`."""
+    if not measures:
+        raise PluginError(f"metric {name!r} declares no measure; name each number it returns.")
+    return lambda cls: _declare("metric", name, cls)
+
+
+# -- reading a declaration from the syntax tree -------------------------------------------------------------------------
+
+
+def _value(node: ast.expr) -> Any:
+    """Evaluate a declaration: literals, ``inf``, ``-x`` and ``Measure(...)``, nothing else."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return tuple(_value(e) for e in elts)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.Name(id="inf") | ast.Attribute(attr="inf"):
+            return math.inf
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=value)]):
+            return float(value)
+        case ast.Call(func=ast.Name(id="Measure"), args=args, keywords=keywords):
+            return Measure(*(_value(a) for a in args), **{k.arg: _value(k.value) for k in keywords if k.arg})
+    raise PluginError(f"line {node.lineno}: {ast.unparse(node)!r} is not a plain value; write numbers, strings or tuples.")
+
+
+def _decorator(node: ast.ClassDef) -> tuple[Kind, ast.Call] | None:
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KINDS:
+            return call.func.id, call
+    return None
+
+
+def read_info(path: Path, module: str, origin: str = "built-in") -> PluginInfo | None:
+    """Return what the plugin file declares, or None if it declares no plugin.
+
+    Raises
+    ------
+    PluginError
+        If the file is no valid Python, its declaration holds more than plain values, a parameter has no default, or
+        the plugin's name is not the file's name.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise PluginError(f"plugin file {path} cannot be read: {error}. Mend the file.") from error
+    classes = [(node, found) for node in tree.body if isinstance(node, ast.ClassDef) and (found := _decorator(node))]
+    if not classes:
+        return None
+    if len(classes) > 1:
+        raise PluginError(f"plugin file {path} declares {len(classes)} plugins; expected one per file.")
+    node, (kind, call) = classes[0]
+    try:
+        info = _info(node, kind, call, path, module, origin)
+    except PluginError as error:
+        raise PluginError(f"plugin file {path}: {error}") from error
+    if info.name != path.stem:
+        raise PluginError(f"plugin file {path} declares {info.name!r}; expected the file's name, {path.stem!r}.")
+    return info
+
+
+def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: str, origin: str) -> PluginInfo:
+    options = {k.arg: _value(k.value) for k in call.keywords if k.arg}
+    name = _value(call.args[0]) if call.args else options.pop("name", path.stem)
+    params: dict[str, Any] = {}
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            if line.value is None:
+                raise PluginError(f"parameter {line.target.id!r} has no default; give it one.")
+            params[line.target.id] = _value(line.value)
+    summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
+    return PluginInfo(kind, str(name), summary, path, module, params, options, origin)
+
+
+# -- finding plugins ----------------------------------------------------------------------------------------------------
+
+_files: dict[tuple[Kind, str], PluginInfo] = {}
+
+
+def add_plugin_file(path: Path) -> PluginInfo:
+    """Register a plugin file from anywhere, as ``--plugin path.py`` does, and return its declaration."""
+    if not path.is_file():
+        raise PluginError(f"plugin file {path} does not exist; give the path of a .py file.")
+    info = read_info(path.resolve(), f"bench_plugin_{path.stem}", origin=str(path))
+    if info is None:
+        raise PluginError(f"plugin file {path} declares no @generator, @attack or @metric class.")
+    if info.name in _built_in(info.kind):
+        raise PluginError(f"{info.kind} {info.name!r} of {path} has the name of a built-in one; rename file and plugin.")
+    _files[info.kind, info.name] = info
+    return info
+
+
+def _built_in(kind: Kind) -> dict[str, PluginInfo]:
+    package = f"bench.{FOLDERS[kind]}"
+    spec = importlib.util.find_spec(package)
+    found: dict[str, PluginInfo] = {}
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in sorted(Path(folder).glob("*.py")):
+            if path.stem.startswith("_"):
+                continue
+            info = read_info(path, f"{package}.{path.stem}")
+            if info is None or info.kind != kind:
+                raise PluginError(f"plugin file {path} declares no @{kind} class; files that start with '_' are helpers.")
+            found[info.name] = info
+    return found
+
+
+def _entry_points(kind: Kind) -> Iterator[PluginInfo]:
+    for entry in importlib.metadata.entry_points(group=f"bench.{FOLDERS[kind]}"):
+        module = entry.value.partition(":")[0]
+        origin = entry.dist.name if entry.dist else entry.value
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise PluginError(f"the package {origin!r} announces {kind} {entry.name!r}, but has no module {module!r}.")
+        info = read_info(Path(spec.origin), module, origin=origin)
+        if info is None or info.kind != kind:
+            raise PluginError(f"the package {origin!r} announces {kind} {entry.name!r}, but {module!r} declares none.")
+        yield info
+
+
+def plugins(kind: Kind) -> dict[str, PluginInfo]:
+    """Return every plugin of a kind by name: built-in, from installed packages, and added by file."""
+    found = _built_in(kind)
+    for info in [*_entry_points(kind), *(i for (k, _), i in _files.items() if k == kind)]:
+        if info.name in found and found[info.name].path != info.path:
+            raise PluginError(
+                f"{kind} {info.name!r} comes from {found[info.name].origin} and from {info.origin}; remove or rename one."
+            )
+        found[info.name] = info
+    return found
+
+
+def find(kind: Kind, name: str) -> PluginInfo:
+    """Return one plugin's declaration; the error for an unknown name suggests the nearest."""
+    known = plugins(kind)
+    if name not in known:
+        raise PluginError(
+            f"there is no {kind} {name!r}.{near_name(name, known)} `bench list {FOLDERS[kind]}` shows all of them."
+        )
+    return known[name]
+
+
+# -- making one ---------------------------------------------------------------------------------------------------------
+
+
+def _import(info: PluginInfo) -> Any:
+    if not info.module.startswith("bench_plugin_"):
+        return importlib.import_module(info.module)
+    if info.module in sys.modules:
+        return sys.modules[info.module]
+    spec = importlib.util.spec_from_file_location(info.module, info.path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[info.module] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[info.module]
+        raise
+    return module
+
+
+def missing_needs(info: PluginInfo) -> str | None:
+    """Return why the plugin cannot run here (a missing optional package), or None."""
+    for package in info.option("needs", ()):
+        if importlib.util.find_spec(package) is None:
+            return str(MissingExtraError(f"{info.kind} {info.name!r}", package, _EXTRAS.get(package, "all")))
+    return None
+
+
+def create(info: PluginInfo, params: Mapping[str, Any] | None = None) -> Any:
+    """Import the plugin and return a fresh instance with these hyper-parameters."""
+    if reason := missing_needs(info):
+        raise PluginError(reason)
+    module = _import(info)
+    for value in vars(module).values():
+        if getattr(value, "__bench_plugin__", None) == (info.kind, info.name) and value.__module__ == module.__name__:
+            return value(**(params or {}))
+    raise PluginError(f"{info.path} declares {info.kind} {info.name!r}, but importing it defined no such class.")

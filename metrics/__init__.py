@@ -1,0 +1,1 @@
+"""Measures of fidelity and utility: one file, one metric; the file name is its name."""
