@@ -174,7 +174,9 @@ def _value(node: ast.expr) -> Any:
             return float(value)
         case ast.Call(func=ast.Name(id="Measure"), args=args, keywords=keywords):
             return Measure(*(_value(a) for a in args), **{k.arg: _value(k.value) for k in keywords if k.arg})
-    raise PluginError(f"line {node.lineno}: {ast.unparse(node)!r} is not a plain value; write numbers, strings or tuples.")
+    raise PluginError(
+        f"line {node.lineno}: {ast.unparse(node)!r} is not a plain value; write numbers, strings or tuples."
+    )
 
 
 def _decorator(node: ast.ClassDef) -> tuple[Kind, ast.Call] | None:
@@ -238,7 +240,9 @@ def add_plugin_file(path: Path) -> PluginInfo:
     if info is None:
         raise PluginError(f"plugin file {path} declares no @generator, @attack or @metric class.")
     if info.name in _built_in(info.kind):
-        raise PluginError(f"{info.kind} {info.name!r} of {path} has the name of a built-in one; rename file and plugin.")
+        raise PluginError(
+            f"{info.kind} {info.name!r} of {path} has the name of a built-in one; rename file and plugin."
+        )
     _files[info.kind, info.name] = info
     return info
 
@@ -253,7 +257,9 @@ def _built_in(kind: Kind) -> dict[str, PluginInfo]:
                 continue
             info = read_info(path, f"{package}.{path.stem}")
             if info is None or info.kind != kind:
-                raise PluginError(f"plugin file {path} declares no @{kind} class; files that start with '_' are helpers.")
+                raise PluginError(
+                    f"plugin file {path} declares no @{kind} class; files that start with '_' are helpers."
+                )
             found[info.name] = info
     return found
 

@@ -80,7 +80,9 @@ class Cohort:
             )
         for name, values in {"y": self.y, "donors": self.donors, **self.obs}.items():
             if values is not None and values.shape != (len(self.samples),):
-                raise DataError(f"{name!r} has shape {values.shape}; expected one label for each of {len(self)} samples.")
+                raise DataError(
+                    f"{name!r} has shape {values.shape}; expected one label for each of {len(self)} samples."
+                )
         _unique(self.genes, "gene")
         _unique(self.samples, "sample")
         if not np.isfinite(self.X).all():
@@ -152,7 +154,9 @@ class Cohort:
 def _labels(values: ArrayLike, what: str) -> NDArray[np.str_]:
     labels = np.array(values, dtype=np.str_)
     if np.any(labels == ""):
-        raise DataError(f"{what!r} has an empty value at position {int(np.argmax(labels == ''))}; expected text for each.")
+        raise DataError(
+            f"{what!r} has an empty value at position {int(np.argmax(labels == ''))}; expected text for each."
+        )
     labels.setflags(write=False)
     return labels
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, generator
 
+from ._labels import class_counts
+
 
 @generator("multivariate")
 @dataclass(kw_only=True)
@@ -48,12 +50,3 @@ class Multivariate:
         scale = np.sqrt((1 + self.noise) / max(len(root) - 1, 1))
         drawn: NDArray[np.float64] = self.means_[k] + scale * (z @ root)
         return drawn
-
-
-def class_counts(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Split n in proportion to the class counts by largest remainder; equal to them if n is their sum."""
-    exact = counts * (n / counts.sum())
-    whole = np.floor(exact).astype(np.int64)
-    short = n - int(whole.sum())
-    whole[np.argsort(whole - exact, kind="stable")[:short]] += 1
-    return whole
