@@ -119,7 +119,8 @@ def clip_rows(rows: ArrayLike, radius: float) -> NDArray[np.float64]:
 def noisy_sum(rows: ArrayLike, radius: float, sigma: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the (d,) sum of the clipped rows plus noise of standard deviation ``sigma * radius``."""
     total: NDArray[np.float64] = clip_rows(rows, radius).sum(axis=0)
-    return total + rng.normal(0.0, sigma * radius, total.shape)
+    noisy: NDArray[np.float64] = total + rng.normal(0.0, sigma * radius, total.shape)
+    return noisy
 
 
 def noisy_class_sums(
@@ -144,7 +145,8 @@ def noisy_counts(
     """
     y = np.asarray(labels)
     exact = np.array([np.count_nonzero(y == label) for label in classes], dtype=np.float64)
-    return exact + rng.normal(0.0, sigma, exact.shape)
+    noisy: NDArray[np.float64] = exact + rng.normal(0.0, sigma, exact.shape)
+    return noisy
 
 
 def counts_to_rates(counts: ArrayLike, floor: float = 1.0) -> NDArray[np.float64]:
