@@ -136,11 +136,20 @@ def generator(
 
 
 def attack(
-    name: str, *, access: Access = "black-box", official: bool = False, doi: str = "", needs: tuple[str, ...] = ()
+    name: str,
+    *,
+    access: Access = "black-box",
+    official: bool = False,
+    opt_in: bool = False,
+    family: Literal["distance", "density", "structure", "model", "ensemble"] = "distance",
+    doi: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Callable[[T], T]:
     """Declare an attack: a dataclass with ``score(view, *, rng)``; `access` decides what the view holds.
 
-    `official` marks the published arithmetic, kept beside the sound form and never used to judge a generator.
+    `official` marks the published arithmetic, kept beside the sound form and never used to judge a generator. `opt_in`
+    marks an attack that is too slow for a default run (it trains models) and runs only when it is named. `family` says
+    what it looks at.
     """
     if access not in get_args(Access):
         raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")

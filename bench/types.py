@@ -5,8 +5,9 @@ Nothing here imports scikit-learn or torch: `bench list` must start fast, and pl
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
 
@@ -16,7 +17,20 @@ from numpy.typing import ArrayLike, NDArray
 from bench.errors import DataError
 
 Units = Literal["counts", "log2", "vst", "zscore", "genotype", "intensity"]
-Access = Literal["black-box", "black-box + labels", "black-box + reference", "code", "white-box"]
+Access = Literal[
+    "black-box", "black-box + labels", "black-box + reference", "black-box + labels + reference", "code", "white-box"
+]
+_LABELS = frozenset({"synthetic_labels", "target_labels"})
+_CODE = _LABELS | {"reference", "units", "make_generator"}
+# the fields of AttackView that each access grants beside synthetic, targets and genes; the others are None
+GRANTS: Mapping[Access, frozenset[str]] = {
+    "black-box": frozenset(),
+    "black-box + labels": _LABELS,
+    "black-box + reference": frozenset({"reference"}),
+    "black-box + labels + reference": _LABELS | {"reference"},
+    "code": _CODE,
+    "white-box": _CODE | {"fitted"},
+}
 
 
 def _first(names: list[str], limit: int = 3) -> str:
@@ -138,11 +152,11 @@ class Cohort:
         names = tuple(f"synthetic_{i + 1}" for i in range(len(values)))
         return Cohort(X=values, y=np.asarray(y, dtype=np.str_), genes=self.genes, samples=names, units=self.units)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of everything in the cohort, as 64 hex digits."""
         h = hashlib.sha256(f"{self.units}\0{self.X.shape}\0".encode())
-        h.update(np.ascontiguousarray(self.X))
+        h.update(self.X.tobytes())
         columns = {"y": self.y, "donors": self.donors, **dict(sorted(self.obs.items()))}
         for name, values in columns.items():
             h.update("\0".join([f"\1{name}", *([] if values is None else map(str, values))]).encode())
@@ -194,7 +208,7 @@ class Split:
                         "expected disjoint roles. Mend the splits file or the donor column."
                     )
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of who has which role, so that an imported split never meets another split's results."""
         parts = [self.train.digest, self.holdout.digest, self.reference.digest if self.reference else ""]
@@ -256,7 +270,11 @@ class AttackView:
     genes : column names
     synthetic_labels : (n_synthetic,) str; with ``+ labels``, ``code`` or ``white-box``
     target_labels : (n_targets,) str; likewise
-    reference : (n_reference, n_genes) float32; people known to be no members; with ``+ reference``
+    reference : (n_reference, n_genes) float32; people known to be no members; with ``+ reference``, and with ``code``
+        or ``white-box`` where the cohort has one
+    units : what the numbers are; with ``code`` or ``white-box``
+    make_generator : returns a fresh, unfitted copy of the attacked generator; with ``code`` or ``white-box``
+    fitted : the very model that made the release; with ``white-box``
     """
 
     synthetic: NDArray[np.float32]
@@ -265,6 +283,9 @@ class AttackView:
     synthetic_labels: NDArray[np.str_] | None = None
     target_labels: NDArray[np.str_] | None = None
     reference: NDArray[np.float32] | None = None
+    units: Units | None = None
+    make_generator: Callable[[], Generator] | None = None
+    fitted: Generator | None = None
 
 
 @runtime_checkable
