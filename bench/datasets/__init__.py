@@ -1,1 +1,148 @@
-"""Cohorts: the known ones, import, fetch, and the embedded simulated stand-ins."""
+"""Cohorts by name: imported ones, the challenge's own files, and the simulated stand-ins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
+from bench.datasets.home import data_home, is_stored, read_stored, stored_names
+from bench.errors import DataError
+from bench.types import Cohort
+
+log = logging.getLogger(__name__)
+__all__ = ["Dataset", "dataset_names", "load_dataset", "where_is"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A cohort with its name and where it came from.
+
+    Parameters
+    ----------
+    name : the name on the command line
+    title : one line for tables
+    label : name of the label column, for exports
+    cohort : the samples
+    reference : people who are in no training set, or None
+    simulated : True if no measured value is in it
+    source : where the data came from, in one line
+    """
+
+    name: str
+    title: str
+    label: str
+    cohort: Cohort
+    reference: Cohort | None
+    simulated: bool
+    source: str
+
+    @property
+    def label_name(self) -> str:
+        """The name for tables and pictures; a simulated cohort says so."""
+        return f"{self.name} (simulated)" if self.simulated else self.name
+
+    @property
+    def slug(self) -> str:
+        """The name for files; a simulated cohort says so."""
+        return f"{self.name}-simulated" if self.simulated else self.name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the cohort."""
+        return self.cohort.digest
+
+
+def load_dataset(name: str) -> Dataset:
+    """Return the dataset of that name: imported, else from the challenge's own files, else simulated.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or the data cannot be read or are not there.
+    """
+    home = data_home()
+    if is_stored(home, name):
+        manifest, cohort, reference = read_stored(home, name)
+        return Dataset(name, manifest.title, manifest.label, cohort, reference, False, manifest.source)
+    if name in CATALOGUE:
+        return _load_known(home, CATALOGUE[name])
+    if name in (installed := _installed()):
+        return _load_installed(installed[name])
+    raise unknown_dataset(name, dataset_names())
+
+
+def dataset_names() -> list[str]:
+    """Return every name that `load_dataset` may be asked for, sorted."""
+    return sorted({*CATALOGUE, *stored_names(data_home()), *_installed()})
+
+
+def where_is(name: str) -> str:
+    """Return ``"imported"``, ``"files"``, ``"installed"``, ``"simulated"`` or ``"absent"``, without reading data."""
+    home = data_home()
+    if is_stored(home, name):
+        return "imported"
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        return "installed" if name in _installed() else "absent"
+    if challenge_files(home, entry):
+        return "files"
+    return "simulated" if entry.simulated else "absent"
+
+
+def challenge_files(home: Path, entry: Entry) -> FileSet | None:
+    """Return the challenge's own files of a cohort that lie in the data home, or None."""
+    names = (path.name for path in home.iterdir() if path.is_file()) if home.is_dir() else ()
+    return match_files(entry, names, str(home))
+
+
+def _load_known(home: Path, entry: Entry) -> Dataset:
+    files = challenge_files(home, entry)
+    if files is not None:
+        from bench.datasets.importing import read_challenge  # it imports pandas, which is slow
+
+        cohort, reference = read_challenge(home, entry, files)
+        source = f"the challenge's files in {home}: {', '.join(files.names)}"
+        return Dataset(entry.name, entry.title, entry.label, cohort, reference, False, source)
+    if not entry.simulated:
+        raise DataError(
+            f"dataset {entry.name!r} is not here, and there is no simulated stand-in for it. Put its files "
+            f"{entry.code}_primary_tumor_*.tsv and *_types.csv into {home}, or import them with `bench data import`."
+        )
+    return _simulate(home, entry)
+
+
+def _simulate(home: Path, entry: Entry) -> Dataset:
+    from bench.datasets.simulated import simulated_cohort, simulated_reference  # reads its parameters
+
+    log.warning(
+        "SIMULATED DATA: the real %r cohort is not in %s, so a simulated one of the same shape stands in. No result "
+        "below is about real people. For the real data: bench data fetch %s (open access, DOI %s).",
+        entry.name,
+        home,
+        entry.name,
+        DOI,
+    )
+    cohort, reference = simulated_cohort(entry.name), simulated_reference(entry.name)
+    return Dataset(entry.name, entry.title, entry.label, cohort, reference, True, "simulated, shipped with the package")
+
+
+# -- datasets of other packages --------------------------------------------------------------------------------------
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="bench.datasets")}
+
+
+def _load_installed(entry: EntryPoint) -> Dataset:
+    make: Callable[[], object] = entry.load()
+    dataset = make()
+    if not isinstance(dataset, Dataset) or dataset.name != entry.name:
+        raise DataError(
+            f"the entry point {entry.name!r} = {entry.value!r} of group bench.datasets gave {type(dataset).__name__}; "
+            f"expected a Dataset whose name is {entry.name!r}. Tell the package's authors."
+        )
+    return dataset

@@ -1,0 +1,137 @@
+"""Brings a cohort into the data home, or reads the challenge's own files where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets import Dataset
+from bench.datasets.catalogue import CATALOGUE, Entry, FileSet
+from bench.datasets.cohorts import build_cohort, check_values
+from bench.datasets.home import SourceFile, check_name, data_home, describe, is_stored, store
+from bench.datasets.matrices import Layout, Matrix, read_matrix
+from bench.datasets.tables import shown
+from bench.errors import DataError
+from bench.types import Cohort, Units
+
+UNLABELED = "unlabeled"
+
+
+def import_dataset(
+    name: str,
+    counts: Path,
+    labels: Path | None = None,
+    *,
+    reference: Path | None = None,
+    units: Units | None = None,
+    layout: Layout | None = None,
+    title: str = "",
+    source: str = "",
+    files: tuple[SourceFile, ...] = (),
+    force: bool = False,
+) -> Dataset:
+    """Return the dataset after it was checked and stored in the data home under this name.
+
+    Parameters
+    ----------
+    name : the name for the command line; for one of the catalogue the label column and units are known
+    counts : the matrix: TSV, CSV, parquet or h5ad
+    labels : one row per sample; None if `counts` holds the labels
+    reference : matrix of unlabeled people who are in no training set, laid out as `counts`
+    units : what the numbers are
+    layout : which columns hold what
+    title : one line for tables; the name if empty
+    source, files : where the files came from; found out if not given
+    force : whether to replace a dataset of the same name
+
+    Raises
+    ------
+    DataError
+        If anything about the files is not as expected, or the name is taken; nothing is stored then.
+    """
+    home = data_home(create=True)
+    if is_stored(home, check_name(name)) and not force:
+        raise DataError(f"dataset {name!r} is in {home} already. Say --force to replace it, or choose another name.")
+    entry = CATALOGUE.get(name)
+    layout, units = _with_defaults(entry, layout or Layout(), units)
+    cohort, others, label = _read(counts, labels, reference, layout, units, entry)
+    roles = {"counts": counts, "labels": labels, "reference": reference}
+    files = files or tuple(SourceFile.of(role, path) for role, path in roles.items() if path is not None)
+    manifest = describe(
+        name,
+        cohort,
+        others,
+        title=title or (entry.title if entry else name),
+        label=label,
+        source=source or f"imported from {counts.resolve()}",
+        files=files,
+    )
+    store(home, manifest, cohort, others)
+    return Dataset(name, manifest.title, manifest.label, cohort, others, False, manifest.source)
+
+
+def read_challenge(folder: Path, entry: Entry, files: FileSet) -> tuple[Cohort, Cohort | None]:
+    """Return the cohort and the reference set of the challenge's own files in a folder."""
+    layout, units = _with_defaults(entry, Layout(), None)
+    reference = None if files.reference is None else folder / files.reference
+    return _read(folder / files.counts, folder / files.labels, reference, layout, units, entry)[:2]
+
+
+def _with_defaults(entry: Entry | None, layout: Layout, units: Units | None) -> tuple[Layout, Units]:
+    if entry is not None and not layout.label_columns:
+        layout = replace(layout, label_columns=entry.label_sources)
+    units = units or (entry.units if entry else None)
+    if units is None:
+        raise DataError(
+            "the units of the numbers are not given; say --units with counts, log2, vst, zscore, genotype or intensity."
+        )
+    return layout, units
+
+
+def _read(
+    counts: Path, labels: Path | None, reference: Path | None, layout: Layout, units: Units, entry: Entry | None
+) -> tuple[Cohort, Cohort | None, str]:
+    others = None if reference is None else read_matrix(reference, layout, labels_inside=False)
+    cohort, label = build_cohort(counts, labels, layout, units, others.samples if others else ())
+    if entry is not None and label in entry.label_sources:
+        cohort, label = _with_tissue(cohort, entry, labels or counts, label), entry.label
+    return cohort, None if others is None else _reference_cohort(others, cohort), label
+
+
+def _with_tissue(cohort: Cohort, entry: Entry, path: Path, column: str) -> Cohort:
+    if not entry.tissues or "tissue" in cohort.obs:
+        return cohort
+    unknown = sorted(set(cohort.y.tolist()) - set(entry.tissues))
+    if unknown:
+        raise DataError(
+            f"{path}, column {column!r}: the labels {shown(unknown)} of dataset {entry.name!r} are no TCGA project "
+            f"codes; expected {shown(entry.tissues, 3)}. Name the column that holds the codes with --label-column."
+        )
+    tissue = np.array([entry.tissues[label] for label in cohort.y.tolist()], dtype=np.str_)
+    return replace(cohort, obs={**cohort.obs, "tissue": tissue})
+
+
+def _reference_cohort(matrix: Matrix, cohort: Cohort) -> Cohort:
+    """Return the reference set with its genes in the order of the cohort's."""
+    place = {gene: i for i, gene in enumerate(matrix.genes)}
+    if missing := [gene for gene in cohort.genes if gene not in place]:
+        raise DataError(
+            f"the reference set {matrix.path} lacks {len(missing)} genes of the cohort: {shown(missing, 3)}. "
+            "Expected the same genes; make both files from the same gene list."
+        )
+    if both := sorted(set(matrix.samples) & set(cohort.samples)):
+        raise DataError(
+            f"{len(both)} samples are in both the cohort and the reference set {matrix.path}: {shown(both, 3)}. The "
+            "reference must hold other people; drop them from it."
+        )
+    reference = Cohort(
+        X=matrix.values[:, [place[gene] for gene in cohort.genes]],
+        y=np.full(len(matrix.samples), UNLABELED),
+        genes=cohort.genes,
+        samples=matrix.samples,
+        units=cohort.units,
+    )
+    check_values(reference, matrix.path)
+    return reference

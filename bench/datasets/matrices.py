@@ -1,0 +1,124 @@
+"""Reads the samples x genes matrix of a file, whichever way round and in whichever format it lies there."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.datasets.tables import Table, file_type, read_table
+from bench.errors import DataError, MissingExtraError
+
+DONOR_COLUMNS = ("donor", "patient", "individual")
+OBS_COLUMNS = ("tissue",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where in the files the samples, labels and donors are.
+
+    Parameters
+    ----------
+    label_columns : the first of these that is present holds the labels; empty if the choice is obvious
+    sample_column : column of the label file with the sample names; by default `samplesID`, else the first
+    samples_in : ``"rows"`` or ``"columns"`` of the matrix; by default columns where the labels are in their own file
+    donor_column : column with the donors; by default `donor`, `patient` or `individual`, where present
+    obs_columns : further labels to keep; `tissue` is kept wherever it is present
+    ignore_extra_labels : whether the label file may name samples that are not in the matrix
+    """
+
+    label_columns: tuple[str, ...] = ()
+    sample_column: str | None = None
+    samples_in: Literal["rows", "columns"] | None = None
+    donor_column: str | None = None
+    obs_columns: tuple[str, ...] = ()
+    ignore_extra_labels: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """The numbers of a file with their names, and whatever columns of text lay beside them."""
+
+    path: Path
+    values: NDArray[Any]  # (n_samples, n_genes)
+    samples: tuple[str, ...]
+    genes: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]  # each (n_samples,)
+
+
+def read_matrix(path: Path, layout: Layout, *, labels_inside: bool) -> Matrix:
+    """Return the samples x genes matrix of a file, in the file's orders."""
+    if file_type(path) == ".h5ad":
+        matrix = _read_h5ad(path)
+    else:
+        in_rows = labels_inside or layout.samples_in == "rows"
+        matrix = _read_rows(path, layout, labels_inside=labels_inside) if in_rows else _read_columns(path)
+    for what, names in (("gene", matrix.genes), ("sample", matrix.samples)):
+        if "" in names:
+            raise DataError(f"{path}: {what} number {names.index('') + 1} has no name; name or drop it before import.")
+        if twice := repeated(names):
+            raise DataError(f"{path}: {what} {twice!r} appears more than once; keep one of them or rename it.")
+    return matrix
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """Return the first name that comes twice, or None."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
+def _read_columns(path: Path) -> Matrix:
+    table = read_table(path)
+    samples = table.columns[1:]
+    if twice := repeated(samples):
+        raise DataError(f"{path}: sample {twice!r} appears more than once; keep one of them or rename it.")
+    return Matrix(path, table.numbers(samples).T, samples, table.rows, {})
+
+
+def _read_rows(path: Path, layout: Layout, *, labels_inside: bool) -> Matrix:
+    named = [*layout.label_columns, *layout.obs_columns, *OBS_COLUMNS, *DONOR_COLUMNS]
+    named += [layout.donor_column] if layout.donor_column else []
+    table = read_table(path, text=named)
+    if labels_inside and not set(layout.label_columns) & set(table.columns):
+        _no_labels_inside(table, layout)
+    if twice := repeated(table.columns):
+        raise DataError(f"{path}: gene {twice!r} appears more than once; keep one of them or rename it.")
+    beside = [name for name in table.columns[1:] if name in named]
+    genes = tuple(name for name in table.columns[1:] if name not in beside)
+    columns = {name: table.text(name) for name in beside}
+    return Matrix(path, table.numbers(genes), table.rows, genes, columns)
+
+
+def _no_labels_inside(table: Table, layout: Layout) -> None:
+    if layout.label_columns:
+        table.text(layout.label_columns[-1])  # raises, and suggests the nearest column
+    raise DataError(
+        f"{table.path} comes without a label file, and no column of it is named as the label. Give the label file, or "
+        "name the column with --label-column if the samples are in rows."
+    )
+
+
+def _read_h5ad(path: Path) -> Matrix:
+    try:
+        import anndata
+    except ImportError as error:
+        raise MissingExtraError(f"reading {path}", "anndata", "h5ad") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # repeated names are an error of our own, below
+            data = anndata.read_h5ad(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no AnnData file: {error}. Write it again with AnnData.write_h5ad.") from error
+    if data.X is None:
+        raise DataError(f"{path} has no matrix X; put the values there, for example data.X = data.layers['counts'].")
+    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+    table = Table(
+        path, ("", *map(str, data.obs.columns)), data.obs.reset_index().set_axis(range(data.obs.shape[1] + 1), axis=1)
+    )
+    columns = {name: table.text(name) for name in table.columns[1:]}
+    return Matrix(path, values, tuple(map(str, data.obs_names)), tuple(map(str, data.var_names)), columns)

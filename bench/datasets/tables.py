@@ -1,0 +1,211 @@
+"""Reads the tables that cohorts come in: TSV and CSV (also gzipped) and parquet.
+
+The readers of pandas rename a repeated column and turn the sample ``NA`` into a missing value without a word; here the
+header is read as it stands, names are text, and a cell that is no number is an error that names the cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import DataError, near_name
+
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null"})  # spellings of "no value" in label columns
+_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+_SIGNATURES = {
+    b"PAR1": "a parquet file",
+    b"\x89HDF": "an HDF5 file, as .h5ad is",
+    b"PK\x03\x04": "a zip archive, as .xlsx is",
+    b"\x1f\x8b": "a gzipped file",
+    b"<!DO": "a web page, not data",
+    b"<htm": "a web page, not data",
+}
+_EXPECTED = {".parquet": b"PAR1", ".h5ad": b"\x89HDF", ".gz": b"\x1f\x8b"}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table whose first column holds the row names; `frame` has the same columns, called by their position."""
+
+    path: Path
+    columns: tuple[str, ...]
+    frame: pd.DataFrame
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The row names."""
+        return tuple(self.text(self.columns[0]))
+
+    def text(self, column: str) -> list[str]:
+        """Return a column as text; a missing value is empty."""
+        if column not in self.columns:
+            raise DataError(
+                f"{self.path} has no column {column!r}.{near_name(column, self.columns)} "
+                f"Its columns are {shown(self.columns)}."
+            )
+        values = self.frame[self.columns.index(column)].astype(object)
+        return ["" if pd.isna(value) else str(value).strip() for value in values]
+
+    def numbers(self, columns: Collection[str]) -> NDArray[np.float64]:
+        """Return (n_rows, len(columns)) numbers.
+
+        Raises
+        ------
+        DataError
+            If a cell is empty or no number; it names the cell.
+        """
+        wanted = set(columns)
+        positions = [i for i, name in enumerate(self.columns) if name in wanted]
+        for i in positions:
+            if not pd.api.types.is_numeric_dtype(self.frame[i]) or pd.api.types.is_bool_dtype(self.frame[i]):
+                self._explain_cell(i)
+        values = self.frame[positions].to_numpy(dtype=np.float64, na_value=np.nan)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise self._bad_cell(int(row), positions[column])
+        return cast("NDArray[np.float64]", values)
+
+    def _explain_cell(self, position: int) -> None:
+        numbers = pd.to_numeric(self.frame[position].astype(str), errors="coerce")
+        bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=np.float64)))
+        raise self._bad_cell(int(bad[0]) if len(bad) else 0, position)
+
+    def _bad_cell(self, row: int, position: int) -> DataError:
+        value = self.frame[position].iloc[row]
+        found = "is empty" if pd.isna(value) or str(value).strip() == "" else f"holds {str(value)!r}"
+        return DataError(
+            f"{self.path}: the cell of row {self.rows[row]!r}, column {self.columns[position]!r} {found}; expected a "
+            "finite number. Impute the value or drop the row or column before import."
+        )
+
+
+def shown(names: Collection[str], limit: int = 6) -> str:
+    """Return the first names for a message, and how many there are more."""
+    head = ", ".join(repr(name) for name in list(names)[:limit])
+    return head + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def file_type(path: Path) -> str:
+    """Return the extension that says how to read a file, after a look at its first bytes.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or empty, has an unknown extension, or is something else than its extension says.
+    """
+    suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    if suffix not in (*_DELIMITERS, ".parquet", ".h5ad"):
+        raise DataError(
+            f"{path} has the extension {suffix!r}; expected .tsv, .csv, .txt (also .gz), .parquet or .h5ad."
+        )
+    if not path.is_file():
+        raise DataError(f"the file {path} does not exist; check the path.")
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if not start:
+        raise DataError(f"{path} is empty; expected a table. Download or export it again.")
+    expected = _EXPECTED.get(path.suffix.lower())
+    actual = next((what for mark, what in _SIGNATURES.items() if start.lower().startswith(mark.lower())), None)
+    if (expected and not start.startswith(expected)) or (not expected and actual):
+        raise DataError(
+            f"{path} is not what its extension {path.suffix!r} says: it looks like {actual or 'something else'}. "
+            "Rename it, or download or export it again."
+        )
+    return suffix
+
+
+def read_table(path: Path, *, text: Collection[str] | None = ()) -> Table:
+    """Return the table of a TSV, CSV or parquet file.
+
+    Parameters
+    ----------
+    path : the file; the extension says what it is
+    text : columns that are text even if they look like numbers, besides the first; None means all of them
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, damaged, not UTF-8, or not what its extension says.
+    """
+    suffix = file_type(path)
+    table = _read_parquet(path) if suffix == ".parquet" else _read_text(path, _DELIMITERS[suffix], text)
+    if len(table.columns) < 2 or len(table.frame) == 0:
+        raise DataError(
+            f"{path} has {len(table.columns)} columns and {len(table.frame)} rows below its header; expected row names "
+            "and at least one column and row. Check that the extension fits the separator (.csv comma, .tsv tab)."
+        )
+    return table
+
+
+def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Table:
+    try:
+        with _open(path) as stream:
+            reader = csv.reader(stream, delimiter=delimiter)
+            header, first = next(reader, []), next(reader, [])
+        columns = tuple(name.strip() for name in header)
+        if len(first) == len(header) + 1:
+            columns = ("", *columns)  # R writes no name above the row names
+        as_text = columns if text is None else [columns[0], *text] if columns else []
+        with _open(path) as stream:
+            frame = _parse(stream, delimiter, columns, set(as_text))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text: byte {error.object[error.start]:#04x} at position {error.start} of a block. "
+            "Save it as UTF-8."
+        ) from error
+    except (ValueError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is no complete table: {error}. Download or export it again.") from error
+    return Table(path, columns, frame)
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _parse(stream: TextIO, delimiter: str, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+    positions = range(len(columns))
+    try:
+        return pd.read_csv(
+            stream,
+            sep=delimiter,
+            header=None,
+            names=list(positions),
+            index_col=False,
+            skiprows=1,
+            dtype={i: str for i in positions if columns[i] in as_text},
+            keep_default_na=False,
+            low_memory=False,
+        )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame({i: [] for i in positions})
+
+
+def _read_parquet(path: Path) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is no complete parquet file: {error}. Download or export it again.") from error
+    # pandas writes the row names as its last columns; everywhere else the first column holds them.
+    names = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    index = [table.column_names.index(name) for name in names if isinstance(name, str)]
+    table = table.select([*index, *(i for i in range(table.num_columns) if i not in index)])
+    columns = tuple(str(name) for name in table.column_names)
+    positions = [str(i) for i in range(len(columns))]
+    frame = table.rename_columns(positions).to_pandas(ignore_metadata=True).set_axis(range(len(columns)), axis=1)
+    return Table(path, columns, frame)
