@@ -1,0 +1,37 @@
+"""What several test files share: two small cohorts, and the skip of tests that need the real data."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from bench import Cohort, Split
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("BENCH_DATA_HOME"):
+        return
+    skip = pytest.mark.skip(reason="BENCH_DATA_HOME is not set")
+    for item in items:
+        if "real_data" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def toy_cohort() -> Cohort:
+    """60 samples of 3 classes (30, 20, 10) x 16 genes, well apart, in mixed order."""
+    rng = np.random.default_rng(7)
+    y = rng.permutation(np.repeat(["a", "b", "c"], [30, 20, 10]))
+    centres = {label: rng.normal(8.0, 2.0, size=16) for label in "abc"}
+    X = np.array([centres[label] for label in y]) + rng.normal(size=(60, 16))
+    genes = tuple(f"GENE{i}" for i in rng.permutation(16))  # not in alphabetical order: the order must survive
+    return Cohort(X=X, y=y, genes=genes, samples=tuple(f"s{i:02d}" for i in range(60)), units="vst")
+
+
+@pytest.fixture(scope="session")
+def toy_split(toy_cohort: Cohort) -> Split:
+    """Every third toy sample is held out, the others train."""
+    held_out = np.arange(60) % 3 == 0
+    return Split(toy_cohort.take(~held_out), toy_cohort.take(held_out), fold=1, seed=0)
