@@ -89,7 +89,7 @@ class PluginInfo:
         return tuple(self.option("measures", ()))
 
 
-# -- decorators ---------------------------------------------------------------------------------------------------------
+# -- decorators ------------------------------------------------------------------------------------------------------
 
 _declared: dict[tuple[Kind, str], str] = {}
 
@@ -165,7 +165,7 @@ def metric(
     return lambda cls: _declare("metric", name, cls)
 
 
-# -- reading a declaration from the syntax tree -------------------------------------------------------------------------
+# -- reading a declaration from the syntax tree ----------------------------------------------------------------------
 
 
 def _value(node: ast.expr) -> Any:
@@ -179,7 +179,7 @@ def _value(node: ast.expr) -> Any:
             return -_value(operand)
         case ast.Name(id="inf") | ast.Attribute(attr="inf"):
             return math.inf
-        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=value)]):
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str() as value)]):
             return float(value)
         case ast.Call(func=ast.Name(id="Measure"), args=args, keywords=keywords):
             return Measure(*(_value(a) for a in args), **{k.arg: _value(k.value) for k in keywords if k.arg})
@@ -236,7 +236,7 @@ def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: st
     return PluginInfo(kind, str(name), summary, path, module, params, options, origin)
 
 
-# -- finding plugins ----------------------------------------------------------------------------------------------------
+# -- finding plugins -------------------------------------------------------------------------------------------------
 
 _files: dict[tuple[Kind, str], PluginInfo] = {}
 
@@ -291,9 +291,8 @@ def plugins(kind: Kind) -> dict[str, PluginInfo]:
     found = _built_in(kind)
     for info in [*_entry_points(kind), *(i for (k, _), i in _files.items() if k == kind)]:
         if info.name in found and found[info.name].path != info.path:
-            raise PluginError(
-                f"{kind} {info.name!r} comes from {found[info.name].origin} and from {info.origin}; remove or rename one."
-            )
+            both = f"{found[info.name].origin} and from {info.origin}"
+            raise PluginError(f"{kind} {info.name!r} comes from {both}; remove or rename one of them.")
         found[info.name] = info
     return found
 
@@ -308,7 +307,7 @@ def find(kind: Kind, name: str) -> PluginInfo:
     return known[name]
 
 
-# -- making one ---------------------------------------------------------------------------------------------------------
+# -- making one ------------------------------------------------------------------------------------------------------
 
 
 def _import(info: PluginInfo) -> Any:
@@ -317,7 +316,8 @@ def _import(info: PluginInfo) -> Any:
     if info.module in sys.modules:
         return sys.modules[info.module]
     spec = importlib.util.spec_from_file_location(info.module, info.path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[info.module] = module
     try:

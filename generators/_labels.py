@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def class_counts(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Split n in proportion to the class counts by largest remainder; equal to them if n is their sum."""
     exact = counts * (n / counts.sum())
-    whole = np.floor(exact).astype(np.int64)
+    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     short = n - int(whole.sum())
     whole[np.argsort(whole - exact, kind="stable")[:short]] += 1
     return whole

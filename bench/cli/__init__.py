@@ -1,0 +1,71 @@
+"""The command line; each command's module is loaded only when it is used, so that `bench list` starts at once."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import click
+
+from bench import __version__
+from bench.errors import BenchError
+
+_COMMANDS = {
+    "check": ("bench.cli.check", "Check a plugin against the contract and say in words what is wrong."),
+    "data": ("bench.cli.data", "List, show, import, fetch and verify datasets."),
+    "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
+    "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
+    "results": ("bench.cli.results", "Print the rows: one line per number."),
+    "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
+    "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[name][0])
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from bench.errors import near_name
+
+        if args and args[0] not in _COMMANDS:
+            ctx.fail(f"there is no command {args[0]!r}.{near_name(args[0], _COMMANDS)} `bench --help` lists them.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bench")
+def _bench() -> None:
+    r"""Compare generators of synthetic omics data: what each is worth to science and what it leaks.
+
+    \b
+    bench run --generators all --dataset combined    the whole benchmark
+    bench list                                       what there is
+    bench data import brca --counts X.tsv --labels Y.csv
+    """
+
+
+def main() -> None:
+    """Run the command line: exit status 0 if all is well, 1 if something failed, 2 if the input is at fault."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    try:
+        _bench(prog_name="bench")
+    except BenchError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""Options that several commands share, read and checked in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bench.errors import BenchError
+from bench.registry import add_plugin_file
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+out = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for all results."
+)
+
+
+def _plugins(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> None:
+    for path in paths:
+        add_plugin_file(path)
+
+
+plugin = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_plugins,
+    help="Also use the generator, attack or metric in this .py file.",
+)
+
+
+def numbers(text: str, what: str) -> list[int]:
+    """Return whole numbers from a text such as ``"1,2"`` or ``"1-3,5"``.
+
+    Raises
+    ------
+    BenchError
+        If the text holds anything else.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdecimal() or (dash and not high.isdecimal()):
+            raise BenchError(
+                f"--{what} {text!r} cannot be read at {part!r}; expected whole numbers such as 1,2 or 1-3."
+            )
+        found.extend(range(int(low), int(high or low) + 1))
+    return list(dict.fromkeys(found))
+
+
+def limits(function: F) -> F:
+    """Add --jobs, --threads and --timeout."""
+    for option in (
+        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one task may take."),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            default=2,
+            show_default=True,
+            help="Threads per job; part of the numbers.",
+        ),
+        click.option("--jobs", type=click.IntRange(1), help="Cells at once [default: cores / threads]."),
+    ):
+        function = option(function)
+    return function
+
+
+def default_jobs(jobs: int | None, threads: int) -> int:
+    """Return how many cells run at once: what was asked, or as many as the usable cores carry."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jobs or max(cores // threads, 1)

@@ -1,0 +1,163 @@
+"""`bench run`: the main job, from names on the command line to a leaderboard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import records
+from bench.cli import options
+from bench.cli.progress import RunProgress
+from bench.datasets import Dataset, load_dataset
+from bench.errors import DataError
+from bench.folds import N_FOLDS, make_splits, read_splits
+from bench.leaderboard import write_leaderboard
+from bench.pictures import draw_run
+from bench.plan import PlannedCell, Scope, plan_generators
+from bench.runner import Limits, Outcome, execute, pending
+from bench.selection import Choice, choose
+from bench.store import Store
+from bench.types import Split
+
+console = Console(stderr=True)
+Planner = Callable[[Scope], list[PlannedCell]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, checked."""
+
+    seeds: list[int]
+    folds: list[int] | None
+    splits: Path | None
+    limits: Limits
+    out: Path
+    dry_run: bool
+
+
+@click.command()
+@click.option("--generators", default="all", show_default=True, help="all, or names: a,b[param=value].")
+@click.option("--dataset", "datasets", default="combined", show_default=True, help="Names, with commas between them.")
+@click.option("--seeds", default="42", show_default=True, help="Each seed gives its own folds and its own draws.")
+@click.option("--folds", default="all", show_default=True, help="all, or fold numbers: 1,2 or 1-3.")
+@click.option("--splits", type=click.Path(path_type=Path), help="Take the folds from a challenge *_splits.yaml.")
+@click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
+@click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
+@options.limits
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@options.out
+@options.plugin
+def command(
+    generators: str,
+    datasets: str,
+    seeds: str,
+    folds: str,
+    splits: Path | None,
+    attacks: str,
+    metrics: str,
+    timeout: float | None,
+    threads: int,
+    jobs: int | None,
+    dry_run: bool,
+    out: Path,
+) -> None:
+    """Run generators on the folds of a dataset, score and attack what they make, and write the leaderboard.
+
+    What is in the store is not computed again, so the same command resumes a run that was stopped. The exit status is 1
+    if any task failed; failures are rows of the table and stop nothing else.
+    """
+    chosen = choose("generator", generators)
+    scoring = choose("metric", metrics), choose("attack", attacks)
+    request = Request(
+        seeds=options.numbers(seeds, "seeds"),
+        folds=None if folds == "all" else options.numbers(folds, "folds"),
+        splits=splits,
+        limits=Limits(options.default_jobs(jobs, threads), threads, timeout),
+        out=out,
+        dry_run=dry_run,
+    )
+    lost = 0
+    for name in datasets.split(","):
+        lost += run_dataset(load_dataset(name.strip()), request, lambda scope: plan_generators(scope, chosen, *scoring))
+    sys.exit(1 if lost else 0)
+
+
+def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
+    """Plan, run and report one dataset; return how many tasks were lost."""
+    store = Store(request.out / "store").open()
+    scope = Scope(dataset, _splits(dataset, request), store)
+    plan = planner(scope)
+    _announce(dataset, plan, store, request)
+    if request.dry_run:
+        return 0
+    todo = pending(plan, store)
+    with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
+        outcome = execute(plan, store, request.limits, progress)
+    _publish(scope, plan, outcome, request)
+    return outcome.lost
+
+
+def _splits(dataset: Dataset, request: Request) -> list[Split]:
+    found: list[Split] = []
+    for seed in request.seeds:
+        if request.splits:
+            found += read_splits(request.splits, dataset.cohort, seed=seed, reference=dataset.reference)
+        else:
+            found += make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS, reference=dataset.reference)
+    numbers = sorted({split.fold for split in found})
+    if unknown := sorted(set(request.folds or []) - set(numbers)):
+        raise DataError(f"there is no fold {unknown[0]}; the folds are {numbers[0]} to {numbers[-1]}. Mend --folds.")
+    return found
+
+
+def _announce(dataset: Dataset, plan: Sequence[PlannedCell], store: Store, request: Request) -> None:
+    todo = pending(plan, store)
+    total, missing = sum(len(p.tasks) for p in plan), sum(len(tasks) for _, tasks in todo)
+    cohort = dataset.cohort
+    console.print(
+        f"{dataset.label_name}: {len(cohort)} samples x {cohort.n_genes} genes, {len(cohort.classes)} classes, "
+        f"from {dataset.source}",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+    if dataset.simulated:
+        console.print(
+            "SIMULATED DATA: the real cohort is not on this machine, so an embedded simulated stand-in is used. Its "
+            f"numbers say nothing about real patients. `bench data fetch {dataset.name}` gets the real one.",
+            style="bold yellow", highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    limits = request.limits
+    console.print(
+        f"{len(plan)} cells, {total} tasks: {total - missing} in the store, {missing} to do; "
+        f"{limits.jobs} at once on {limits.threads} threads each",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if request.dry_run:
+        for planned, tasks in todo:
+            cell = planned.cell
+            what = ", ".join(task.plugin.name for task in tasks)
+            console.print(
+                f"  {cell.generator} {planned.params} fold {cell.fold} seed {cell.seed}: {what}", highlight=False
+            )
+
+
+def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, request: Request) -> None:
+    dataset, store, out = scope.dataset, scope.store, request.out
+    records.keep(store, dataset, outcome.rows, records.about(dataset, request.limits.threads))
+    rows = records.publish(store, dataset.slug, out)
+    draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, plan)
+    page = write_leaderboard(rows)
+    console.print(
+        f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost\n{rows}\n{page}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    for reason, group in outcome.rows[outcome.rows["status"] != "ok"].groupby("reason"):
+        names = ", ".join(sorted(set(group["generator"])))
+        console.print(f"not ok: {names}: {len(group)} rows: {reason}", style="red", highlight=False, markup=False)
+
+
+__all__ = ["Choice", "Planner", "Request", "command", "run_dataset"]

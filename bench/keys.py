@@ -1,0 +1,124 @@
+"""Names for results: a key says everything that a number depends on, so an equal key means an equal number.
+
+The code of a plugin enters by its syntax tree (comments and docstrings are free to change), together with the helper
+files it imports and the versions of the libraries that those import.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.registry import PluginInfo
+
+# Raised by hand when the engine itself starts to give other numbers for the same plugins and data.
+ENGINE = 1
+_CONTRACT = {"bench", "bench.errors", "bench.registry", "bench.types"}  # stable interfaces, covered by ENGINE
+
+
+def key(step: str, **parts: Any) -> str:
+    """Return the SHA-256 of a step and everything it depends on, as 64 hex digits."""
+    text = json.dumps({"step": step, "engine": ENGINE, **parts}, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_digest(path: Path, module: str) -> str:
+    """Return the SHA-256 of the syntax trees of a file and of the project files it imports, without docstrings."""
+    h = hashlib.sha256()
+    for name, tree in sorted(_project_trees(path, module).items()):
+        h.update(f"{name}\0{_bare(tree)}\0".encode())
+    return h.hexdigest()
+
+
+def code_digest(info: PluginInfo) -> str:
+    """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import."""
+    return _code_digest(info.path, info.module)
+
+
+@functools.cache
+def _code_digest(path: Path, module: str) -> str:
+    trees = _project_trees(path, module)
+    versions = sorted({_version(name) for tree in trees.values() for name in _libraries(tree)} - {""})
+    return key("code", source=source_digest(path, module), versions=versions)
+
+
+def module_digest(module: str) -> str:
+    """Return `source_digest` of an importable module of the project, without importing it."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return source_digest(Path(spec.origin), module)
+
+
+def _project_trees(path: Path, module: str) -> Mapping[str, ast.Module]:
+    """Parse a file and, repeatedly, the helpers that it imports from its own folder or from the harness."""
+    trees: dict[str, ast.Module] = {}
+    todo = [(path, module)]
+    while todo:
+        path, module = todo.pop()
+        if module in trees:
+            continue
+        trees[module] = ast.parse(path.read_text(encoding="utf-8"))
+        for name in _imports(trees[module], module.rpartition(".")[0]):
+            found = _project_file(name, path.parent)
+            if found is not None:
+                todo.append((found, name))
+    return trees
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Yield the absolute names of all modules that may be imported, anywhere in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _project_file(module: str, folder: Path) -> Path | None:
+    if module.startswith("bench.") and module not in _CONTRACT:
+        try:
+            spec = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            return None
+        return Path(spec.origin) if spec and spec.origin else None
+    neighbour = folder / f"{module.rpartition('.')[2]}.py"
+    return (
+        neighbour if neighbour.stem.startswith("_") and neighbour.stem != "__init__" and neighbour.is_file() else None
+    )
+
+
+def _bare(tree: ast.Module) -> str:
+    """Dump a syntax tree without docstrings and positions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _libraries(tree: ast.Module) -> set[str]:
+    names = {name.partition(".")[0] for name in _imports(tree, "") if name}
+    return names - set(sys.stdlib_module_names) - {"bench"}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    for distribution in _distributions().get(package, []):
+        return f"{distribution}=={importlib.metadata.version(distribution)}"
+    return ""
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()

@@ -1,0 +1,154 @@
+"""Says what a run consists of before anything is computed: cells (generator x fold x seed) and their tasks' keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.datasets import Dataset
+from bench.errors import DataError
+from bench.keys import code_digest, key, module_digest
+from bench.registry import missing_needs
+from bench.selection import Choice
+from bench.store import Store
+from bench.tasks import Cell, CellData, Task
+from bench.types import Cohort, Split
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedCell:
+    """One generator (or one folder of given samples) on one fold, with all its tasks, done or not."""
+
+    cell: Cell
+    params: str
+    tasks: tuple[Task, ...]
+
+    def missing(self, store: Store) -> list[Task]:
+        """Return the tasks whose results are not in the store, and the sample if one of them needs it."""
+        todo = [task for task in self.tasks if not store.has(task.key)]
+        needs_sample = any(task.step != "sample" for task in todo) and store.read_sample(self.cell.sample_key) is None
+        samples = [t for t in self.tasks if t.step == "sample" and (t in todo or needs_sample)]
+        return samples + [t for t in todo if t.step != "sample"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """The data of a plan: one dataset, its splits and the store that results go to."""
+
+    dataset: Dataset
+    splits: Sequence[Split]
+    store: Store
+
+    def files(self) -> tuple[Path, Path | None]:
+        """Put the cohort and the reference into the store, for the children to read; return their paths."""
+        reference = self.dataset.reference
+        return self.store.keep_cohort(self.dataset.cohort), self.store.keep_cohort(reference) if reference else None
+
+
+def plan_generators(
+    scope: Scope, generators: Sequence[Choice], metrics: Sequence[Choice], attacks: Sequence[Choice]
+) -> list[PlannedCell]:
+    """Return the cells of every generator on every split, folds outermost."""
+    files = scope.files()
+    rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
+    cells = []
+    for split in scope.splits:
+        for choice in generators:
+            data, roles = _roles(scope, split, choice, files, rows)
+            sample = _sample_task(scope, split, choice, data)
+            cells.append(
+                _planned(scope, roles, data, (choice.info.name, choice.params_text), [sample], metrics, attacks)
+            )
+    return cells
+
+
+def plan_given(
+    scope: Scope, name: str, given: dict[int, Cohort], metrics: Sequence[Choice], attacks: Sequence[Choice]
+) -> list[PlannedCell]:
+    """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are put into the store."""
+    files = scope.files()
+    rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
+    cells = []
+    for split in (s for s in scope.splits if s.fold in given):
+        sample_key = key("given", synthetic=given[split.fold].digest)
+        scope.store.write_sample(sample_key, given[split.fold])
+        data = CellData(*files, _rows(split.train, rows), _rows(split.train, rows), _rows(split.holdout, rows))
+        cells.append(_planned(scope, split, data, (name, ""), [], metrics, attacks, sample_key))
+    return cells
+
+
+def _planned(
+    scope: Scope,
+    split: Split,
+    data: CellData,
+    name: tuple[str, str],
+    samples: list[Task],
+    metrics: Sequence[Choice],
+    attacks: Sequence[Choice],
+    sample_key: str = "",
+) -> PlannedCell:
+    sample_key = samples[0].key if samples else sample_key
+    cell = Cell(scope.store.root, scope.dataset.label_name, split.seed, split.fold, name[0], sample_key, data)
+    tasks = [*samples, *_score_tasks(cell, split, metrics, attacks)]
+    return PlannedCell(cell, name[1], tuple(tasks))
+
+
+def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> Task:
+    fitted = hashlib.sha256(data.fitted.astype("<i8").tobytes()).hexdigest()
+    sample_key = key(
+        "sample",
+        plugin=choice.info.name,
+        code=code_digest(choice.info),
+        params=choice.params,
+        dataset=scope.dataset.label_name,
+        data=scope.dataset.digest,
+        fitted=fitted,
+        fold=split.fold,
+        seed=split.seed,
+    )
+    return Task("sample", choice.info, choice.params, sample_key)
+
+
+def _score_tasks(cell: Cell, split: Split, metrics: Sequence[Choice], attacks: Sequence[Choice]) -> Iterator[Task]:
+    common = {"split": split.digest, "dataset": cell.dataset, "fold": cell.fold, "seed": cell.seed}
+    common["sample"] = cell.sample_key
+    for choice in metrics:
+        parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
+        yield Task("metric", choice.info, choice.params, key("metric", **parts))
+    for choice in attacks:
+        parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
+        yield Task("attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.scoring"), **parts))
+
+
+def _roles(
+    scope: Scope, split: Split, choice: Choice, files: tuple[Path, Path | None], rows: dict[str, int]
+) -> tuple[CellData, Split]:
+    """Return who plays which role; a control that releases spare people takes the next fold out of the train role."""
+    train, holdout = _rows(split.train, rows), _rows(split.holdout, rows)
+    if choice.info.option("fits", "train") == "train":
+        return CellData(*files, train, train, holdout), split
+    later = [s for s in scope.splits if s.seed == split.seed and s.fold != split.fold]
+    later.sort(key=lambda s: (s.fold < split.fold, s.fold))
+    if len(later) < 2:
+        raise DataError(
+            f"the control {choice.info.name!r} needs at least three folds; this split has {len(later) + 1}."
+        )
+    spare = np.setdiff1d(_rows(later[0].holdout, rows), holdout)
+    rest = train[~np.isin(train, spare)]
+    cohort = scope.dataset.cohort
+    roles = Split(cohort.take(rest), split.holdout, split.fold, split.seed, split.reference)
+    return CellData(*files, spare, rest, holdout), roles
+
+
+def _rows(cohort: Cohort, rows: dict[str, int]) -> NDArray[np.intp]:
+    return np.array([rows[name] for name in cohort.samples], dtype=np.intp)
+
+
+def unavailable(planned: PlannedCell) -> str | None:
+    """Return why a cell's generator cannot run on this machine, or None."""
+    return next((r for t in planned.tasks if t.step == "sample" and (r := missing_needs(t.plugin))), None)

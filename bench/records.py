@@ -1,0 +1,83 @@
+"""What a run leaves behind: a record in the store, and per dataset the merged rows that reports are made from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shlex
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import __version__
+from bench.datasets import Dataset
+from bench.rows import COLUMNS, merge, table, write_rows
+from bench.store import Store, write_atomic
+
+log = logging.getLogger(__name__)
+_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "opacus", "imbalanced-learn", "xgboost-cpu", "mbi")
+
+
+def about(dataset: Dataset, threads: int) -> dict[str, Any]:
+    """Return where rows come from: data, versions, machine, command and time."""
+    classes, counts = np.unique(dataset.cohort.y, return_counts=True)
+    return {
+        "bench": __version__,
+        "command": shlex.join(["bench", *sys.argv[1:]]),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": {
+            "classes": {str(label): int(n) for label, n in zip(classes, counts, strict=True)},
+            "digest": dataset.digest,
+            "genes": dataset.cohort.n_genes,
+            "name": dataset.name,
+            "samples": len(dataset.cohort),
+            "simulated": dataset.simulated,
+            "source": dataset.source,
+            "title": dataset.title,
+        },
+        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "threads_per_task": threads},
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def keep(store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any]) -> None:
+    """Write the record of a finished run into the store."""
+    record = {"about": facts, "slug": dataset.slug, "rows": rows.astype(object).to_numpy().tolist()}
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.json"
+    write_atomic(store.root / "runs" / name, lambda f: f.write(json.dumps(record).encode()))
+
+
+def publish(store: Store, slug: str, out: Path) -> Path:
+    """Write the rows of all recorded runs of a dataset to ``<out>/rows/<slug>.csv``; newer rows replace older ones.
+
+    Rows of other data under the same name (another digest) are left out, with a warning: they would not compare.
+    """
+    records = [record for record in store.runs() if record["slug"] == slug]
+    latest = records[-1]["about"]
+    merged = table([])
+    for record in records:
+        if record["about"]["data"]["digest"] != latest["data"]["digest"]:
+            log.warning("a run of %s was made on other data and is left out of the table", record["about"]["created"])
+            continue
+        merged = merge(merged, table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"]))
+    path = out / "rows" / f"{slug}.csv"
+    write_rows(path, merged, latest)
+    return path

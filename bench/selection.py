@@ -1,0 +1,110 @@
+"""Reads what a user chose on the command line: `all`, names, and `name[param=value]` with checked hyper-parameters."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import PluginError, near_name
+from bench.registry import Kind, PluginInfo, find, plugins
+
+_ITEM = re.compile(r"(?P<name>[^\[\],]+)(\[(?P<params>[^\[\]]*)\])?")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin with the hyper-parameters that the user set; the others keep their defaults."""
+
+    info: PluginInfo
+    overrides: Mapping[str, Any]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """All hyper-parameters, defaults included: what a key depends on."""
+        return {**self.info.params, **self.overrides}
+
+    @property
+    def params_text(self) -> str:
+        """The hyper-parameters that differ from the defaults, as ``a=1,b=2``; empty if none does."""
+        changed = {k: v for k, v in self.overrides.items() if v != self.info.params[k]}
+        return ",".join(f"{name}={changed[name]}" for name in sorted(changed))
+
+    @property
+    def label(self) -> str:
+        """The name as a user writes it, ``name`` or ``name[a=1]``."""
+        return f"{self.info.name}[{self.params_text}]" if self.params_text else self.info.name
+
+
+def choose(kind: Kind, text: str) -> list[Choice]:
+    """Return the plugins that a text such as ``"all"`` or ``"a,b[x=1],c[y=1,2]"`` names, each choice once.
+
+    Several values of one parameter (``epsilon=1,2,4``) give one choice each. For attacks, ``all`` leaves out those that
+    declare themselves opt-in.
+
+    Raises
+    ------
+    PluginError
+        If the text cannot be read, or a plugin or parameter is unknown, or a value has the wrong type.
+    """
+    if not text.strip():
+        raise PluginError(f"no {kind} was named; write 'all', 'none' or names with commas between them.")
+    chosen: dict[str, Choice] = {}
+    for name, params in _items(kind, text):
+        if name == "none":
+            continue
+        every = [i for i in plugins(kind).values() if not i.option("opt_in", False)]
+        for info in every if name == "all" else [find(kind, name)]:
+            for overrides in _combinations(info, params):
+                choice = Choice(info, overrides)
+                chosen.setdefault(choice.label, choice)
+    return list(chosen.values())
+
+
+def _items(kind: Kind, text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while position < len(text):
+        match = _ITEM.match(text, position)
+        if not match or (match.end() < len(text) and text[match.end()] != ","):
+            raise PluginError(
+                f"the {kind} list {text!r} cannot be read at {text[position:]!r}; expected names with commas between "
+                "them, each with an optional [param=value,...]."
+            )
+        yield match["name"].strip(), match["params"] or ""
+        position = match.end() + 1
+
+
+def _combinations(info: PluginInfo, text: str) -> Iterator[dict[str, Any]]:
+    values: dict[str, list[Any]] = {}
+    name = ""
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        left, equals, right = part.partition("=")
+        if equals:
+            name = left.strip()
+        elif not name:
+            raise PluginError(f"{info.kind} {info.name!r}: {part!r} is no parameter; write param=value.")
+        values.setdefault(name, []).append(_parse(info, name, (right if equals else left).strip()))
+    for combination in itertools.product(*values.values()):
+        yield dict(zip(values, combination, strict=True))
+
+
+def _parse(info: PluginInfo, name: str, text: str) -> Any:
+    if name not in info.params:
+        known = f"{near_name(name, info.params)} Its parameters: {', '.join(info.params) or 'none'}."
+        raise PluginError(f"{info.kind} {info.name!r} has no parameter {name!r}.{known}")
+    default = info.params[name]
+    try:
+        value = ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
+    except (ValueError, SyntaxError):
+        value = float(text) if text.lower() in ("inf", "-inf", "infinity") else text
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if default is not None and value is not None and type(value) is not type(default):
+        raise PluginError(
+            f"{info.kind} {info.name!r}: {name}={text!r} is of type {type(value).__name__}; "
+            f"expected {type(default).__name__} such as {default!r}."
+        )
+    return value

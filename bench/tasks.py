@@ -1,0 +1,286 @@
+"""The three kinds of work - draw a synthetic cohort, measure it, attack it - as functions of plain values.
+
+A task runs in a child process, writes its result to the store and returns nothing but a short report, so that any
+executor can run it. It never sees the scheduler, and the store is the only way in and out.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.cohort_file import read_cohort
+from bench.errors import BenchError, PluginError, StoreError
+from bench.registry import PluginInfo, create
+from bench.scoring import membership_measures
+from bench.seeds import stream
+from bench.store import Store
+from bench.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+
+Step = Literal["sample", "metric", "attack"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work of a cell, with the key of its result."""
+
+    step: Step
+    plugin: PluginInfo
+    params: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class CellData:
+    """Which people play which role in a cell: row numbers of one stored cohort.
+
+    Parameters
+    ----------
+    cohort, reference : files of `Store.keep_cohort`; reference may be None
+    fitted : rows the generator is fitted on (the train rows, but for the control that releases spare people)
+    train, holdout : rows of the two roles
+    """
+
+    cohort: Path
+    reference: Path | None
+    fitted: NDArray[np.intp]
+    train: NDArray[np.intp]
+    holdout: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One generator on one fold: everything its tasks need, as values that travel to another process."""
+
+    store: Path
+    dataset: str
+    seed: int
+    fold: int
+    generator: str
+    sample_key: str
+    data: CellData
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one task ended; `reason` says why if it did not end well."""
+
+    task: Task
+    status: Literal["ok", "failed", "timeout", "skipped"]
+    reason: str = ""
+
+
+def run_task(cell: Cell, task: Task) -> None:
+    """Do one task and write its result to the store.
+
+    Raises
+    ------
+    Exception
+        Whatever the plugin raises; `BenchError` if what it returned breaks the contract.
+    """
+    begin = {"sample": _sample, "metric": _measure, "attack": _attack}[task.step]
+    _reset_peak()
+    started = time.perf_counter()
+    body = begin(cell, task)
+    body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": peak_mb()}
+    Store(cell.store).write(task.key, body)
+
+
+# -- the three steps -------------------------------------------------------------------------------------------------
+
+
+def _sample(cell: Cell, task: Task) -> dict[str, Any]:
+    cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
+    plugin: Generator = create(task.plugin, task.params)
+    path = (cell.dataset, cell.fold, task.plugin.name)
+    fitted = plugin.fit(cohort, rng=stream(cell.seed, "fit", *path))
+    n = len(cohort)
+    synthetic = fitted.sample(n, rng=stream(cell.seed, "sample", *path))
+    check_sample(synthetic, like=cohort, n=n)
+    Store(cell.store).write_sample(task.key, synthetic)
+    return {"n": n, "claim": _claim(fitted)}
+
+
+def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
+    """Check that what a generator returned is a synthetic cohort of the training cohort's kind.
+
+    Raises
+    ------
+    PluginError
+        If it is no cohort, or differs in size, genes, their order or units, or has a label that was never seen.
+    """
+    if not isinstance(synthetic, Cohort):
+        raise PluginError(
+            f"sample returned {type(synthetic).__name__}; expected a Cohort (use cohort.synthetic(X, y))."
+        )
+    if len(synthetic) != n:
+        raise PluginError(f"sample({n}) returned {len(synthetic)} samples; expected {n}.")
+    if synthetic.genes != like.genes:
+        raise PluginError("sample returned other genes, or another order of genes, than the training cohort has.")
+    if synthetic.units != like.units:
+        raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
+    if unknown := sorted(set(synthetic.y) - set(like.y)):
+        raise PluginError(f"sample returned the label {unknown[0]!r}, which the training cohort does not have.")
+
+
+def _claim(fitted: Generator) -> dict[str, Any] | None:
+    claim = claim_of(fitted)
+    if claim is None:
+        return None
+    if not isinstance(claim, PrivacyClaim):
+        raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
+    return {**vars(claim), "outside": list(claim.outside)}
+
+
+def _measure(cell: Cell, task: Task) -> dict[str, Any]:
+    split, synthetic = _split(cell), _synthetic(cell)
+    plugin: Metric = create(task.plugin, task.params)
+    rng = stream(cell.seed, "metric", cell.dataset, cell.fold, task.plugin.name)
+    values = plugin(split.train, split.holdout, synthetic, rng=rng)
+    return {"values": check_measures(task.plugin, values)}
+
+
+def check_measures(info: PluginInfo, values: Mapping[str, float]) -> dict[str, float]:
+    """Return the measures a metric gave as plain floats, after a check against its declaration.
+
+    Raises
+    ------
+    PluginError
+        If a declared measure is missing, another one is there, or a value is outside its declared bounds.
+    """
+    names = [m.name for m in info.measures]
+    if set(values) != set(names):
+        wrong = sorted(set(values) ^ set(names))
+        raise PluginError(
+            f"metric {info.name!r} declares {', '.join(names)}, but differs in what it returned: {wrong}."
+        )
+    for m in info.measures:
+        value = float(values[m.name])
+        if not (np.isnan(value) or m.low - 1e-9 <= value <= m.high + 1e-9):
+            raise PluginError(f"metric {info.name!r}: {m.name} is {value}, outside its bounds {m.low} to {m.high}.")
+    return {name: float(values[name]) for name in names}
+
+
+def _attack(cell: Cell, task: Task) -> dict[str, Any]:
+    access = str(task.plugin.option("access", "black-box"))
+    view, member = attacker_sees(_split(cell), _synthetic(cell), access, cell.dataset)
+    plugin: Attack = create(task.plugin, task.params)
+    rng = stream(cell.seed, "attack", cell.dataset, cell.fold, task.plugin.name)
+    scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
+    if scores.shape != member.shape:
+        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {member.shape}.")
+    readings = membership_measures(scores, member)
+    return {"readings": [[r.measure, r.value, r.low, r.high] for r in readings]}
+
+
+@lru_cache(maxsize=4)
+def attacker_sees(split: Split, synthetic: Cohort, access: str, dataset: str) -> tuple[AttackView, NDArray[np.bool_]]:
+    """Return what an attacker with this access sees, and - for the harness alone - who is a member."""
+    people = np.concatenate([split.train.X, split.holdout.X])
+    labels = np.concatenate([split.train.y, split.holdout.y])
+    member = np.arange(len(people)) < len(split.train)
+    order = stream(split.seed, "targets", dataset, split.fold).permutation(len(people))
+    with_labels = access in ("black-box + labels", "code", "white-box")
+    reference = split.reference.X if split.reference is not None and access == "black-box + reference" else None
+    view = AttackView(
+        synthetic=synthetic.X,
+        targets=people[order],
+        genes=synthetic.genes,
+        synthetic_labels=synthetic.y if with_labels else None,
+        target_labels=labels[order] if with_labels else None,
+        reference=reference,
+    )
+    return view, member[order]
+
+
+# -- loading, once per process ---------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _cohort(path: Path) -> Cohort:
+    return read_cohort(path)
+
+
+@lru_cache(maxsize=1)
+def _split(cell: Cell) -> Split:
+    cohort = _cohort(cell.data.cohort)
+    reference = _cohort(cell.data.reference) if cell.data.reference else None
+    train, holdout = cohort.take(cell.data.train), cohort.take(cell.data.holdout)
+    return Split(train, holdout, cell.fold, cell.seed, reference)
+
+
+@lru_cache(maxsize=1)
+def _synthetic(cell: Cell) -> Cohort:
+    synthetic = Store(cell.store).read_sample(cell.sample_key)
+    if synthetic is None:
+        raise StoreError(f"the synthetic sample {cell.sample_key[:12]} is not in the store; run the command again.")
+    return synthetic
+
+
+# -- running several tasks and reporting each ------------------------------------------------------------------------
+
+
+def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], None]) -> None:
+    """Do tasks one after the other, reporting ``("start", i, "")`` and ``("ok" | "failed" | "store", i, reason)``.
+
+    This is the task boundary: the one place where any exception of a plugin becomes a report. A store that cannot be
+    written is no fault of the plugin and ends the work.
+    """
+    for i, task in enumerate(tasks):
+        report("start", i, "")
+        try:
+            run_task(cell, task)
+        except StoreError as error:
+            report("store", i, str(error))
+            return
+        except Exception as error:
+            sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
+            report("failed", i, one_line(error))
+        else:
+            report("ok", i, "")
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line of at most 300 characters."""
+    text = " ".join(str(error).split()) or "no message"
+    prefix = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
+    return (prefix + text)[:300]
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------
+
+
+def _reset_peak() -> None:
+    """Start the kernel's record of peak memory afresh, where it can be (Linux)."""
+    try:
+        with open("/proc/self/clear_refs", "w") as f:  # noqa: PTH123 - a device file of one character
+            f.write("5")
+    except OSError:
+        return
+
+
+def peak_mb() -> float:
+    """Return the peak resident memory of this process in MB since the last reset (or since its start)."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        kilobytes = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    except (OSError, StopIteration):
+        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kilobytes = usage // 1024 if sys.platform == "darwin" else usage
+    return round(kilobytes / 1024, 1)
+
+
+def set_threads(threads: int) -> None:
+    """Tell every numerical library that will be imported in this process to use so many threads."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ[name] = str(threads)
