@@ -37,7 +37,7 @@ def read_cohort(path: Path) -> Cohort:
         If the file is missing, truncated or no cohort.
     """
     try:
-        with np.load(path, allow_pickle=False) as z:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as z:
             arrays = {name: z[name] for name in z.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(

@@ -1,0 +1,125 @@
+"""Plugins are found, read without being imported, and refused with words that help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import PluginError
+from bench.registry import add_plugin_file, create, find, plugins, read_info
+
+GOOD = '''"""A test generator."""
+
+from dataclasses import dataclass
+
+from bench import generator
+
+
+@generator("{name}", doi="10.1/x"{more})
+@dataclass(kw_only=True)
+class Thing:
+    """Return what it was given."""
+
+    scale: float = 1.0
+    mode: str = "plain"
+
+    def fit(self, cohort, *, rng):
+        return self
+
+    def sample(self, n, *, rng):
+        return None
+'''
+
+
+def write(folder: Path, name: str, text: str = GOOD, more: str = "") -> Path:
+    path = folder / f"{name}.py"
+    path.write_text(text.replace("{name}", name).replace("{more}", more))
+    return path
+
+
+def test_listing_imports_no_plugin_and_no_heavy_library() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; import bench.cli as c;"
+        "r = CliRunner().invoke(c._bench, ['list']); assert r.exit_code == 0, r.output;"
+        "assert 'multivariate' in r.output;"
+        "bad = {'torch', 'sklearn', 'opacus', 'mbi', 'bench.generators.multivariate'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_built_in_plugin_has_a_summary_and_its_file_name() -> None:
+    for kind in ("generator", "attack", "metric"):
+        for name, info in plugins(kind).items():
+            assert info.summary
+            assert info.path.stem == name
+
+
+def test_a_file_from_anywhere_becomes_a_generator_with_its_parameters(tmp_path: Path) -> None:
+    info = add_plugin_file(write(tmp_path, "from_anywhere"))
+    assert find("generator", "from_anywhere").params == {"scale": 1.0, "mode": "plain"}
+    assert create(info, {"scale": 2.0}).scale == 2.0
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(PluginError, match="Did you mean 'multivariate'"):
+        find("generator", "multivariat")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("scale: float = 1.0", "scale: float"), "parameter 'scale' has no default"),
+        (GOOD.replace("= 1.0", "= compute()"), "'compute()' is not a plain value"),
+        (GOOD.replace('"{name}"', '"other"'), "declares 'other'; expected the file's name"),
+        ("x = 1\n", "declares no @generator, @attack or @metric class"),
+        ("def broken(:\n", "cannot be read"),
+        (GOOD + GOOD, "declares 2 plugins"),
+    ],
+)
+def test_a_bad_plugin_file_is_refused_with_the_reason(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path, "bad", text)
+    with pytest.raises(PluginError) as error:
+        add_plugin_file(path)
+    assert words in str(error.value)
+
+
+def test_a_missing_plugin_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="does not exist"):
+        add_plugin_file(tmp_path / "nothing.py")
+
+
+def test_a_file_may_not_take_the_name_of_a_built_in_one(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="name of a built-in"):
+        add_plugin_file(write(tmp_path, "multivariate"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("@dataclass(kw_only=True)\n", ""), "is not a dataclass"),
+        (GOOD.replace("def sample", "def draw"), "has no method 'sample'"),
+    ],
+)
+def test_a_class_that_breaks_the_contract_is_refused_at_import(tmp_path: Path, text: str, words: str) -> None:
+    info = add_plugin_file(write(tmp_path, f"broken_{len(text)}", text))
+    with pytest.raises(PluginError, match=words):
+        create(info)
+
+
+def test_one_plugin_under_two_module_names_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "twice")
+    first, second = (read_info(path, f"bench_plugin_{n}") for n in ("twice_a", "twice_b"))
+    assert first is not None
+    assert second is not None
+    create(first)
+    with pytest.raises(PluginError, match="declared before by the module"):
+        create(second)
+
+
+def test_a_missing_library_names_the_extra(tmp_path: Path) -> None:
+    info = add_plugin_file(write(tmp_path, "needy", more=', needs=("no_such_library",)'))
+    with pytest.raises(PluginError, match=r"needs the package 'no_such_library'.*pip install 'omics-bench\[all\]'"):
+        create(info)

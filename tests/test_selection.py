@@ -1,0 +1,49 @@
+"""What users write after --generators is read exactly, or refused with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import PluginError
+from bench.selection import choose
+
+
+def labels(text: str) -> list[str]:
+    return [choice.label for choice in choose("generator", text)]
+
+
+def test_names_and_parameters_are_read() -> None:
+    assert labels("multivariate,noise") == ["multivariate", "noise"]
+    assert labels("multivariate[noise=1]") == ["multivariate[noise=1.0]"]
+    assert choose("generator", "multivariate[noise=1]")[0].params == {"noise": 1.0}
+
+
+def test_a_default_written_out_is_the_default() -> None:
+    assert labels("multivariate,multivariate[noise=0.5]") == ["multivariate"]
+
+
+def test_several_values_give_one_choice_each() -> None:
+    assert labels("multivariate[noise=0.1,1,2]") == [f"multivariate[noise={n}]" for n in ("0.1", "1.0", "2.0")]
+
+
+def test_all_holds_the_controls_and_none_holds_nothing() -> None:
+    assert {"multivariate", "copy_train", "real_holdout", "shuffled_genes", "noise"} <= set(labels("all"))
+    assert labels("none") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no generator was named"),
+        ("multivariat", "Did you mean 'multivariate'"),
+        ("multivariate[nois=1]", "Did you mean 'noise'"),
+        ("multivariate[noise=loud]", "of type str; expected float"),
+        ("multivariate[0.5]", "is no parameter; write param=value"),
+        ("multivariate[noise=1", "cannot be read at"),
+        ("multivariate]", "cannot be read at"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(text: str, words: str) -> None:
+    with pytest.raises(PluginError) as error:
+        choose("generator", text)
+    assert words in str(error.value)
