@@ -43,6 +43,8 @@ class Entry:
     code : the cohort's name in the challenge's own file names
     label : the label column, as rows and exports call it
     units : what the numbers are
+    shape : samples and genes of the published cohort
+    n_classes : its number of classes
     label_sources : columns of the annotation file that may hold the labels, the first one present is used
     tissues : tissue of each class; empty if the classes lie in one tissue
     has_reference : whether the challenge published a set of people who are in no training set
@@ -55,6 +57,8 @@ class Entry:
     code: str
     label: str
     units: Units
+    shape: tuple[int, int]
+    n_classes: int
     label_sources: tuple[str, ...]
     tissues: Mapping[str, str] = field(default_factory=dict)
     has_reference: bool = False
@@ -90,6 +94,8 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             code="TCGA-BRCA",
             label="Subtype",
             units="vst",
+            shape=(1089, 978),
+            n_classes=5,
             label_sources=("Subtype",),
             simulated=True,
             fetchable=True,
@@ -100,6 +106,8 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             code="TCGA-COMBINED",
             label="cancer_type",
             units="vst",
+            shape=(4323, 978),
+            n_classes=12,
             # Versions of the annotation file differ: where there is a column of project codes, `cancer_type` may hold
             # the tissue instead, which would merge KIRC with KIRP and LUAD with LUSC.
             label_sources=("project", "cancer_type"),
@@ -114,6 +122,8 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             code="TCGA-MIRNA12",
             label="cancer_type",
             units="log2",
+            shape=(4089, 505),
+            n_classes=12,
             label_sources=("cancer_type",),
             tissues=TISSUES,
         ),

@@ -1,0 +1,236 @@
+"""`bench data`: list, show, import, fetch and verify datasets."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from bench.datasets import Dataset, dataset_names, load_dataset, where_is
+from bench.datasets.catalogue import CATALOGUE, DOI
+from bench.datasets.home import data_home, read_manifest
+from bench.errors import DataError
+from bench.types import Units
+
+console = Console()
+_LEFT = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
+_STATES = {
+    "imported": "imported",
+    "files": "challenge files",
+    "installed": "installed package",
+    "simulated": "simulated stand-in",
+    "absent": "not here",
+}
+
+
+@click.group()
+def data_group() -> None:
+    """List, show, import, fetch and verify datasets.
+
+    Datasets lie in the folder $BENCH_DATA_HOME (default: ~/.local/share/omics-bench). The challenge's own files are
+    read from there as they are; anything else is imported once and then has a name.
+    """
+
+
+command = data_group
+
+
+# -- list and show -----------------------------------------------------------------------------------------------------
+
+
+@data_group.command("list")
+def list_datasets() -> None:
+    """Show every dataset, whether the real one is here and how large it is."""
+    table = Table(title=f"datasets in {data_home()}", **_left())
+    for head in ("name", "data", "samples x genes", "classes", "what it is"):
+        table.add_column(head, overflow="fold")
+    for name in dataset_names():
+        table.add_row(name, *_summary(name))
+    console.print(table)
+
+
+def _left() -> dict[str, Any]:
+    return dict(_LEFT)
+
+
+def _summary(name: str) -> tuple[str, str, str, str]:
+    state = where_is(name)
+    title = CATALOGUE[name].title if name in CATALOGUE else ""
+    try:
+        if state == "imported":
+            manifest = read_manifest(data_home(), name)
+            shape, n_classes, title = (manifest.n_samples, manifest.n_genes), len(manifest.classes), manifest.title
+        elif state in ("files", "installed"):
+            dataset = load_dataset(name)
+            shape, n_classes, title = dataset.cohort.X.shape, len(dataset.cohort.classes), dataset.title
+        else:
+            shape, n_classes = CATALOGUE[name].shape, CATALOGUE[name].n_classes
+    except DataError as error:
+        return "damaged", "", "", str(error)
+    return _STATES[state], f"{shape[0]} x {shape[1]}", str(n_classes), title
+
+
+@data_group.command("show")
+@click.argument("name")
+def show_dataset(name: str) -> None:
+    """Show one dataset: samples per class, genes, units, digest and where it came from."""
+    dataset = load_dataset(name)
+    for line in _facts(dataset):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(_class_table(dataset))
+
+
+def _facts(dataset: Dataset) -> list[str]:
+    cohort, reference = dataset.cohort, dataset.reference
+    donors = "one per sample" if cohort.donors is None else f"{len(np.unique(cohort.donors))}"
+    return [
+        f"{dataset.label_name}: {dataset.title}",
+        f"  source     {dataset.source}",
+        f"  samples    {len(cohort)}, donors: {donors}",
+        f"  genes      {cohort.n_genes} ({', '.join(cohort.genes[:4])} ...), units {cohort.units}",
+        f"  reference  {'none' if reference is None else f'{len(reference)} samples that are in no training set'}",
+        f"  digest     {dataset.digest}",
+    ]
+
+
+def _class_table(dataset: Dataset) -> Table:
+    cohort = dataset.cohort
+    table = Table(**_left())
+    for head in (dataset.label, *cohort.obs):
+        table.add_column(head)
+    table.add_column("samples", justify="right")
+    columns = [cohort.y, *cohort.obs.values()]
+    kinds, counts = np.unique(np.array(columns).T, axis=0, return_counts=True)
+    for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+        table.add_row(*kind, str(count))
+    return table
+
+
+# -- import, fetch and verify ------------------------------------------------------------------------------------------
+
+
+@data_group.command("import")
+@click.argument("name")
+@click.option(
+    "--counts", required=True, type=click.Path(path_type=Path), help="The matrix: .tsv, .csv, .parquet, .h5ad."
+)
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="One row per sample; not needed if --counts has labels."
+)
+@click.option("--reference", type=click.Path(path_type=Path), help="Matrix of people who are in no training set.")
+@click.option("--label-column", help="Column with the class labels.")
+@click.option("--sample-column", help="Column of --labels with the sample names.  [default: samplesID, else the first]")
+@click.option("--donors", help="Column with the donor of each sample.  [default: donor, patient or individual]")
+@click.option("--keep", multiple=True, help="Keep this column as a further label (tissue always is); may be repeated.")
+@click.option("--samples-in", type=click.Choice(["rows", "columns"]), help="Where the samples are in --counts.")
+@click.option("--units", type=click.Choice(get_args(Units)), help="What the numbers are.")
+@click.option("--ignore-extra-labels", is_flag=True, help="Leave out labels of samples that are not in --counts.")
+@click.option("--title", default="", help="One line for tables.")
+@click.option("--force", is_flag=True, help="Replace a dataset of this name.")
+def import_files(
+    name: str,
+    counts: Path,
+    labels: Path | None,
+    reference: Path | None,
+    label_column: str | None,
+    sample_column: str | None,
+    donors: str | None,
+    keep: tuple[str, ...],
+    samples_in: Literal["rows", "columns"] | None,
+    units: Units | None,
+    ignore_extra_labels: bool,
+    title: str,
+    force: bool,
+) -> None:
+    """Import a cohort under a NAME of your choice, after every check; orders of samples and genes are kept.
+
+    \b
+    bench data import brca --counts TCGA-BRCA_..._lmgenes.tsv --labels TCGA-BRCA_..._subtypes.csv
+    bench data import mine --counts expression.parquet --labels people.csv --label-column disease --units log2
+    bench data import cells --counts cells.h5ad --label-column cell_type --donors individual --units counts
+    """  # noqa: D301 - click reads the backspace
+    from bench.datasets.importing import import_dataset
+    from bench.datasets.matrices import Layout
+
+    layout = Layout(
+        label_columns=(label_column,) if label_column else (),
+        sample_column=sample_column,
+        samples_in=samples_in,
+        donor_column=donors,
+        obs_columns=keep,
+        ignore_extra_labels=ignore_extra_labels,
+    )
+    _say_imported(
+        import_dataset(
+            name, counts, labels, reference=reference, units=units, layout=layout, title=title, force=force
+        )
+    )  # fmt: skip
+
+
+def _say_imported(dataset: Dataset) -> None:
+    cohort = dataset.cohort
+    console.print(
+        f"{dataset.name}: {len(cohort)} samples x {cohort.n_genes} genes, {len(cohort.classes)} classes, imported into "
+        f"{data_home() / dataset.name}. Next: bench run --dataset {dataset.name}",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@data_group.command("fetch")
+@click.argument("name")
+@click.option("--file", "wanted", multiple=True, help="Take this file of the record; may be repeated.")
+@click.option("--label-column", help="Column with the class labels.")
+@click.option("--ignore-extra-labels", is_flag=True, help="Leave out labels of samples that are not in the matrix.")
+@click.option("--force", is_flag=True, help="Replace a dataset of this name.")
+def fetch(name: str, wanted: tuple[str, ...], label_column: str | None, ignore_extra_labels: bool, force: bool) -> None:
+    """Download a challenge cohort (brca, combined) from its open-access record and import it.
+
+    A download that broke off is continued. Every file is checked against the record's checksum. Use of the data follows
+    the NIH/GDC data access policy: no attempt to re-identify donors.
+    """
+    from bench.datasets.fetching import fetch_dataset
+    from bench.datasets.matrices import Layout
+
+    layout = Layout(label_columns=(label_column,) if label_column else (), ignore_extra_labels=ignore_extra_labels)
+    console.print(f"Fetching {name} from the record with DOI {DOI}", highlight=False)
+    with ExitStack() as stack:
+        bar = stack.enter_context(_Bar())
+        dataset = fetch_dataset(name, wanted=wanted, layout=layout, report=bar.report, force=force)
+    _say_imported(dataset)
+
+
+class _Bar(Progress):
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        super().__init__(*columns, console=console, disable=not console.is_terminal)
+        self._bars: dict[str, TaskID] = {}
+
+    def report(self, name: str, done: int, total: int) -> None:
+        if name not in self._bars:
+            self._bars[name] = self.add_task(name, total=total)
+        self.update(self._bars[name], completed=done)
+
+
+@data_group.command("verify")
+@click.argument("names", nargs=-1)
+def verify_datasets(names: tuple[str, ...]) -> None:
+    """Check datasets against their digests: the named ones, or all that are here. Exit status 1 on a difference."""
+    from bench.datasets.verify import verify
+
+    here = [name for name in dataset_names() if where_is(name) not in ("absent", "simulated")]
+    failed = False
+    for name in names or here:
+        for finding in verify(name):
+            failed |= not finding.ok
+            verdict = "ok" if finding.ok else "FAILED"
+            console.print(f"{name}: {finding.what}: {verdict}, {finding.detail}", highlight=False, markup=False, soft_wrap=True)
+    if not (names or here):
+        console.print(f"there is no dataset in {data_home()} to verify", highlight=False)
+    sys.exit(1 if failed else 0)
