@@ -70,9 +70,9 @@ def _check_class_sizes(cohort: Cohort, n_folds: int) -> None:
     if size < n_folds:
         raise DataError(
             f"class {label!r} has {size} {who}; {n_folds} folds need at least {n_folds} in every class. "
-            f"Use {size} folds, merge the class with another, or leave it out."
+            f"Merge the class with another or leave it out; {size} folds are the most it allows."
             if size > 1
-            else f"class {label!r} has one of the {who} only; it cannot be in both train and holdout. "
+            else f"class {label!r} has one {who[:-1]} only; it cannot be in both train and holdout. "
             "Merge the class with another or leave it out."
         )
 
