@@ -151,5 +151,6 @@ def noisy_counts(
 
 def counts_to_rates(counts: ArrayLike, floor: float = 1.0) -> NDArray[np.float64]:
     """Return class rates that sum to 1 from noisy counts; a count below `floor` samples is taken as `floor`."""
-    positive: NDArray[np.float64] = np.maximum(np.asarray(counts, dtype=np.float64), floor)
-    return positive / positive.sum()
+    positive = np.maximum(np.asarray(counts, dtype=np.float64), floor)
+    rates: NDArray[np.float64] = positive / positive.sum()
+    return rates
