@@ -1,0 +1,47 @@
+"""Distance to the closest training sample: near 0 the release copies, far above the real value it is off the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import Cohort, Measure, metric
+
+from ._distances import squared_distances
+
+
+@metric(
+    "distance_to_closest",
+    family="fidelity",
+    measures=(
+        Measure("distance_to_closest", "none", 0, table="utility", rank=8, title="dist closest"),
+        Measure("distance_to_closest_real", "none", 0, table="utility", rank=9, title="dist closest real"),
+    ),
+)
+@dataclass(kw_only=True)
+class DistanceToClosest:
+    """Return the mean Euclidean distance from synthetic, and from held-out, samples to the closest training sample.
+
+    On the values as they are. Neither direction is better in itself, so none is declared: the published tables call a
+    larger distance more private, yet noise has the largest. Read it against ``distance_to_closest_real``: well below it
+    the release is closer to the training samples than their own kind is. NaN without a synthetic sample.
+    """
+
+    def __call__(
+        self, train: Cohort, holdout: Cohort, synthetic: Cohort, *, rng: np.random.Generator
+    ) -> Mapping[str, float]:
+        """Return both means, in the units of the data."""
+        return {
+            "distance_to_closest": _mean_closest(squared_distances(train, synthetic)),
+            "distance_to_closest_real": _mean_closest(squared_distances(train, holdout)),
+        }
+
+
+def _mean_closest(squared: NDArray[np.float32]) -> float:
+    if squared.size == 0:
+        return nan
+    return float(np.sqrt(squared.min(axis=0).astype(np.float64)).mean())
