@@ -65,7 +65,7 @@ def test_the_reference_travels_with_every_split(toy_cohort: Cohort) -> None:
 
 
 def test_a_reference_that_overlaps_the_cohort_is_refused(toy_cohort: Cohort) -> None:
-    with pytest.raises(DataError, match="in both (train|holdout) and reference"):
+    with pytest.raises(DataError, match=r"in both (train|holdout) and reference"):
         make_splits(toy_cohort, seed=1, reference=toy_cohort.take([0, 1]))
 
 
@@ -83,17 +83,17 @@ def test_a_class_with_one_sample_is_one_clear_error(toy_cohort: Cohort) -> None:
 
 def test_a_class_from_too_few_donors_is_one_clear_error(toy_cohort: Cohort) -> None:
     donors = [f"c{i % 3}" if label == "c" else f"p{i}" for i, label in enumerate(toy_cohort.y)]
-    with pytest.raises(DataError, match="class 'c' has 3 donors; 5 folds need at least 5"):
+    with pytest.raises(DataError, match=r"class 'c' has 3 donors; 5 folds need at least 5"):
         make_splits(_with_donors(toy_cohort, donors), seed=1)
 
 
 def test_fewer_than_two_folds_are_refused(toy_cohort: Cohort) -> None:
-    with pytest.raises(DataError, match="1 folds leave nobody to train on"):
+    with pytest.raises(DataError, match=r"1 folds leave nobody to train on"):
         make_splits(toy_cohort, seed=1, n_folds=1)
 
 
 def test_an_empty_cohort_is_refused(toy_cohort: Cohort) -> None:
-    with pytest.raises(DataError, match="no samples"):
+    with pytest.raises(DataError, match=r"no samples"):
         make_splits(toy_cohort.take([]), seed=1)
 
 
@@ -199,7 +199,7 @@ def test_a_file_that_is_no_splits_file_is_refused(
 
 
 def test_a_missing_splits_file_is_one_clear_error(toy_cohort: Cohort, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="does not exist; give the path"):
+    with pytest.raises(DataError, match=r"does not exist; give the path"):
         read_splits(tmp_path / "none.yaml", toy_cohort, seed=1)
 
 

@@ -64,7 +64,19 @@ def read_matrix(path: Path, layout: Layout, *, labels_inside: bool) -> Matrix:
             raise DataError(f"{path}: {what} number {names.index('') + 1} has no name; name or drop it before import.")
         if twice := repeated(names):
             raise DataError(f"{path}: {what} {twice!r} appears more than once; keep one of them or rename it.")
+    _check_range(matrix)
     return matrix
+
+
+def _check_range(matrix: Matrix) -> None:
+    """Cohorts hold float32, where a larger number would become infinite."""
+    beyond = np.isfinite(matrix.values) & (np.abs(matrix.values) > np.finfo(np.float32).max)
+    if beyond.any():
+        row, column = np.argwhere(beyond)[0]
+        raise DataError(
+            f"{matrix.path}: sample {matrix.samples[row]!r}, gene {matrix.genes[column]!r} is "
+            f"{matrix.values[row, column]:g}, beyond the range of float32. Mend it, or scale the data."
+        )
 
 
 def repeated(names: Sequence[str]) -> str | None:
