@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import Cohort, DataError
+from bench import Cohort, DataError, MissingExtraError
 from bench.datasets import load_dataset
 from bench.datasets.importing import import_dataset
 from bench.datasets.matrices import Layout
@@ -405,6 +406,13 @@ def test_repeated_names_in_h5ad_are_refused(toy_cohort: Cohort, tmp_path: Path) 
         anndata.AnnData(X=toy_cohort.X.copy(), obs=obs, var=var).write_h5ad(tmp_path / "x.h5ad")
     with pytest.raises(DataError, match=f"gene '{toy_cohort.genes[1]}' appears more than once"):
         _import(tmp_path / "x.h5ad", None, label_columns=("type",))
+
+
+def test_h5ad_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anndata", None)  # as if it were not installed
+    (tmp_path / "x.h5ad").write_bytes(b"\x89HDF")
+    with pytest.raises(MissingExtraError, match=r"Install it with: pip install 'omics-bench\[h5ad\]'"):
+        _import(tmp_path / "x.h5ad", None)
 
 
 def test_a_name_that_is_taken_is_replaced_only_on_request(

@@ -1,4 +1,4 @@
-"""`bench data`: list, show, import, fetch and verify datasets."""
+"""`bench data`: list, show, import, fetch and verify datasets, and export their folds."""
 
 from __future__ import annotations
 
@@ -218,6 +218,17 @@ class _Bar(Progress):
         self.update(self._bars[name], completed=done)
 
 
+@data_group.command("splits")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--seed", default=42, show_default=True, help="Names the folds.")
+def export_splits(name: str, path: Path, seed: int) -> None:
+    """Write the folds of a dataset into the challenge's *_splits.yaml; `bench run --splits` reads one."""
+    from bench.folds import make_splits, write_splits
+
+    write_splits(path, make_splits(load_dataset(name).cohort, seed=seed))
+
+
 @data_group.command("verify")
 @click.argument("names", nargs=-1)
 def verify_datasets(names: tuple[str, ...]) -> None:
@@ -230,7 +241,9 @@ def verify_datasets(names: tuple[str, ...]) -> None:
         for finding in verify(name):
             failed |= not finding.ok
             verdict = "ok" if finding.ok else "FAILED"
-            console.print(f"{name}: {finding.what}: {verdict}, {finding.detail}", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"{name}: {finding.what}: {verdict}, {finding.detail}", highlight=False, markup=False, soft_wrap=True
+            )
     if not (names or here):
         console.print(f"there is no dataset in {data_home()} to verify", highlight=False)
     sys.exit(1 if failed else 0)

@@ -18,7 +18,7 @@ from bench.files import explaining
 TIMEOUT_S = (10.0, 60.0)  # to connect, and between two blocks
 ATTEMPTS = 4
 PAUSE_S = 0.5  # before the second attempt; longer before each further one
-BLOCK = 1 << 16
+BLOCK = 1 << 13  # what a cut connection loses at most
 Report = Callable[[str, int, int], None]  # file name, bytes that are here, bytes in all
 
 
