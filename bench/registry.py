@@ -121,6 +121,7 @@ def generator(
     control: bool = False,
     fits: Literal["train", "spare"] = "train",
     needs: tuple[str, ...] = (),
+    quick: Mapping[str, Any] | None = None,
 ) -> Callable[[T], T]:
     """Declare a generator: a dataclass with ``fit(cohort, *, rng)`` and ``sample(n, *, rng)``.
 
@@ -131,6 +132,7 @@ def generator(
     control : True if it only brackets the tables
     fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
     needs : import names of optional packages
+    quick : hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
     """
     return lambda cls: _declare("generator", name, cls)
 
@@ -175,6 +177,8 @@ def _value(node: ast.expr) -> Any:
             return value
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             return tuple(_value(e) for e in elts)
+        case ast.Dict(keys=keys, values=values):
+            return {_value(k): _value(v) for k, v in zip(keys, values, strict=True) if k is not None}
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand)
         case ast.Name(id="inf") | ast.Attribute(attr="inf"):
