@@ -1,0 +1,141 @@
+"""Writes the leaderboard of a dataset from its rows alone, and tells when a page no longer says what the rows say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.board import Board, coverage, escape, make_board
+from bench.errors import StoreError
+from bench.pictures import picture_section
+from bench.privacy_tables import attack_tables, claim_table
+from bench.published import published_table
+from bench.rows import read_rows
+from bench.store import write_atomic
+from bench.tables import cost_table, failures, measure_tables
+
+_MARK = "<!-- Written by `bench report` from rows/{name}. Do not edit: the next report replaces it. -->"
+_BANNER = """> ## ⚠ SIMULATED DATA
+>
+> The real cohort was not on the machine that made these rows; an embedded simulated cohort of the same name and shape
+> stood in for it. No number on this page is about real people, and none may be quoted as a result on the real cohort.
+"""
+_LEGEND = """Every number is mean ± standard deviation (n - 1) over folds and seeds. `(4/5)` after a number: only 4
+of the 5 planned folds gave one, and the mean is over those 4; *Failures* says why. Bold in the tables with arrows: the
+best generator and all within one standard deviation of it; incomplete means and controls take no part. *Controls*
+(italics) bracket the tables and are not ranked. Generators stand in the order of the first column with an arrow, in
+every table.
+"""
+
+
+def page_of(rows: Path) -> Path:
+    """Return where the leaderboard of a rows file lies: ``<out>/leaderboard/<slug>.md``."""
+    return rows.parent.parent / "leaderboard" / f"{rows.stem}.md"
+
+
+def write_leaderboard(rows: Path) -> Path:
+    """Write the leaderboard of a rows file and return its path."""
+    page = page_of(rows)
+    text = _text(rows)
+    write_atomic(page, lambda f: f.write(text.encode()))
+    return page
+
+
+def stale(rows: Path, lines: int = 20) -> str | None:
+    """Return how the leaderboard differs from what its rows give, as a short diff, or None if it is up to date."""
+    page = page_of(rows)
+    if not page.exists():
+        return f"{page} does not exist."
+    old, new = page.read_text(encoding="utf-8").splitlines(), _text(rows).splitlines()
+    diff = list(difflib.unified_diff(old, new, str(page), f"what {rows} gives", lineterm="", n=0))
+    left = [f"... and {len(diff) - lines} more lines"] if len(diff) > lines else []
+    return "\n".join([*diff[:lines], *left]) or None
+
+
+def orphans(out: Path) -> list[Path]:
+    """Return the leaderboards without rows behind them: nothing says where their numbers come from."""
+    start = _MARK.partition("{")[0]
+    pages = sorted((out / "leaderboard").glob("*.md"))
+    ours = (page for page in pages if page.read_text(encoding="utf-8").startswith(start))
+    return [page for page in ours if not (out / "rows" / f"{page.stem}.csv").exists()]
+
+
+def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
+    """Return the rows files in a folder of results, all or those of some datasets.
+
+    Raises
+    ------
+    StoreError
+        If there are none, or none of that name.
+    """
+    found = {path.stem: path for path in sorted((out / "rows").glob("*.csv"))}
+    if missing := [slug for slug in slugs if slug not in found]:
+        held = f"it holds {', '.join(found)}" if found else "it holds none"
+        raise StoreError(f"there are no rows of {missing[0]!r} in {out / 'rows'}; {held}. `bench run` writes them.")
+    if not found:
+        raise StoreError(f"there are no rows in {out / 'rows'}. `bench run` writes them; --out names another folder.")
+    return [found[slug] for slug in slugs] or list(found.values())
+
+
+def _text(path: Path) -> str:
+    rows, about = read_rows(path)
+    picture = page_of(path).with_name(f"{path.stem}_pca.png")
+    body = render(rows, about, picture.name if picture.exists() else None)
+    return f"{_MARK.format(name=path.name)}\n\n{body}"
+
+
+def render(rows: pd.DataFrame, about: Mapping[str, Any], picture: str | None = None) -> str:
+    """Return the whole page as Markdown; the same rows give the same text.
+
+    Parameters
+    ----------
+    rows, about : as `bench.rows.read_rows` returns them
+    picture : file name of the PCA picture beside the page, if there is one
+    """
+    board = make_board(rows, simulated=about["data"]["simulated"])
+    sections = [
+        *_header(board, about),
+        *measure_tables(board),
+        *attack_tables(board),
+        *claim_table(board),
+        *cost_table(board),
+        *published_table(board, about["data"]["name"]),
+        *failures(board),
+        *(picture_section(picture, about["data"]) if picture else ()),
+    ]
+    return "\n".join(sections)
+
+
+def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
+    data, versions = about["data"], about["versions"]
+    yield f"# Leaderboard: {data['title']} (`{data['name']}`{', simulated' if board.simulated else ''})\n"
+    if board.simulated:
+        yield _BANNER
+    classes = ", ".join(f"{label} {n}" for label, n in data["classes"].items())
+    libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+    machine = about["machine"]
+    facts = {
+        "Cohort": f"{data['samples']} samples x {data['genes']} genes{', SIMULATED' if board.simulated else ''}",
+        "Classes": f"{len(data['classes'])} ({classes})",
+        "Source": escape(data["source"]),
+        "Data digest": f"`{data['digest'][:12]}` (SHA-256, first 12 digits)",
+        "Folds": _folds(board),
+        "Last run": f"`{about['command']}`, {about['created']}",
+        "Versions": f"bench {about['bench']}, {libraries}",
+        "Machine": f"{machine['system']}, {machine['cpus']} CPUs, {machine['threads_per_task']} threads per task",
+    }
+    yield "".join(f"- **{name}:** {text}\n" for name, text in facts.items())
+    yield _LEGEND
+
+
+def _folds(board: Board) -> str:
+    """Return which folds the rows are about; generators on other folds than the rest are named."""
+    per_label = {label: coverage(board.rows[board.rows["label"] == label]) for label in board.labels}
+    if len(set(per_label.values())) <= 1:
+        return next(iter(per_label.values()), "none")
+    each = "; ".join(f"{board.head(label)} on {text}" for label, text in per_label.items())
+    return f"NOT THE SAME for all generators, so that their means do not compare exactly: {each}"

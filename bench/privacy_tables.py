@@ -1,0 +1,149 @@
+"""The tables of a leaderboard that are about privacy: what attacks found, and what generators claim.
+
+Sound attacks and the published arithmetic stand apart: the latter is kept to be compared with published numbers, never
+to judge a generator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from bench.board import ABSENT, Board, Summary, decimals_for, escape, number
+from bench.registry import PluginInfo, plugins
+from bench.scoring import OFFICIAL_TARGETS
+
+_READINGS = {  # measure: title, chance
+    "auc": ("AUC", "0.5"),
+    "tpr_at_fpr_01": ("TPR at FPR 1 %", "0.01"),
+    "tpr_at_fpr_10": ("TPR at FPR 10 %", "0.10"),
+}
+_DELTA = re.compile(r"; delta ([^;]+);")
+
+
+def attack_tables(board: Board) -> Iterator[str]:
+    """Yield the section on membership inference; nothing if no attack was planned."""
+    names = sorted(set(board.rows["attack"]) - {""})
+    if not names:
+        return
+    known = plugins("attack")
+    official = [name for name in names if name in known and known[name].option("official", False)]
+    sound = [name for name in names if name not in official]
+    yield "## Membership inference\n"
+    if sound:
+        yield _strongest_table(board, sound)
+        yield from (_matrix(board, sound, measure) for measure in _READINGS)
+    if official:
+        yield _official_table(board, official)
+    yield _attacks_table(board, [*sound, *official], known)
+
+
+def _strongest_table(board: Board, attacks: Sequence[str]) -> str:
+    body = []
+    for label in board.labels:
+        cells = [board.head(label)]
+        for measure in ("auc", "tpr_at_fpr_01"):
+            found = {name: board.summary(label, measure, name) for name in attacks}
+            name = _strongest(found)
+            cells += [f"`{name}`", number(found[name], 3)] if name else [ABSENT, ABSENT]
+        body.append(cells)
+    note = (
+        "Maximum over attacks, chosen on the same folds that it is read on: the more attacks, the further it lies "
+        "above chance even where nothing leaks. Chance: AUC 0.5, TPR 0.01. Lower is more private."
+    )
+    head = ["generator", "by AUC", "AUC ↓", "by TPR at FPR 1 %", "TPR ↓"]
+    return board.table("Strongest attack on each generator", note, head, body)
+
+
+def _strongest(found: Mapping[str, Summary]) -> str:
+    """Return the attack with the highest mean, the first by name among equals; empty if none has a number."""
+    held = [name for name in sorted(found) if found[name].n_ok]
+    return max(held, key=lambda name: found[name].mean, default="")
+
+
+def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:
+    title, chance = _READINGS[measure]
+    body = []
+    for label in board.labels:
+        found = {name: board.summary(label, measure, name) for name in attacks}
+        texts = {name: number(summary, 3) for name, summary in found.items()}
+        if len(attacks) > 1 and (name := _strongest(found)):
+            texts[name] = f"**{texts[name]}**"
+        body.append([board.head(label), *texts.values(), board.share(label, [measure], attacks)])
+    note = f"Chance {chance}; lower is more private; the strongest attack on each generator is bold."
+    if measure != "auc":
+        note += " Strict: at the last threshold whose FPR is at or below the target, tied scores not split."
+    return board.table(f"{title}, attacks side by side", note, ["generator", *attacks, "ok / planned"], body)
+
+
+def _official_table(board: Board, attacks: Sequence[str]) -> str:
+    measures = ["auc", "pr_auc", "pr_auc_chance", *OFFICIAL_TARGETS, "ties"]
+    body = []
+    for label in board.labels:
+        for name in attacks:
+            found = [board.summary(label, measure, name) for measure in measures]
+            if any(summary.n_planned for summary in found):
+                body.append([board.head(label), f"`{name}`", *(number(summary, 3) for summary in found)])
+    note = (
+        "The published arithmetic, kept only to be compared with published numbers. Its TPR is read at the first "
+        "threshold at or beyond the target FPR and over-reports where scores are tied (the last column: share of "
+        "candidates whose score another one has too)."
+    )
+    heads = ["AUC", "PR AUC", "PR AUC chance", "official TPR at FPR 1 %", "official TPR at FPR 10 %", "tied scores"]
+    return board.table("Official attacks", note, ["generator", "attack (official)", *heads], body)
+
+
+def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
+    body = []
+    for name in attacks:
+        info = known.get(name)
+        access, family = (str(info.option(k, v)) for k, v in _DEFAULTS) if info else ("not installed here",) * 2
+        official = "official" if info and info.option("official", False) else "sound"
+        ties = [board.summary(label, "ties", name) for label in board.labels]
+        shares = [summary.mean for summary in ties if summary.n_ok]
+        spread = f"{min(shares):.3f} to {max(shares):.3f}" if shares else ABSENT
+        ok, planned = sum(s.n_ok for s in ties), sum(s.n_planned for s in ties)
+        body.append([f"`{name}`", official, access, family, spread, f"{ok} / {planned}"])
+    note = "What the attacker sees beside the candidates, and what the attack looks at. Ties: over all generators."
+    head = ["attack", "arithmetic", "sees", "looks at", "tied scores", "ok / planned"]
+    return board.table("The attacks", note, head, body)
+
+
+_DEFAULTS = (("access", "black-box"), ("family", "distance"))  # those of the @attack decorator
+
+
+# -- claims ------------------------------------------------------------------------------------------------------------
+
+
+def claim_table(board: Board) -> Iterator[str]:
+    """Yield the section on what generators claim; it stands beside the attacks so that both are read together."""
+    claims = board.rows[board.rows["family"] == "claim"]
+    if claims.empty:
+        return
+    yield "## Privacy claims\n"
+    parts = {label: claims[claims["label"] == label] for label in board.labels}
+    body = [_claim_row(board, label, part) for label, part in parts.items() if part["value"].notna().any()]
+    silent = [label for label in parts if (parts[label]["status"] == "ok").any() and parts[label]["value"].isna().all()]
+    note = "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds."
+    head = ["generator", "epsilon", "delta", "end to end", "claim"]
+    if body:
+        yield board.table("Claims", note, head, body)
+    if silent:
+        yield f"Claim nothing: {', '.join(board.head(label) for label in silent)}.\n"
+
+
+def _claim_row(board: Board, label: str, part: pd.DataFrame) -> list[str]:
+    made = part[part["value"].notna()]
+    texts = sorted(set(made["reason"]))
+    deltas = sorted({match[1] for text in texts if (match := _DELTA.search(text))})
+    whole = all("not end to end" not in text for text in texts)
+    epsilon = Summary(float(made["value"].max()), float("nan"), len(made), len(part))
+    return [
+        board.head(label),
+        number(epsilon, decimals_for([epsilon])),
+        " or ".join(deltas) or ABSENT,
+        "yes" if whole else "no",
+        escape(" / ".join(texts)),
+    ]
