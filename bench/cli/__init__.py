@@ -14,7 +14,7 @@ from bench.errors import BenchError
 
 _COMMANDS = {
     "check": ("bench.cli.check", "Check a plugin against the contract and say in words what is wrong."),
-    "data": ("bench.cli.data", "List, show, import, fetch and verify datasets."),
+    "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
     "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
     "results": ("bench.cli.results", "Print the rows: one line per number."),
@@ -30,8 +30,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = importlib.import_module(_COMMANDS[name][0])
-        command: click.Command = module.command
+        module, _, attribute = _COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute or "command")
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -20,7 +20,7 @@ from bench.leaderboard import write_leaderboard
 from bench.pictures import draw_run
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.runner import Limits, Outcome, execute, pending
-from bench.selection import Choice, choose
+from bench.selection import choose
 from bench.store import Store
 from bench.types import Split
 
@@ -91,7 +91,7 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     """Plan, run and report one dataset; return how many tasks were lost."""
     store = Store(request.out / "store").open()
     scope = Scope(dataset, _splits(dataset, request), store)
-    plan = planner(scope)
+    plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
     _announce(dataset, plan, store, request)
     if request.dry_run:
         return 0
@@ -157,7 +157,4 @@ def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, reques
     )  # fmt: skip
     for reason, group in outcome.rows[outcome.rows["status"] != "ok"].groupby("reason"):
         names = ", ".join(sorted(set(group["generator"])))
-        console.print(f"not ok: {names}: {len(group)} rows: {reason}", style="red", highlight=False, markup=False)
-
-
-__all__ = ["Choice", "Planner", "Request", "command", "run_dataset"]
+        console.print(f"not ok: {names}: {len(group)} rows: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
