@@ -124,12 +124,6 @@ def _announce(dataset: Dataset, plan: Sequence[PlannedCell], store: Store, reque
         f"from {dataset.source}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
-    if dataset.simulated:
-        console.print(
-            "SIMULATED DATA: the real cohort is not on this machine, so an embedded simulated stand-in is used. Its "
-            f"numbers say nothing about real patients. `bench data fetch {dataset.name}` gets the real one.",
-            style="bold yellow", highlight=False, soft_wrap=True,
-        )  # fmt: skip
     limits = request.limits
     console.print(
         f"{len(plan)} cells, {total} tasks: {total - missing} in the store, {missing} to do; "
