@@ -91,7 +91,7 @@ def _labels(path: Path, like: Cohort) -> NDArray[np.str_]:
     if len(_header(path)) != 1:
         raise DataError(f"{path} has {len(_header(path))} columns; expected one, the label.")
     y = pd.read_csv(path, dtype=str, keep_default_na=False).iloc[:, 0].to_numpy(dtype=np.str_)
-    if unknown := sorted(set(y) - set(like.y)):
+    if unknown := sorted(set(map(str, y)) - set(map(str, like.y))):
         raise DataError(f"{path} has the label {unknown[0]!r}; expected {', '.join(map(str, like.classes))}.")
     return y
 

@@ -129,7 +129,7 @@ def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
         raise PluginError("sample returned other genes, or another order of genes, than the training cohort has.")
     if synthetic.units != like.units:
         raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
-    if unknown := sorted(set(synthetic.y) - set(like.y)):
+    if unknown := sorted(set(map(str, synthetic.y)) - set(map(str, like.y))):
         raise PluginError(f"sample returned the label {unknown[0]!r}, which the training cohort does not have.")
 
 

@@ -1,0 +1,219 @@
+"""The commands as a user types them: exit status, messages, and files that appear."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import Cohort
+
+
+@pytest.fixture
+def place(toy_cohort: Cohort, tmp_path: Path) -> Path:
+    """A working folder whose data home holds the toy cohort as the dataset `toy`."""
+    home = tmp_path / "home"
+    home.mkdir()
+    X = pd.DataFrame(toy_cohort.X.T, index=list(toy_cohort.genes), columns=list(toy_cohort.samples))
+    X.to_csv(tmp_path / "X.tsv", sep="\t", index_label="gene")
+    pd.DataFrame({"samplesID": toy_cohort.samples, "kind": toy_cohort.y}).to_csv(tmp_path / "y.csv", index=False)
+    done = bench(
+        tmp_path,
+        "data",
+        "import",
+        "toy",
+        "--counts",
+        "X.tsv",
+        "--labels",
+        "y.csv",
+        "--label-column",
+        "kind",
+        "--units",
+        "vst",
+    )
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home"), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words],
+        cwd=place,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return bench(
+        place,
+        "run",
+        "--dataset",
+        "toy",
+        "--folds",
+        "1,2",
+        "--metrics",
+        "mmd",
+        "--attacks",
+        "mc",
+        "--threads",
+        "1",
+        *words,
+    )
+
+
+def test_a_run_writes_rows_and_a_leaderboard_and_a_second_run_computes_nothing(place: Path) -> None:
+    first = run(place, "--generators", "multivariate,copy_train")
+    assert first.returncode == 0, first.stderr
+    assert "12 tasks computed, 0 from the store, 0 lost" in first.stderr
+    rows = (place / "results/rows/toy.csv").read_text()
+    page = (place / "results/leaderboard/toy.md").read_text()
+    assert "multivariate" in page
+    assert (place / "results/leaderboard/toy_pca.png").stat().st_size > 1000
+    second = run(place, "--generators", "multivariate,copy_train")
+    assert "0 tasks computed, 12 from the store, 0 lost" in second.stderr
+    assert (place / "results/rows/toy.csv").read_text() == rows
+
+
+def test_a_later_run_adds_to_the_table_and_report_checks_it(place: Path) -> None:
+    assert run(place, "--generators", "multivariate").returncode == 0
+    assert run(place, "--generators", "noise").returncode == 0
+    printed = bench(place, "results", "--csv")
+    table = pd.read_csv(place / "results/rows/toy.csv")
+    assert set(table["generator"]) == {"multivariate", "noise"}
+    assert len(printed.stdout.splitlines()) == len(table) + 1
+    assert bench(place, "report", "--check").returncode == 0
+    page = place / "results/leaderboard/toy.md"
+    page.write_text(page.read_text().replace("multivariate", "something"))
+    stale = bench(place, "report", "--check")
+    assert stale.returncode == 1
+    assert "toy.md" in stale.stdout + stale.stderr
+    assert bench(place, "report").returncode == 0
+    assert bench(place, "report", "--check").returncode == 0
+
+
+def test_a_dry_run_prints_the_plan_and_computes_nothing(place: Path) -> None:
+    done = run(place, "--generators", "multivariate", "--dry-run")
+    assert done.returncode == 0
+    assert "2 cells, 6 tasks: 0 in the store, 6 to do" in done.stderr
+    assert "multivariate" in done.stderr
+    assert not (place / "results/rows").exists()
+
+
+def test_a_failing_generator_gives_exit_status_1_and_a_reason(place: Path) -> None:
+    (place / "unlucky.py").write_text(
+        "from dataclasses import dataclass\nfrom bench import generator\n"
+        '@generator("unlucky")\n@dataclass(kw_only=True)\nclass Unlucky:\n    """Fail."""\n\n'
+        "    def fit(self, cohort, *, rng):\n        raise RuntimeError('out of luck')\n\n"
+        "    def sample(self, n, *, rng):\n        return None\n"
+    )
+    done = run(place, "--generators", "unlucky,noise", "--plugin", "unlucky.py")
+    assert done.returncode == 1
+    assert "RuntimeError: out of luck" in done.stderr
+    page = (place / "results/leaderboard/toy.md").read_text()
+    assert "RuntimeError: out of luck" in page
+    checked = bench(place, "check", "unlucky", "--plugin", "unlucky.py")
+    assert checked.returncode == 1
+    assert "out of luck" in checked.stdout
+
+
+def test_synthetic_data_made_elsewhere_are_scored_like_a_generators(place: Path) -> None:
+    folder = release(place, 1)
+    done = bench(
+        place,
+        "score",
+        "--dataset",
+        "toy",
+        "--synthetic",
+        str(folder),
+        "--name",
+        "theirs",
+        "--metrics",
+        "mmd",
+        "--attacks",
+        "gan_leaks",
+    )
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(place / "results/rows/toy.csv")
+    assert set(rows["generator"]) == {"theirs"}
+    auc = rows[rows["measure"] == "auc"]["value"]
+    assert 0.3 < auc.iloc[0] < 0.7  # copies of everybody, members and others alike
+
+
+def release(place: Path, fold: int) -> Path:
+    folder = place / "theirs"
+    folder.mkdir(exist_ok=True)
+    X = pd.read_csv(place / "X.tsv", sep="\t", index_col=0).T
+    y = pd.read_csv(place / "y.csv")[["kind"]]
+    X[sorted(X.columns)].to_csv(folder / f"synthetic_data_split_{fold}.csv", index=False)  # another order of genes
+    y.to_csv(folder / f"synthetic_labels_split_{fold}.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda X, y: (X.drop(columns="GENE3"), y), "lacks 1 of 16 genes, the first is 'GENE3'"),
+        (lambda X, y: (X.assign(extra=1.0), y), "'extra' that is no gene"),
+        (lambda X, y: (X.assign(GENE3=np.nan), y), "gene 'GENE3' is nan"),
+        (lambda X, y: (X.assign(GENE3="high"), y), "no number"),
+        (lambda X, y: (X, y.iloc[:-1]), "60 rows and synthetic_labels_split_1.csv 59"),
+        (lambda X, y: (X, y.replace("a", "z")), "label 'z'; expected a, b, c"),
+        (lambda X, y: (X.iloc[:0], y), "no rows below its header"),
+    ],
+)  # fmt: skip
+def test_a_release_that_does_not_fit_is_refused_with_the_reason(place: Path, change: object, words: str) -> None:
+    folder = release(place, 1)
+    data, labels = folder / "synthetic_data_split_1.csv", folder / "synthetic_labels_split_1.csv"
+    X, y = change(pd.read_csv(data), pd.read_csv(labels))  # type: ignore[operator]
+    X.to_csv(data, index=False)
+    y.to_csv(labels, index=False)
+    done = bench(place, "score", "--dataset", "toy", "--synthetic", str(folder))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (place / "results/rows").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--generators", "multivariat", "--dataset", "toy"], "Did you mean 'multivariate'"),
+        (["run", "--generators", "noise", "--dataset", "tox"], "Did you mean 'toy'"),
+        (
+            ["run", "--generators", "noise", "--dataset", "toy", "--folds", "6"],
+            "there is no fold 6; the folds are 1 to 5",
+        ),
+        (["run", "--generators", "noise", "--dataset", "toy", "--seeds", "x"], "--seeds 'x' cannot be read"),
+        (["run", "--generators", "noise", "--dataset", "toy", "--out", "X.tsv"], "--out"),
+        (["check", "multivariat"], "Did you mean 'multivariate'"),
+        (["results"], "`bench run` writes them"),
+        (["runn"], "Did you mean 'run'"),
+    ],
+)
+def test_a_mistake_gives_one_clear_message_and_exit_status_2(place: Path, words: list[str], message: str) -> None:
+    done = bench(place, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_has_help() -> None:
+    for words in ([], ["run"], ["list"], ["check"], ["data"], ["results"], ["report"], ["score"]):
+        done = bench(Path.cwd(), *words, "--help")
+        assert done.returncode == 0, done.stderr
+        assert "Usage" in done.stdout
+
+
+def test_checking_a_good_plugin_says_so() -> None:
+    done = bench(Path.cwd(), "check", "multivariate")
+    assert done.returncode == 0, done.stdout
+    assert "all well" in done.stdout
