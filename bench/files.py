@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.errors import DataError
+from bench.errors import BenchError, DataError
 
 _CHUNK = 1 << 20
+_CURE = "Free some space or choose another folder"
 
 
 def sha256(path: Path) -> str:
@@ -24,29 +26,37 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def explaining(path: Path, cure: str = "Free some space or choose another folder") -> Iterator[None]:
-    """Turn an error of the file system inside the block into a `DataError` that names the place and the cure."""
+def explaining(path: Path, cure: str = _CURE, kind: type[BenchError] = DataError) -> Iterator[None]:
+    """Turn an error of the file system inside the block into a `BenchError` that names the place and the cure."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"cannot write {path}: {reason}. {cure}, then run the command again.") from error
+        raise kind(f"cannot write {path}: {reason}. {cure}, then run the command again.") from error
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, cure: str = _CURE, kind: type[BenchError] = DataError) -> Iterator[Path]:
     """Yield a temporary path in the same folder; it becomes `path` if the block succeeds, and is removed if not.
 
     The block may write a file or make a folder there. A folder takes the place of an existing one.
     """
-    with explaining(path):
+    with explaining(path, cure, kind):
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             temporary = workplace / path.name
             yield temporary
+            if temporary.is_file():
+                _sync(temporary)
             if path.is_dir():
                 path.replace(workplace / "replaced")
             temporary.replace(path)
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Put a file on the disk before it gets its name, so that a power cut leaves no empty file under it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from bench.rows import rows_of, table
 from bench.store import Store
 from bench.tasks import Report, Task
 
+Todo = list[tuple[PlannedCell, list[Task]]]
 Watch = Callable[[PlannedCell, Report], None]
 
 
@@ -37,21 +38,20 @@ class Outcome:
     lost: int
 
 
-def pending(plan: Sequence[PlannedCell], store: Store) -> list[tuple[PlannedCell, list[Task]]]:
+def pending(plan: Sequence[PlannedCell], store: Store) -> Todo:
     """Return the cells that have tasks to do, with those tasks."""
     todo = [(planned, planned.missing(store)) for planned in plan]
     return [(planned, tasks) for planned, tasks in todo if tasks]
 
 
-def execute(plan: Sequence[PlannedCell], store: Store, limits: Limits, watch: Watch) -> Outcome:
-    """Do the missing tasks of a plan and return all its rows; failures are rows too.
+def execute(plan: Sequence[PlannedCell], todo: Todo, store: Store, limits: Limits, watch: Watch) -> Outcome:
+    """Do the missing tasks of a plan, as `pending` gives them, and return all its rows; failures are rows too.
 
     Raises
     ------
     StoreError
         If results cannot be written; what was finished before is kept.
     """
-    todo = pending(plan, store)
     reports: dict[str, Report] = {}
     prepare(limits.threads)
     for planned, report in _run(todo, limits):
@@ -64,7 +64,7 @@ def execute(plan: Sequence[PlannedCell], store: Store, limits: Limits, watch: Wa
     return Outcome(rows, computed, total - computed - lost, lost)
 
 
-def _run(todo: Sequence[tuple[PlannedCell, list[Task]]], limits: Limits) -> Iterator[tuple[PlannedCell, Report]]:
+def _run(todo: Todo, limits: Limits) -> Iterator[tuple[PlannedCell, Report]]:
     """Yield reports as they come; the threads only watch over child processes, which do the work."""
     reports: SimpleQueue[tuple[PlannedCell, Report] | Future[None]] = SimpleQueue()
     with ThreadPoolExecutor(limits.jobs) as pool:

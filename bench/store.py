@@ -6,12 +6,9 @@ file is written under a temporary name beside its place and renamed, which is at
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +16,12 @@ from typing import Any, BinaryIO
 
 from bench.cohort_file import read_cohort, write_cohort
 from bench.errors import DataError, StoreError
+from bench.files import replacing
 from bench.types import Cohort
 
 log = logging.getLogger(__name__)
 FORMAT = 1
+_CURE = "Free some space or choose another folder with --out; what is finished is kept"
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -33,30 +32,8 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     StoreError
         If the disk is full, the folder cannot be written, or the path is no place for a file.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise StoreError(_why(path, error)) from error
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-
-
-def _why(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full: {path} could not be written. Free some space or choose another folder with --out; "
-            "what is finished is kept, and the same command goes on from there."
-        )
-    return f"{path} could not be written ({error.strerror or error}). Choose a folder you may write to with --out."
+    with replacing(path, _CURE, StoreError) as temporary, temporary.open("wb") as file:
+        write(file)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def plan(scope: Scope, generators: str, folds: Sequence[int] = (1, 2)) -> list[P
 
 
 def run(scope: Scope, cells: list[PlannedCell], jobs: int = 2, timeout: float | None = 60) -> Outcome:
-    return execute(cells, scope.store, Limits(jobs, 1, timeout), lambda *_: None)
+    return execute(cells, pending(cells, scope.store), scope.store, Limits(jobs, 1, timeout), lambda *_: None)
 
 
 def numbers(rows: pd.DataFrame) -> pd.DataFrame:

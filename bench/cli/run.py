@@ -19,7 +19,7 @@ from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import write_leaderboard
 from bench.pictures import draw_run
 from bench.plan import PlannedCell, Scope, plan_generators
-from bench.runner import Limits, Outcome, execute, pending
+from bench.runner import Limits, Outcome, Todo, execute, pending
 from bench.selection import choose
 from bench.store import Store
 from bench.types import Split
@@ -92,12 +92,12 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     store = Store(request.out / "store").open()
     scope = Scope(dataset, _splits(dataset, request), store)
     plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
-    _announce(dataset, plan, store, request)
+    todo = pending(plan, store)
+    _announce(dataset, plan, todo, request)
     if request.dry_run:
         return 0
-    todo = pending(plan, store)
     with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
-        outcome = execute(plan, store, request.limits, progress)
+        outcome = execute(plan, todo, store, request.limits, progress)
     _publish(scope, plan, outcome, request)
     return outcome.lost
 
@@ -115,8 +115,7 @@ def _splits(dataset: Dataset, request: Request) -> list[Split]:
     return found
 
 
-def _announce(dataset: Dataset, plan: Sequence[PlannedCell], store: Store, request: Request) -> None:
-    todo = pending(plan, store)
+def _announce(dataset: Dataset, plan: Sequence[PlannedCell], todo: Todo, request: Request) -> None:
     total, missing = sum(len(p.tasks) for p in plan), sum(len(tasks) for _, tasks in todo)
     cohort = dataset.cohort
     console.print(
@@ -151,4 +150,5 @@ def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, reques
     )  # fmt: skip
     for reason, group in outcome.rows[outcome.rows["status"] != "ok"].groupby("reason"):
         names = ", ".join(sorted(set(group["generator"])))
-        console.print(f"not ok: {names}: {len(group)} rows: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+        text = f"not ok: {names}: {len(group)} rows: {reason}"
+        console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
