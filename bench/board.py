@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from bench.registry import Measure, plugins
 
+Column = tuple[str, str]  # its head and its alignment
 ABSENT = "-"  # planned for no fold
 
 
@@ -50,11 +51,12 @@ def summarise(rows: pd.DataFrame, by: list[str]) -> dict[tuple[str, ...], Summar
 
 
 def decimals_for(summaries: Iterable[Summary], measure: Measure | None = None) -> int:
-    """Return how many decimals a column needs: three for shares, else about three digits of the typical value."""
+    """Return how many decimals a column needs: three for shares, else three or four digits of the typical value."""
     means = [abs(s.mean) for s in summaries if s.n_ok and s.mean != 0]
     if not means or (measure is not None and (measure.low, measure.high) == (0, 1)):
         return 3
-    return int(np.clip(2 - math.floor(math.log10(float(np.median(means)))), 1, 5))
+    typical = float(np.median(means))
+    return int(np.clip((3 if typical >= 1 else 2) - math.floor(math.log10(typical)), 1, 5))
 
 
 def number(summary: Summary, decimals: int) -> str:
@@ -74,6 +76,11 @@ def _fixed(value: float, decimals: int) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
+def columns(left: Iterable[str], right: Iterable[str], *more_left: str) -> list[Column]:
+    """Return column heads with their alignment: text to the left, then numbers to the right, then text again."""
+    return [*((h, "left") for h in left), *((h, "right") for h in right), *((h, "left") for h in more_left)]
+
+
 def runs_of(numbers: Iterable[int]) -> str:
     """Return whole numbers as ``"1-3, 5"``."""
     ordered = sorted(set(numbers))
@@ -84,7 +91,8 @@ def runs_of(numbers: Iterable[int]) -> str:
 
 def coverage(rows: pd.DataFrame) -> str:
     """Return which folds of which seeds rows are about: ``"seed 42: folds 1-5"``."""
-    return "; ".join(f"seed {seed}: folds {runs_of(part['fold'])}" for seed, part in rows.groupby("seed"))
+    folds = {seed: sorted(set(rows["fold"][rows["seed"] == seed])) for seed in sorted(set(rows["seed"]))}
+    return "; ".join(f"seed {seed}: fold{'s' if len(f) > 1 else ''} {runs_of(f)}" for seed, f in folds.items())
 
 
 def escape(text: str) -> str:
@@ -136,11 +144,14 @@ class Board:
         cells = good.groupby([part["seed"], part["fold"]]).all()
         return f"{int(cells.sum())} / {len(cells)}"
 
-    def table(self, title: str, note: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-        """Return a Markdown table under its caption, which says so if the data are simulated."""
+    def table(self, title: str, note: str, head: Sequence[Column], body: Sequence[Sequence[str]]) -> str:
+        """Return a Markdown table under its caption, which says so if the data are simulated.
+
+        `head` comes from `columns`.
+        """
         caption = f"**{title}{', SIMULATED data' if self.simulated else ''}.** {note}"
-        align = ["left"] + ["right"] * (len(head) - 1)
-        lines = tabulate(body, head, tablefmt="github", disable_numparse=True, colalign=align if body else None)
+        heads, align = [text for text, _ in head], [side for _, side in head] if body else None
+        lines = tabulate(body, heads, tablefmt="github", disable_numparse=True, colalign=align)
         return f"{caption}\n\n{lines}\n"
 
 

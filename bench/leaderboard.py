@@ -115,8 +115,8 @@ def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
     yield f"# Leaderboard: {data['title']} (`{data['name']}`{', simulated' if board.simulated else ''})\n"
     if board.simulated:
         yield _BANNER
-    classes = ", ".join(f"{label} {n}" for label, n in data["classes"].items())
-    libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+    classes = ", ".join(f"{label} {n}" for label, n in sorted(data["classes"].items()))
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     machine = about["machine"]
     facts = {
         "Cohort": f"{data['samples']} samples x {data['genes']} genes{', SIMULATED' if board.simulated else ''}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import DataError
 from bench.keys import module_digest
 from bench.plan import PlannedCell, Scope
 from bench.registry import plugins
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette for colour-blind readers, without black and with a darker yellow; beyond seven classes the
-# marker changes too, so that no two classes differ by colour alone more finely than the palette allows
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800")
+# Six of Okabe and Ito's colours, made for colour-blind readers; beyond six classes the marker changes too, because no
+# palette keeps twelve colours apart.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "^", "s", "X")
 _REAL = "#c8c8c8"
 _COLUMNS = 4
-_MARGIN = 0.35  # of the real range, on each side: room for what strays
+_MARGIN = 0.2  # of the real range, on each side: room for what strays
 _DPI = 100
 _PNG_COLOURS = 128
 _KEY = "bench-drawn-from"
@@ -41,21 +42,25 @@ _KEY = "bench-drawn-from"
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Two principal components of one cohort: ``project`` puts any cohort into their plane.
+    """Two principal components of one cohort: ``project`` puts any cohort of the same genes into their plane.
 
     Parameters
     ----------
+    genes : column names, in order
     mean : (n_genes,)
     axes : (n_genes, 2), orthonormal; the largest loading of each is positive
     explained : (2,) shares of the variance
     """
 
+    genes: tuple[str, ...]
     mean: NDArray[np.float64]
     axes: NDArray[np.float64]
     explained: NDArray[np.float64]
 
     def project(self, cohort: Cohort) -> NDArray[np.float64]:
         """Return (n_samples, 2) coordinates."""
+        if cohort.genes != self.genes:
+            raise DataError("a cohort has other genes, or another order of genes, than the basis; they must agree.")
         plane: NDArray[np.float64] = (cohort.X - self.mean) @ self.axes
         return plane
 
@@ -66,7 +71,7 @@ def fit_basis(real: Cohort) -> Basis:
     _, lengths, rows = np.linalg.svd(real.X - mean, full_matrices=False)
     axes = rows[:2].T  # (n_genes, 2)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    return Basis(mean, axes, lengths[:2] ** 2 / np.sum(lengths**2))
+    return Basis(real.genes, mean, axes, lengths[:2] ** 2 / np.sum(lengths**2))
 
 
 def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title: str, simulated: bool) -> None:
@@ -106,18 +111,25 @@ def _fill(panels: Sequence[Axes], basis: Basis, real: Cohort, synthetic: Mapping
     low, high = behind.min(axis=0), behind.max(axis=0)
     box = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
     classes = [str(label) for label in real.classes]
-    for axes, (name, cohort) in zip(panels, {"real training samples": real, **synthetic}.items(), strict=False):
+    first = "training samples (simulated)" if simulated else "real training samples"
+    for axes, (name, cohort) in zip(panels, {first: real, **synthetic}.items(), strict=False):
         plane = basis.project(cohort)
         if cohort is not real:
             axes.scatter(behind[:, 0], behind[:, 1], s=5, color=_REAL, linewidths=0)
         _scatter(axes, plane, cohort, classes)
-        outside = np.mean(((plane < box[0]) | (plane > box[1])).any(axis=1))
-        axes.set_title(f"{name}{f' ({100 * outside:.0f} % outside)' if outside > 0 else ''}", fontsize=9)
+        outside = float(np.mean(((plane < box[0]) | (plane > box[1])).any(axis=1)))
+        axes.set_title(name + _stray(outside), fontsize=9)
         axes.set(xlim=(box[0][0], box[1][0]), ylim=(box[0][1], box[1][1]), xticks=[], yticks=[])
         if simulated:
             axes.text(0.02, 0.02, "SIMULATED", transform=axes.transAxes, fontsize=8, color="#b00000")
     for axes in panels[len(synthetic) + 1 :]:
         axes.set_axis_off()
+
+
+def _stray(share: float) -> str:
+    if share == 0:
+        return ""
+    return f" ({100 * share:.0f} % outside)" if share >= 0.005 else " (< 1 % outside)"
 
 
 def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Cohort, classes: Sequence[str]) -> None:
@@ -127,15 +139,14 @@ def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Cohort, classes: Se
         colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i // len(_COLOURS) % len(_MARKERS)]
         points = plane[cohort.y == label]
         axes.scatter(
-            points[:, 0], points[:, 1], s=7, color=colour, marker=marker, linewidths=0, alpha=0.75, label=label
+            points[:, 0], points[:, 1], s=8, color=colour, marker=marker, linewidths=0, alpha=0.75, label=label
         )
 
 
 def _frame(figure: Figure, first: Axes, basis: Basis, title: str) -> None:
-    shares = [f"PC{i + 1} ({100 * share:.0f} %)" for i, share in enumerate(basis.explained)]
-    first.set_xlabel(shares[0], fontsize=8)
-    first.set_ylabel(shares[1], fontsize=8)
-    figure.suptitle(title, fontsize=11)
+    x, y = 100 * basis.explained
+    axes = f"across: first principal component, {x:.0f} % of the variance; up: second, {y:.0f} %"
+    figure.suptitle(f"{title}\n{axes}", fontsize=10)
     handles, labels = first.get_legend_handles_labels()
     order = np.argsort(labels)
     figure.legend(
@@ -194,11 +205,12 @@ def draw_run(path: Path, scope: Scope, plan: Sequence[PlannedCell]) -> None:
     seed, fold = plan[0].cell.seed, plan[0].cell.fold
     here = [planned for planned in plan if (planned.cell.seed, planned.cell.fold) == (seed, fold)]
     keys = _recorded(scope, seed, fold) | {_label(p.cell.generator, p.params): p.cell.sample_key for p in here}
-    samples = {label: sample for label in _panels(keys) if (sample := scope.store.read_sample(keys[label])) is not None}
+    found = {name: scope.store.read_sample(keys[label]) for label, name in _panels(keys).items()}
+    samples = {name: sample for name, sample in found.items() if sample is not None}
     if not samples:
         return
     train = next(split.train for split in scope.splits if (split.seed, split.fold) == (seed, fold))
-    title = f"{scope.dataset.title}: fold {fold} of seed {seed}, basis from the real training samples"
+    title = f"{scope.dataset.title}: fold {fold} of seed {seed}, basis from the training samples"
     draw_pca(path, train, samples, title=title, simulated=scope.dataset.simulated)
 
 
@@ -214,11 +226,12 @@ def _recorded(scope: Scope, seed: int, fold: int) -> dict[str, str]:
     return keys
 
 
-def _panels(labels: Iterable[str]) -> list[str]:
-    """Return generators by name, controls after the others."""
+def _panels(labels: Collection[str]) -> dict[str, str]:
+    """Return the name above each generator's panel, in order: by name, controls after the others."""
     known = plugins("generator")
-    controls = {name for name, info in known.items() if info.is_control}
-    return sorted(labels, key=lambda label: (label in controls, label))
+    controls = {label for label in labels if (name := label.partition("[")[0]) in known and known[name].is_control}
+    ordered = sorted(labels, key=lambda label: (label in controls, label))
+    return {label: f"{label} (control)" if label in controls else label for label in ordered}
 
 
 def _label(generator: str, params: str) -> str:
@@ -230,11 +243,11 @@ def picture_section(name: str, data: Mapping[str, Any]) -> Iterator[str]:
     word = "SIMULATED " if data["simulated"] else ""
     yield "## Picture\n"
     yield (
-        f"**Principal components, {word}data.** One basis for all panels, fitted on the real training samples of one "
-        "fold (grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
+        f"**Principal components, {word}data.** One basis for all panels, fitted on the training samples of one fold "
+        "(grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
         "no fidelity and no privacy.\n"
     )
     yield (
-        f"![Scatter plots of the first two principal components of {word}{data['name']}: real training samples and "
+        f"![Scatter plots of the first two principal components of {word}{data['name']}: training samples and "
         f"each generator's synthetic samples, coloured by class]({name})\n"
     )

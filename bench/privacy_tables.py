@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from bench.board import ABSENT, Board, Summary, decimals_for, escape, number
+from bench.board import ABSENT, Board, Summary, columns, escape, number
 from bench.registry import PluginInfo, plugins
 from bench.scoring import OFFICIAL_TARGETS
 
@@ -53,7 +53,7 @@ def _strongest_table(board: Board, attacks: Sequence[str]) -> str:
         "Maximum over attacks, chosen on the same folds that it is read on: the more attacks, the further it lies "
         "above chance even where nothing leaks. Chance: AUC 0.5, TPR 0.01. Lower is more private."
     )
-    head = ["generator", "by AUC", "AUC ↓", "by TPR at FPR 1 %", "TPR ↓"]
+    head = columns(["generator", "by AUC"], ["AUC ↓"]) + columns(["by TPR at FPR 1 %"], ["TPR ↓"])
     return board.table("Strongest attack on each generator", note, head, body)
 
 
@@ -75,7 +75,7 @@ def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:
     note = f"Chance {chance}; lower is more private; the strongest attack on each generator is bold."
     if measure != "auc":
         note += " Strict: at the last threshold whose FPR is at or below the target, tied scores not split."
-    return board.table(f"{title}, attacks side by side", note, ["generator", *attacks, "ok / planned"], body)
+    return board.table(f"{title}, attacks side by side", note, columns(["generator"], [*attacks, "ok / planned"]), body)
 
 
 def _official_table(board: Board, attacks: Sequence[str]) -> str:
@@ -92,7 +92,7 @@ def _official_table(board: Board, attacks: Sequence[str]) -> str:
         "candidates whose score another one has too)."
     )
     heads = ["AUC", "PR AUC", "PR AUC chance", "official TPR at FPR 1 %", "official TPR at FPR 10 %", "tied scores"]
-    return board.table("Official attacks", note, ["generator", "attack (official)", *heads], body)
+    return board.table("Official attacks", note, columns(["generator", "attack (official)"], heads), body)
 
 
 def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
@@ -107,7 +107,7 @@ def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, Plu
         ok, planned = sum(s.n_ok for s in ties), sum(s.n_planned for s in ties)
         body.append([f"`{name}`", official, access, family, spread, f"{ok} / {planned}"])
     note = "What the attacker sees beside the candidates, and what the attack looks at. Ties: over all generators."
-    head = ["attack", "arithmetic", "sees", "looks at", "tied scores", "ok / planned"]
+    head = columns(["attack", "arithmetic", "sees", "looks at"], ["tied scores", "ok / planned"])
     return board.table("The attacks", note, head, body)
 
 
@@ -127,7 +127,7 @@ def claim_table(board: Board) -> Iterator[str]:
     body = [_claim_row(board, label, part) for label, part in parts.items() if part["value"].notna().any()]
     silent = [label for label in parts if (parts[label]["status"] == "ok").any() and parts[label]["value"].isna().all()]
     note = "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds."
-    head = ["generator", "epsilon", "delta", "end to end", "claim"]
+    head = columns(["generator"], ["epsilon", "delta"], "end to end", "claim")
     if body:
         yield board.table("Claims", note, head, body)
     if silent:
@@ -139,10 +139,10 @@ def _claim_row(board: Board, label: str, part: pd.DataFrame) -> list[str]:
     texts = sorted(set(made["reason"]))
     deltas = sorted({match[1] for text in texts if (match := _DELTA.search(text))})
     whole = all("not end to end" not in text for text in texts)
-    epsilon = Summary(float(made["value"].max()), float("nan"), len(made), len(part))
+    some = f" ({len(made)}/{len(part)})" if len(made) < len(part) else ""
     return [
         board.head(label),
-        number(epsilon, decimals_for([epsilon])),
+        f"{made['value'].max():g}{some}",
         " or ".join(deltas) or ABSENT,
         "yes" if whole else "no",
         escape(" / ".join(texts)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from bench.board import Board, Summary, coverage, decimals_for, number, summarise
+from bench.board import Board, Summary, columns, coverage, decimals_for, number, summarise
 from bench.registry import PluginInfo, plugins
 
 
@@ -21,7 +21,8 @@ class Published:
     ----------
     source, url : who published it and where
     seed : the split seed of the folds it is about; None if the source names none
-    dataset, generator, measure, attack : as in the rows; the generator with the parameters that the source names
+    dataset, generator, measure, attack : as in the rows; the generator with the parameters that the source names, or
+        empty for what the real data of a fold give, whichever the generator
     text : the value with the digits of the source
     """
 
@@ -67,7 +68,7 @@ def published_table(board: Board, dataset: str) -> Iterator[str]:
             f"expected and agreement proves nothing. {note}"
         )
     urls = {theirs.source: theirs.url for _, theirs in pairs}
-    head = ["generator", "measure", "published", "ours", "difference", "ours on", "source"]
+    head = columns(["generator", "measure"], ["published", "ours", "difference"], "ours on", "source")
     yield "## Published versus ours\n"
     yield board.table("Published versus ours", note, head, body)
     yield "".join(f"- {source}: {url}\n" for source, url in sorted(urls.items()))
@@ -80,20 +81,27 @@ def _pairs(board: Board, dataset: str) -> Iterator[tuple[str, Published]]:
     numbers.sort(key=lambda p: (p.attack, place.get(p.measure, (True, True, 0)), p.measure, p.source))
     known = plugins("generator")
     settings = {name: _settings(name, known) for name in {*board.labels, *(theirs.generator for theirs in numbers)}}
+    for theirs in (theirs for theirs in numbers if not theirs.generator):
+        yield from [(label, theirs) for label in board.ranked if _held(board, label, theirs)][:1]
     for label in board.labels:
         for theirs in numbers:
-            held = (label, theirs.measure, theirs.attack) in board.summaries
-            if held and settings[label] == settings[theirs.generator]:
+            if settings[label] == settings[theirs.generator] and _held(board, label, theirs):
                 yield label, theirs
+
+
+def _held(board: Board, label: str, theirs: Published) -> bool:
+    return (label, theirs.measure, theirs.attack) in board.summaries
 
 
 def _line(board: Board, label: str, theirs: Published) -> list[str]:
     summary, where = _ours(board, label, theirs)
     digits = len(theirs.text.partition(".")[2])
-    decimals = max(min(digits, 4), decimals_for([summary], board.measures.get(theirs.measure)))
-    difference = f"{summary.mean - theirs.value:+.{decimals}f}" if summary.n_ok else ""
+    needed = 3 if theirs.attack else decimals_for([summary], board.measures.get(theirs.measure))
+    decimals = max(min(digits, 4), needed)
+    difference = f"{round(summary.mean - theirs.value, decimals) + 0:+.{decimals}f}" if summary.n_ok else ""
     measure = f"{theirs.attack}: {theirs.measure}" if theirs.attack else theirs.measure
-    return [board.head(label), f"`{measure}`", theirs.text, number(summary, decimals), difference, where, theirs.source]
+    head = board.head(label) if theirs.generator else "real data"
+    return [head, f"`{measure}`", theirs.text, number(summary, decimals), difference, where, theirs.source]
 
 
 def _ours(board: Board, label: str, theirs: Published) -> tuple[Summary, str]:

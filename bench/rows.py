@@ -18,6 +18,7 @@ from bench.tasks import Report, Task
 
 IDENTITY = ["dataset", "fold", "seed", "generator", "params", "family", "measure", "attack"]
 COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", "wall_s", "peak_mb", "key"]
+_NUMBERS = ["value", "low", "high", "wall_s", "peak_mb"]
 _TEXT = ["dataset", "generator", "params", "family", "measure", "attack", "status", "reason", "key"]
 Row = dict[str, Any]
 ATTACK_MEASURES = tuple(reading.measure for reading in membership_measures([0.0, 1.0], [False, True]))
@@ -120,12 +121,14 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         If a file is missing or is no table of rows.
     """
     try:
-        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={"value": [""]})
+        empty = {name: [""] for name in _NUMBERS}
+        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=empty)
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"the rows {path} cannot be read ({error}). `bench run` writes them.") from error
     if list(rows.columns) != COLUMNS:
         raise StoreError(f"{path} has the columns {list(rows.columns)}; expected {COLUMNS}. `bench run` writes them.")
-    for name in ("value", "low", "high", "wall_s", "peak_mb"):
-        rows[name] = pd.to_numeric(rows[name].replace("", math.nan))
-    return rows, about
+    try:
+        return rows.astype(dict.fromkeys(_NUMBERS, float)), about
+    except ValueError as error:
+        raise StoreError(f"{path} holds something else than a number ({error}). `bench run` writes it again.") from error

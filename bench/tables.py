@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from bench.board import Board, Summary, coverage, decimals_for, escape, in_tables, number
+from bench.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number
 from bench.registry import Measure, plugins
 
 WIDEST = 10  # measures side by side; a longer table is cut into even parts
@@ -26,17 +26,16 @@ def measure_tables(board: Board) -> Iterator[str]:
 
 
 def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> str:
-    columns = [_column(board, m) for m in measures]
+    found = [_column(board, m) for m in measures]
     body = [
-        [board.head(label), *(column[label] for column in columns), board.share(label, [m.name for m in measures])]
+        [board.head(label), *(column[label] for column in found), board.share(label, [m.name for m in measures])]
         for label in board.labels
     ]
     heads = [f"{m.title or m.name}{ARROWS[m.better]}" for m in measures]
     names = ", ".join(f"{m.title} = `{m.name}`" for m in measures if m.title and m.title != m.name)
     note = "↑ higher is better, ↓ lower is better, no arrow: a value to compare with, not a score."
-    return board.table(
-        title, f"{note} {names}.".strip() if names else note, ["generator", *heads, "ok / planned"], body
-    )
+    note += f" {names}." if names else ""
+    return board.table(title, note, columns(["generator"], [*heads, "ok / planned"]), body)
 
 
 def _column(board: Board, measure: Measure) -> dict[str, str]:
@@ -74,8 +73,9 @@ def cost_table(board: Board) -> Iterator[str]:
         [board.head(label), _seconds(wall), number(peak, 0), number(n, 0)] for label, (wall, peak, n) in found.items()
     ]
     note = "Per fold, fit and sample together, scoring not included. Peak memory is that of the generator's process."
+    head = columns(["generator"], ["wall time, s ↓", "peak memory, MB ↓", "synthetic samples"])
     yield "## Cost\n"
-    yield board.table("Cost", note, ["generator", "wall time, s ↓", "peak memory, MB ↓", "synthetic samples"], body)
+    yield board.table("Cost", note, head, body)
 
 
 def _seconds(summary: Summary) -> str:
@@ -97,7 +97,7 @@ def failures(board: Board) -> Iterator[str]:
         where = coverage(part)
         body.append([board.head(str(label)), where, _what(part), str(status), escape(str(reason))])
     note = f"{len(lost)} of {len(board.rows)} planned numbers do not exist. No mean above hides one: (k/n) marks it."
-    yield board.table("Failures", note, ["generator", "where", "what", "status", "reason"], body)
+    yield board.table("Failures", note, columns(["generator", "where", "what", "status", "reason"], []), body)
 
 
 def _lost(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,399 @@
+"""The pages made from rows: numbers, wording, order, what is missing, and when a page is stale."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bench.board import Summary, decimals_for, escape, make_board, number, runs_of, summarise
+from bench.cli.report import command
+from bench.errors import StoreError
+from bench.leaderboard import page_of, render, rows_files, stale, write_leaderboard
+from bench.published import published_numbers, published_table
+from bench.registry import Measure, plugins
+from bench.rows import read_rows, table, write_rows
+from bench.tables import leaders
+
+ACCURACY = {
+    "multivariate": 0.85,
+    "smote": 0.80,
+    "copy_train": 0.90,
+    "real_holdout": 0.70,
+    "shuffled_genes": 0.30,
+    "noise": 0.20,
+}
+
+
+def row(generator: str, measure: str, value: float, *, fold: int = 1, seed: int = 42, **others: Any) -> dict[str, Any]:
+    known = {"family": "utility", "attack": "", "params": "", "status": "ok", "reason": ""}
+    named = {"dataset": "brca", "fold": fold, "seed": seed, "generator": generator, "measure": measure, "value": value}
+    return {**known, **named, "low": math.nan, "high": math.nan, "wall_s": 0.1, "peak_mb": 1.0, "key": "k", **others}
+
+
+def lost(generator: str, measure: str, status: str, reason: str, **others: Any) -> dict[str, Any]:
+    return row(generator, measure, math.nan, status=status, reason=reason, **others)
+
+
+def accuracies(names: dict[str, float], folds: int = 2) -> list[dict[str, Any]]:
+    return [
+        row(name, "accuracy_synthetic", value + 0.01 * (fold - 1), fold=fold)
+        for name, value in names.items()
+        for fold in range(1, folds + 1)
+    ]
+
+
+def facts(simulated: bool = False) -> dict[str, Any]:
+    data = {"classes": {"a": 60, "b": 40}, "digest": "0123456789abcdef" * 4, "genes": 978, "name": "brca"}
+    more = {"samples": 100, "simulated": simulated, "source": "two files", "title": "a cohort"}
+    machine = {"cpus": 4, "system": "Linux", "threads_per_task": 2}
+    start = {"bench": "0.1.0", "command": "bench run", "created": "2026-11-21T01:00:00+00:00", "machine": machine}
+    return {**start, "data": data | more, "versions": {"python": "3.11.7", "numpy": "2.4.6"}}
+
+
+def page(rows: list[dict[str, Any]], simulated: bool = False) -> str:
+    return render(table(rows), facts(simulated))
+
+
+def cells(text: str, start: str) -> list[str]:
+    """The cells of the first line of a page that starts so."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_summary_is_mean_and_sample_sd_over_folds_and_seeds() -> None:
+    rows = table(row("a", "m", value, fold=i % 2, seed=i // 2) for i, value in enumerate([1.0, 2.0, 3.0, 6.0]))
+    assert summarise(rows, ["generator", "measure"]) == {("a", "m"): Summary(3.0, math.sqrt(14 / 3), 4, 4)}
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "skipped", "missing"])
+def test_what_did_not_end_well_is_planned_but_not_in_the_mean(status: str) -> None:
+    rows = table([row("a", "m", 1.0, fold=1), row("a", "m", 3.0, fold=2), lost("a", "m", status, "why", fold=3)])
+    summary = summarise(rows, ["generator"])[("a",)]
+    assert (summary.mean, summary.n_ok, summary.n_planned, summary.complete) == (2.0, 2, 3, False)
+
+
+def test_a_measure_that_is_not_defined_counts_as_missing() -> None:
+    rows = table([row("a", "m", 1.0, fold=1), row("a", "m", math.nan, fold=2)])
+    assert summarise(rows, ["generator"])[("a",)].n_ok == 1
+
+
+def test_a_mean_over_surviving_folds_says_so() -> None:
+    assert number(Summary(0.84, 0.01, 4, 5), 2) == "0.84 ± 0.01 (4/5)"
+    assert number(Summary(0.84, 0.01, 5, 5), 2) == "0.84 ± 0.01"
+    assert number(Summary(math.nan, math.nan, 0, 5), 2) == "none (0/5)"
+    assert number(Summary(math.nan, math.nan, 0, 0), 2) == "-"
+
+
+def test_a_single_fold_has_no_sd_and_zero_no_sign() -> None:
+    assert number(Summary(0.84, math.nan, 1, 1), 3) == "0.840"
+    assert number(Summary(-0.00001, 0.0002, 5, 5), 3) == "0.000 ± 0.000"
+
+
+@pytest.mark.parametrize(("value", "decimals"), [(0.018, 4), (0.4, 3), (5.43, 3), (28.53, 2), (281.0, 1), (1e6, 1)])
+def test_decimals_follow_the_typical_size_of_a_column(value: float, decimals: int) -> None:
+    assert decimals_for([Summary(value, 0.0, 5, 5)]) == decimals
+
+
+def test_shares_have_three_decimals_however_small() -> None:
+    assert decimals_for([Summary(0.0004, 0.0, 5, 5)], Measure("share", low=0, high=1)) == 3
+
+
+def test_fold_numbers_are_written_as_runs() -> None:
+    assert runs_of([3, 1, 2, 5, 5]) == "1-3, 5"
+
+
+# -- order, controls and bold ------------------------------------------------------------------------------------------
+
+
+def test_controls_bracket_the_generators_and_the_best_comes_first() -> None:
+    board = make_board(table(accuracies(ACCURACY)), simulated=False)
+    assert board.labels == ("copy_train", "real_holdout", "multivariate", "smote", "shuffled_genes", "noise")
+    assert board.ranked == ["multivariate", "smote"]
+
+
+def test_controls_are_in_italics_and_never_bold() -> None:
+    text = page(accuracies(ACCURACY))
+    assert cells(text, "*copy_train* (control)")[1] == "0.905 ± 0.007"
+    assert cells(text, "`multivariate`")[1] == "**0.855 ± 0.007**"
+    assert cells(text, "`smote`")[1] == "0.805 ± 0.007"
+
+
+def test_an_incomplete_generator_stands_after_the_complete_ones_and_is_not_bold() -> None:
+    rows = [*accuracies({"multivariate": 0.5, "smote": 0.4, "cvae": 0.99})]
+    rows[-1] = lost("cvae", "accuracy_synthetic", "failed", "loss is NaN", fold=2)
+    text = page(rows)
+    assert make_board(table(rows), simulated=False).labels == ("multivariate", "smote", "cvae")
+    assert cells(text, "`cvae`")[1:] == ["0.990 (1/2)", "1 / 2"]
+
+
+def test_everybody_within_one_sd_of_the_best_is_bold_in_the_declared_direction() -> None:
+    found = {"a": Summary(0.80, 0.02, 5, 5), "b": Summary(0.79, 0.5, 5, 5), "c": Summary(0.77, 0.5, 5, 5)}
+    assert leaders(found, Measure("m", "higher")) == {"a", "b"}
+    assert leaders(found, Measure("m", "lower")) == {"a", "b", "c"}
+    assert leaders(found, Measure("m", "none")) == set()
+
+
+def test_one_generator_alone_is_not_the_best_of_anything() -> None:
+    assert leaders({"a": Summary(0.8, 0.1, 5, 5), "b": Summary(0.9, 0.1, 4, 5)}, Measure("m", "higher")) == set()
+
+
+def test_generators_that_differ_in_parameters_have_lines_of_their_own() -> None:
+    rows = [*accuracies({"multivariate": 0.8}), row("multivariate", "accuracy_synthetic", 0.7, params="noise=1.0")]
+    assert cells(page(rows), "`multivariate[noise=1.0]`")[1] == "0.700"
+
+
+def test_generators_on_other_folds_than_the_rest_are_named() -> None:
+    rows = [*accuracies({"multivariate": 0.8}), row("smote", "accuracy_synthetic", 0.7, seed=7)]
+    text = page(rows)
+    assert "NOT THE SAME for all generators" in text
+    assert "`smote` on seed 7: fold 1" in text
+    assert "**Folds:** seed 42: folds 1-2\n" in page(accuracies({"multivariate": 0.8}))
+
+
+def test_measures_show_their_direction_and_their_name_in_the_rows() -> None:
+    text = page([*accuracies({"multivariate": 0.8}), row("multivariate", "mmd", 0.018)])
+    mmd = next(m for info in plugins("metric").values() for m in info.measures if m.name == "mmd")
+    assert f" {mmd.title or mmd.name} ↓ |" in text
+    assert "`mmd`" in text
+
+
+# -- attacks and claims ------------------------------------------------------------------------------------------------
+
+
+def attack(name: str, auc: float, **others: Any) -> list[dict[str, Any]]:
+    values = {"auc": auc, "tpr_at_fpr_01": auc / 10, "tpr_at_fpr_01_official": 0.999, "ties": 0.25}
+    return [row("smote", m, v, family="privacy", attack=name, **others) for m, v in values.items()]
+
+
+def test_the_strongest_attack_is_a_marked_maximum_over_the_sound_ones() -> None:
+    text = page([*attack("mc", 0.6), *attack("gan_leaks", 0.7), *attack("mc_official", 0.9)])
+    assert "Maximum over attacks, chosen on the same folds" in text
+    assert cells(text, "`smote`")[1:] == ["`gan_leaks`", "0.700", "`gan_leaks`", "0.070"]
+
+
+def test_official_attacks_stand_apart_with_the_official_reading() -> None:
+    text = page([*attack("mc", 0.6), *attack("mc_official", 0.9)])
+    sound, official = text.split("**Official attacks.**")
+    assert "0.900" not in sound
+    assert "0.999" not in sound
+    assert cells(official, "`smote`") == ["`smote`", "`mc_official`", "0.900", "-", "-", "0.999", "-", "0.250"]
+
+
+def test_every_attack_says_what_it_sees_and_how_many_scores_are_tied() -> None:
+    text = page([*attack("mc", 0.6), *attack("mc_official", 0.9)])
+    assert cells(text.split("**The attacks.**")[1], "`mc_official`") == [
+        "`mc_official`", "official", "black-box", "distance", "0.250 to 0.250", "1 / 1",
+    ]  # fmt: skip
+
+
+def test_an_attack_that_is_not_installed_here_is_shown_and_said_so() -> None:
+    text = page(attack("elsewhere", 0.6))
+    assert cells(text.split("**The attacks.**")[1], "`elsewhere`")[2] == "not installed here"
+
+
+CLAIM = "Gaussian; protects one sample, add-remove; delta 1e-05; PLD; not end to end; outside the budget: bin means"
+
+
+def test_a_claim_is_shown_with_delta_and_what_is_outside_the_budget() -> None:
+    rows = [
+        row("private_pgm", "epsilon", 4.0, family="claim", reason=CLAIM),
+        row("private_pgm", "epsilon", 5.0, family="claim", reason=CLAIM, fold=2),
+        row("multivariate", "epsilon", math.nan, family="claim", reason="claims nothing"),
+    ]
+    text = page(rows)
+    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", CLAIM]
+    assert "Claim nothing: `multivariate`." in text
+    assert "None: every planned number exists" in text  # to claim nothing is no failure
+
+
+def test_a_generator_that_failed_everywhere_is_not_said_to_claim_nothing() -> None:
+    text = page([lost("dp_cvae", "epsilon", "failed", "out of memory", family="claim")])
+    assert "Claim nothing" not in text
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_failure_is_listed_with_its_fold_and_reason() -> None:
+    rows = [
+        *accuracies({"multivariate": 0.8}),
+        lost("cvae", "wall_s", "failed", "loss | is <NaN>", family="cost", fold=3),
+        lost("cvae", "accuracy_synthetic", "skipped", "no sample", fold=3),
+        lost("smote", "auc", "timeout", "stopped after 9 s", family="privacy", attack="mc"),
+        row("noise", "accuracy_synthetic", math.nan),
+    ]
+    text = page(rows).split("## Failures")[1]
+    assert "4 of 6 planned numbers do not exist" in text
+    assert "| `cvae`            | seed 42: fold 3 | the sample itself | failed    | loss \\| is &lt;NaN> " in text
+    assert cells(text, "`smote`")[1:] == ["seed 42: fold 1", "attack mc", "timeout", "stopped after 9 s"]
+    assert cells(text, "*noise* (control)")[3] == "undefined"
+
+
+def test_text_from_a_plugin_cannot_break_the_table() -> None:
+    assert escape("a|b\n<script> *x* `y`") == "a\\|b &lt;script> \\*x\\* 'y'"
+
+
+# -- simulated data ----------------------------------------------------------------------------------------------------
+
+
+def test_simulated_data_are_named_in_the_title_a_banner_and_every_caption() -> None:
+    rows = [*accuracies(ACCURACY), *attack("mc", 0.6), *attack("mc_official", 0.6)]
+    rows += [row("multivariate", "wall_s", 1.0, family="cost"), lost("cvae", "mmd", "failed", "no")]
+    text = page(rows, simulated=True)
+    captions = [line for line in text.splitlines() if line.startswith("**")]
+    assert text.splitlines()[0].endswith("(`brca`, simulated)")
+    assert "> ## ⚠ SIMULATED DATA" in text
+    assert len(captions) == 10
+    assert all("SIMULATED data.**" in caption for caption in captions)
+    assert "so that a difference is expected" in text
+    assert "simulated" not in page(rows).lower()
+
+
+# -- published numbers -------------------------------------------------------------------------------------------------
+
+
+def published(rows: list[dict[str, Any]], dataset: str = "brca") -> str:
+    return "\n".join(published_table(make_board(table(rows), simulated=False), dataset))
+
+
+def test_published_numbers_are_compared_on_the_seed_of_their_folds() -> None:
+    rows = [row("multivariate", "accuracy_synthetic", value, seed=seed) for seed, value in ((42, 0.85), (7, 0.5))]
+    line = next(line for line in published(rows).splitlines() if "starter package 2025" in line)
+    found = [cell.strip() for cell in line.strip("|").split("|")]
+    assert found[1:6] == ["`accuracy_synthetic`", "0.8476", "0.8500", "+0.0024", "seed 42: fold 1"]
+
+
+def test_without_that_seed_the_comparison_is_marked_as_on_other_folds() -> None:
+    lines = published([row("multivariate", "accuracy_synthetic", 0.85, seed=7)]).splitlines()
+    assert all("other folds" in line for line in lines if line.startswith("| `multivariate`"))
+
+
+def test_official_attacks_meet_the_published_attacks() -> None:
+    text = published([row("multivariate", "auc", 0.53, family="privacy", attack="gan_leaks_official")])
+    assert "`gan_leaks_official: auc`" in text
+    assert "0.524526" in text
+
+
+def test_parameters_must_agree_and_a_default_counts_as_named() -> None:
+    same = row("multivariate", "mmd", 0.018)
+    other = row("multivariate", "mmd", 0.018, params="noise=1.0")
+    assert "`multivariate`" in published([same])
+    assert published([other]) == ""
+
+
+def test_what_real_data_give_is_compared_once_and_not_with_a_control() -> None:
+    text = published([row(name, "accuracy_real", 0.86) for name in ("multivariate", "smote", "real_holdout")])
+    assert text.count("| real data") == 1
+    assert published([row("real_holdout", "accuracy_real", 0.86)]) == ""
+
+
+def test_a_published_method_that_failed_here_is_shown_as_missing() -> None:
+    text = published([lost("multivariate", "mmd", "failed", "no")])
+    assert "none (0/1)" in text
+
+
+def test_a_dataset_without_published_numbers_has_no_such_table() -> None:
+    assert published([row("multivariate", "mmd", 0.018)], dataset="mirna12") == ""
+
+
+def test_the_published_file_holds_the_known_values_under_the_names_of_our_rows() -> None:
+    numbers = published_numbers()
+    keys = [(p.source, p.dataset, p.generator, p.measure, p.attack) for p in numbers]
+    found = dict(zip(keys, (p.value for p in numbers), strict=True))
+    starter, paper = "starter package 2025", "starter package 2026"
+    assert len(set(keys)) == len(keys)
+    assert found[starter, "brca", "multivariate[noise=0.5]", "distance_to_closest", ""] == 28.5348
+    assert found[starter, "combined", "cvae", "accuracy_synthetic", ""] == 0.9695
+    assert found[starter, "brca", "", "distance_to_closest_real", ""] == 24.0435
+    assert found[starter, "brca", "cvae", "auc", "gan_leaks_official"] == 0.723706
+    assert found[paper, "brca", "", "accuracy_real_2026", ""] == 0.8485
+    assert found[paper, "brca", "multivariate[noise=0.5]", "tpr_at_fpr_10_official", "gan_leaks"] == 0.1152
+    assert all(p.url.startswith("https://") for p in numbers)
+
+
+def test_published_measures_without_an_attack_are_those_of_a_metric_where_one_declares_them() -> None:
+    declared = {m.name for info in plugins("metric").values() for m in info.measures}
+    utility = {p.measure for p in published_numbers() if not p.attack and "coexpression" not in p.measure}
+    assert utility <= declared
+
+
+# -- files and the check -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "rows" / "brca.csv", table(accuracies(ACCURACY)), facts())
+    return tmp_path
+
+
+def test_rows_read_back_from_disk_give_the_same_page(results: Path) -> None:
+    rows, about = read_rows(results / "rows" / "brca.csv")
+    assert render(rows, about) == page(accuracies(ACCURACY))
+
+
+def test_a_page_is_stale_when_it_is_absent_or_its_rows_have_moved_on(results: Path) -> None:
+    path = results / "rows" / "brca.csv"
+    assert "does not exist" in str(stale(path))
+    write_leaderboard(path)
+    assert stale(path) is None
+    write_rows(path, table(accuracies({**ACCURACY, "smote": 0.89})), facts())
+    difference = str(stale(path))
+    assert "+| `smote`" in difference
+    assert "-| `smote`" in difference
+
+
+def test_report_writes_pages_and_check_only_looks(results: Path) -> None:
+    run = CliRunner()
+    before = run.invoke(command, ["--out", str(results), "--check"])
+    assert before.exit_code == 1
+    assert "stale:" in before.output
+    assert not page_of(results / "rows" / "brca.csv").exists()
+    assert run.invoke(command, ["--out", str(results)]).exit_code == 0
+    assert run.invoke(command, ["--out", str(results), "--check"]).exit_code == 0
+
+
+def test_a_hand_edit_is_stale_and_so_is_a_page_whose_rows_are_gone(results: Path) -> None:
+    page = write_leaderboard(results / "rows" / "brca.csv")
+    page.with_name("old.md").write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    page.with_name("notes.md").write_text("# mine\n", encoding="utf-8")
+    page.write_text(page.read_text(encoding="utf-8").replace("0.855", "0.955"), encoding="utf-8")
+    result = CliRunner().invoke(command, ["--out", str(results), "--check"])
+    assert result.exit_code == 1
+    assert "0.955" in result.output
+    assert "old.md has no rows behind it" in result.output
+    assert "notes.md" not in result.output
+
+
+def test_a_dataset_without_rows_is_an_error_that_names_what_is_there(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no rows of 'combined'.*it holds brca"):
+        rows_files(results, ("combined",))
+    with pytest.raises(StoreError, match="`bench run` writes them"):
+        rows_files(tmp_path / "elsewhere")
+
+
+def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see_it(results: Path) -> None:
+    page = write_leaderboard(results / "rows" / "brca.csv")
+    assert "![" not in page.read_text(encoding="utf-8")
+    page.with_name("brca_pca.png").write_bytes(b"")
+    write_leaderboard(results / "rows" / "brca.csv")
+    assert "](brca_pca.png)" in page.read_text(encoding="utf-8")
+
+
+def test_a_damaged_rows_file_is_a_clear_error(results: Path) -> None:
+    path = results / "rows" / "brca.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.85,", "much,", 1), encoding="utf-8")
+    with pytest.raises(StoreError, match="something else than a number"):
+        read_rows(path)
+
+
+def test_rows_keep_their_types_when_every_interval_is_empty(results: Path) -> None:
+    rows, _ = read_rows(results / "rows" / "brca.csv")
+    assert all(pd.api.types.is_float_dtype(rows[name]) for name in ("value", "low", "high", "wall_s", "peak_mb"))

@@ -1,0 +1,98 @@
+"""The PCA pictures: one basis from the training samples, small files, and the word simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import Cohort, DataError
+from bench.pictures import draw_pca, fit_basis, picture_section
+
+
+def cohort(n: int, classes: int, seed: int, shift: float = 0.0) -> Cohort:
+    rng = np.random.default_rng(seed)
+    y = np.array([f"class {i % classes}" for i in range(n)])
+    X = rng.normal(size=(n, 20)) * np.linspace(3, 1, 20) + shift
+    names = tuple(f"s{i}" for i in range(n))
+    return Cohort(X=X, y=y, genes=tuple(f"g{i}" for i in range(20)), samples=names, units="vst")
+
+
+def test_the_basis_is_orthonormal_and_holds_the_largest_variances() -> None:
+    real = cohort(200, 3, 0)
+    basis = fit_basis(real)
+    variances = np.linalg.eigvalsh(np.cov(real.X.T.astype(np.float64)))
+    np.testing.assert_allclose(basis.axes.T @ basis.axes, np.eye(2), atol=1e-10)
+    np.testing.assert_allclose(basis.project(real).var(axis=0, ddof=1), variances[::-1][:2], rtol=1e-5)
+    np.testing.assert_allclose(basis.explained, variances[::-1][:2] / variances.sum(), rtol=1e-5)
+
+
+def test_the_basis_does_not_depend_on_the_order_of_samples() -> None:
+    real = cohort(200, 3, 0)
+    turned = fit_basis(real.take(np.arange(200)[::-1]))
+    np.testing.assert_allclose(turned.axes, fit_basis(real).axes, atol=1e-8)
+
+
+def test_a_picture_of_ten_panels_and_twelve_classes_is_small(tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard" / "x_pca.png"
+    synthetic = {f"generator {i}": cohort(1500, 12, i + 1) for i in range(9)}
+    draw_pca(path, cohort(1500, 12, 0), synthetic, title="t", simulated=False)
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width > image.height > 600
+    assert path.stat().st_size <= 300_000
+
+
+def test_a_picture_of_the_same_data_is_left_as_it_is_and_one_of_other_data_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    real, first, second = cohort(60, 3, 0), cohort(60, 3, 1), cohort(60, 3, 2)
+    draw_pca(path, real, {"a": first}, title="t", simulated=False)
+    pixels, when = path.read_bytes(), path.stat().st_mtime_ns
+    draw_pca(path, real, {"a": first}, title="t", simulated=False)
+    assert path.stat().st_mtime_ns == when
+    draw_pca(path, real, {"a": second}, title="t", simulated=False)
+    assert path.read_bytes() != pixels
+
+
+def test_a_damaged_picture_is_drawn_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(b"no picture")
+    draw_pca(path, cohort(60, 3, 0), {"a": cohort(60, 3, 1)}, title="t", simulated=False)
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+
+
+def test_a_simulated_picture_carries_its_mark_in_red(tmp_path: Path) -> None:
+    real, other = cohort(60, 2, 0), cohort(60, 2, 1)
+    reds = {}
+    for simulated in (False, True):
+        path = tmp_path / f"{simulated}.png"
+        draw_pca(path, real, {"a": other}, title="t", simulated=simulated)
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB")).astype(int)
+        reds[simulated] = int(((pixels[..., 0] > 150) & (pixels[..., 1] < 40) & (pixels[..., 2] < 40)).sum())
+    assert reds[False] == 0
+    assert reds[True] > 50
+
+
+def test_a_release_far_from_the_real_data_is_drawn_without_stretching_the_axes(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    draw_pca(path, cohort(60, 2, 0), {"far": cohort(60, 2, 1, shift=1e6)}, title="t", simulated=False)
+    assert path.stat().st_size > 0
+
+
+def test_a_release_with_other_genes_is_refused(tmp_path: Path) -> None:
+    real = cohort(60, 2, 0)
+    other = Cohort(X=real.X, y=real.y, genes=real.genes[::-1], samples=real.samples, units="vst")
+    with pytest.raises(DataError, match="genes"):
+        draw_pca(tmp_path / "x.png", real, {"turned": other}, title="t", simulated=False)
+
+
+def test_the_page_says_simulated_under_the_picture_and_in_its_text() -> None:
+    real = "\n".join(picture_section("x.png", {"simulated": False, "name": "brca"}))
+    simulated = "\n".join(picture_section("x.png", {"simulated": True, "name": "brca"}))
+    assert simulated.count("SIMULATED") == 2
+    assert "SIMULATED" not in real
+    assert "](x.png)" in real
