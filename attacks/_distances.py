@@ -27,7 +27,7 @@ class Distances:
     itself : True if both are the same people; nobody is then a neighbour of himself
     """
 
-    def __init__(self, targets: NDArray[np.float32], others: NDArray[np.float32], *, itself: bool = False) -> None:
+    def __init__(self, targets: NDArray[np.floating], others: NDArray[np.floating], *, itself: bool = False) -> None:
         centre = others.mean(axis=0, dtype=np.float64)
         self._targets = targets - centre  # (n_targets, n_genes) float64
         self._others = self._targets if itself else others - centre
@@ -35,6 +35,12 @@ class Distances:
         self._itself = itself
         self._kept: list[tuple[slice, NDArray[np.float64]]] | None = None
         self._nearest: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The most bytes this will ever hold."""
+        pairs = len(self._targets) * len(self._others)
+        return int(self._targets.nbytes + self._others.nbytes + 8 * (pairs if pairs <= _KEEP else 0))
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield rows of targets and their (n_rows, n_others) squared distances; do not change them in place."""
