@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +206,48 @@ def test_a_mistake_gives_one_clear_message_and_exit_status_2(place: Path, words:
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(place: Path) -> None:
+    (place / "sleepy.py").write_text(
+        "from dataclasses import dataclass\nimport time\nfrom pathlib import Path\nfrom bench import generator\n"
+        '@generator("sleepy")\n@dataclass(kw_only=True)\nclass Sleepy:\n    """Sleep."""\n\n'
+        "    def fit(self, cohort, *, rng):\n        self.cohort_ = cohort\n        return self\n\n"
+        f"    def sample(self, n, *, rng):\n        if not Path({str(place / 'go')!r}).exists():\n"
+        f"            Path({str(place / 'asleep')!r}).touch()\n            time.sleep(600)\n"
+        "        return self.cohort_.synthetic(self.cohort_.X, self.cohort_.y)\n"
+    )
+    words = [
+        "run",
+        "--dataset",
+        "toy",
+        "--folds",
+        "1",
+        "--metrics",
+        "mmd",
+        "--attacks",
+        "none",
+        "--threads",
+        "1",
+        "--jobs",
+        "1",
+    ]
+    words += ["--plugin", "sleepy.py", "--generators", "noise,sleepy"]
+    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words], cwd=place, env=env, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while not (place / "asleep").exists():
+            assert running.poll() is None
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert "the same command goes on from there" in said
+    (place / "go").touch()
+    resumed = bench(place, *words)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "2 tasks computed, 2 from the store, 0 lost" in resumed.stderr
 
 
 def test_every_command_has_help() -> None:

@@ -49,23 +49,27 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
 def _bench() -> None:
-    r"""Compare generators of synthetic omics data: what each is worth to science and what it leaks.
+    """Compare generators of synthetic omics data: what each is worth to science and what it leaks.
 
     \b
     bench run --generators all --dataset combined    the whole benchmark
     bench list                                       what there is
     bench data import brca --counts X.tsv --labels Y.csv
-    """
+    """  # noqa: D301 - the escape tells click to leave these lines as they are
 
 
 def main() -> None:
     """Run the command line: exit status 0 if all is well, 1 if something failed, 2 if the input is at fault."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
-        _bench(prog_name="bench")
+        status = _bench.main(prog_name="bench", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except BenchError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
