@@ -240,10 +240,10 @@ def _label(generator: str, params: str) -> str:
 
 def picture_section(name: str, data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the section of a page that shows the picture in the file `name`."""
-    word = "SIMULATED " if data["simulated"] else ""
+    word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
     yield "## Picture\n"
     yield (
-        f"**Principal components, {word}data.** One basis for all panels, fitted on the training samples of one fold "
+        f"**Principal components{mark}.** One basis for all panels, fitted on the training samples of one fold "
         "(grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
         "no fidelity and no privacy.\n"
     )

@@ -63,16 +63,23 @@ def _strongest(found: Mapping[str, Summary]) -> str:
     return max(held, key=lambda name: found[name].mean, default="")
 
 
+def _above_chance(found: Mapping[str, Summary], chance: float) -> list[str]:
+    """Return the strongest attack and its equals to three decimals; none if they are within one sd of chance."""
+    top = max((round(s.mean, 3) for s in found.values() if s.n_ok), default=0.0)
+    equal = [name for name, s in found.items() if s.n_ok and round(s.mean, 3) == top]
+    return [name for name in equal if found[name].mean - found[name].reach > chance]
+
+
 def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:
     title, chance = _READINGS[measure]
     body = []
     for label in board.labels:
         found = {name: board.summary(label, measure, name) for name in attacks}
         texts = {name: number(summary, 3) for name, summary in found.items()}
-        if len(attacks) > 1 and (name := _strongest(found)):
+        for name in _above_chance(found, float(chance)):
             texts[name] = f"**{texts[name]}**"
         body.append([board.head(label), *texts.values(), board.share(label, [measure], attacks)])
-    note = f"Chance {chance}; lower is more private; the strongest attack on each generator is bold."
+    note = f"Chance {chance}; lower is more private. Bold: the strongest, if more than one sd above chance."
     if measure != "auc":
         note += " Strict: at the last threshold whose FPR is at or below the target, tied scores not split."
     return board.table(f"{title}, attacks side by side", note, columns(["generator"], [*attacks, "ok / planned"]), body)

@@ -78,7 +78,7 @@ def _pairs(board: Board, dataset: str) -> Iterator[tuple[str, Published]]:
     """Yield what can be compared: by generator as on the board, then by measure, then by source."""
     numbers = [theirs for theirs in published_numbers() if theirs.dataset == dataset]
     place = {name: (m.table == "", m.table != "utility", m.rank) for name, m in board.measures.items()}
-    numbers.sort(key=lambda p: (p.attack, place.get(p.measure, (True, True, 0)), p.measure, p.source))
+    numbers.sort(key=lambda p: (p.attack, place.get(p.measure, (True, True, 0)), p.measure, p.seed is None, p.source))
     known = plugins("generator")
     settings = {name: _settings(name, known) for name in {*board.labels, *(theirs.generator for theirs in numbers)}}
     for theirs in (theirs for theirs in numbers if not theirs.generator):

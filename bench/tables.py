@@ -56,8 +56,7 @@ def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
         return set()
     sign = 1 if measure.better == "higher" else -1
     top = max(whole.values(), key=lambda s: sign * s.mean)
-    reach = top.sd if top.sd == top.sd else 0.0
-    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= reach}
+    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= top.reach}
 
 
 # -- cost --------------------------------------------------------------------------------------------------------------

@@ -170,13 +170,21 @@ def test_measures_show_their_direction_and_their_name_in_the_rows() -> None:
 
 def attack(name: str, auc: float, **others: Any) -> list[dict[str, Any]]:
     values = {"auc": auc, "tpr_at_fpr_01": auc / 10, "tpr_at_fpr_01_official": 0.999, "ties": 0.25}
-    return [row("smote", m, v, family="privacy", attack=name, **others) for m, v in values.items()]
+    whom = others.pop("generator", "smote")
+    return [row(whom, m, v, family="privacy", attack=name, **others) for m, v in values.items()]
 
 
 def test_the_strongest_attack_is_a_marked_maximum_over_the_sound_ones() -> None:
     text = page([*attack("mc", 0.6), *attack("gan_leaks", 0.7), *attack("mc_official", 0.9)])
     assert "Maximum over attacks, chosen on the same folds" in text
     assert cells(text, "`smote`")[1:] == ["`gan_leaks`", "0.700", "`gan_leaks`", "0.070"]
+
+
+def test_only_attacks_above_chance_are_bold_and_equals_together() -> None:
+    rows = [*attack("mc", 0.9), *attack("gan_leaks", 0.9001), *attack("mc", 0.4, fold=2, generator="noise")]
+    text = page(rows).split("**AUC, attacks side by side.**")[1]
+    assert cells(text, "`smote`")[1:3] == ["**0.900**", "**0.900**"]
+    assert cells(text, "*noise* (control)")[1:3] == ["-", "0.400"]
 
 
 def test_official_attacks_stand_apart_with_the_official_reading() -> None:

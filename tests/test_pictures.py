@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import Cohort, DataError
-from bench.pictures import draw_pca, fit_basis, picture_section
+from bench import Cohort, DataError, records
+from bench.datasets import Dataset
+from bench.folds import make_splits
+from bench.pictures import draw_pca, draw_run, fit_basis, picture_section
+from bench.plan import PlannedCell, Scope, plan_generators
+from bench.rows import rows_of, table
+from bench.selection import choose
+from bench.store import Store
+from bench.tasks import run_task
 
 
 def cohort(n: int, classes: int, seed: int, shift: float = 0.0) -> Cohort:
@@ -96,3 +103,41 @@ def test_the_page_says_simulated_under_the_picture_and_in_its_text() -> None:
     assert simulated.count("SIMULATED") == 2
     assert "SIMULATED" not in real
     assert "](x.png)" in real
+
+
+def planned(folder: Path, people: Cohort, names: str) -> tuple[Scope, list[PlannedCell]]:
+    dataset = Dataset("toy", "toy people", "label", people, None, False, "the tests")
+    scope = Scope(dataset, make_splits(people, seed=42)[:1], Store(folder / "store").open())
+    return scope, plan_generators(scope, choose("generator", names), [], [])
+
+
+def finish(scope: Scope, plan: list[PlannedCell]) -> None:
+    for one in plan:
+        run_task(one.cell, one.tasks[0])
+    rows = table(row for one in plan for row in rows_of(one, scope.store, {}))
+    records.keep(scope.store, scope.dataset, rows, records.about(scope.dataset, 2))
+
+
+def drawn_from(path: Path) -> str:
+    with Image.open(path) as image:
+        return str(image.info["bench-drawn-from"])
+
+
+def test_a_run_draws_what_it_made_together_with_what_earlier_runs_made(tmp_path: Path, toy_cohort: Cohort) -> None:
+    path = tmp_path / "x.png"
+    scope, both = planned(tmp_path, toy_cohort, "multivariate,noise")
+    finish(scope, both[:1])
+    draw_run(path, scope, both[:1])
+    one = drawn_from(path)
+    finish(scope, both[1:])
+    draw_run(path, scope, both[1:])
+    two = drawn_from(path)
+    draw_run(path, scope, both)
+    assert one != two == drawn_from(path)
+
+
+def test_a_run_in_which_every_generator_failed_draws_nothing(tmp_path: Path, toy_cohort: Cohort) -> None:
+    scope, plan = planned(tmp_path, toy_cohort, "noise")
+    draw_run(tmp_path / "x.png", scope, plan)
+    draw_run(tmp_path / "x.png", scope, [])
+    assert not (tmp_path / "x.png").exists()
