@@ -25,20 +25,24 @@ class Condition(nn.Module):
 
 
 class ConditionalVAE(nn.Module):
-    """Encoder and decoder of the published shape: x 1000-512-256, class 256, joined 512; the decoder is its mirror."""
+    """Encoder and decoder of the published shape: x through `hidden`, the class beside it, both joined; and back."""
 
-    def __init__(self, n_genes: int, condition: Condition, z_dim: int, draw: torch.Generator) -> None:
+    def __init__(
+        self, n_inputs: int, condition: Condition, z_dim: int, hidden: tuple[int, ...], draw: torch.Generator
+    ) -> None:
         super().__init__()
         self.z_dim = z_dim
         self.condition = condition
-        self.encode_x = relu_stack((n_genes, 1000, 512, 256), draw)
-        self.encode_y = relu_stack((condition.width, 256), draw)
-        self.encode_join = relu_stack((512, 512), draw)
-        self.mean, self.log_var = dense(512, z_dim, draw), dense(512, z_dim, draw)
-        self.decode_z = relu_stack((z_dim, 256), draw)
-        self.decode_y = relu_stack((condition.width, 256), draw)
-        self.decode_join = relu_stack((512, 512, 1000), draw)
-        self.out = dense(1000, n_genes, draw)
+        last = hidden[-1]
+        self.encode_x = relu_stack((n_inputs, *hidden), draw)
+        self.encode_y = relu_stack((condition.width, last), draw)
+        self.encode_join = relu_stack((2 * last, 2 * last), draw)
+        self.mean, self.log_var = dense(2 * last, z_dim, draw), dense(2 * last, z_dim, draw)
+        self.decode_z = relu_stack((z_dim, last), draw)
+        self.decode_y = relu_stack((condition.width, last), draw)
+        widening = (2 * last, *hidden[-2::-1])  # the published decoder: 512, 512, 1000
+        self.decode_join = relu_stack(widening, draw)
+        self.out = dense(widening[-1], n_inputs, draw)
 
     def encode(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x, class), each (n, z_dim)."""

@@ -16,7 +16,7 @@ from ._nets import Standardiser, check_positive
 from ._torch import pick_device, torch_generator
 
 
-@generator("cvae", needs=("torch",))
+@generator("cvae", needs=("torch",), quick={"steps": 40})
 @dataclass(kw_only=True)
 class Cvae:
     """Train a class-conditional variational autoencoder on standardised genes and decode draws from its prior."""
@@ -35,7 +35,8 @@ class Cvae:
         self.like_ = cohort.take(np.arange(0))
         self.labels_, codes, self.counts_ = np.unique(cohort.y, return_inverse=True, return_counts=True)
         self.scaler_ = Standardiser.of(cohort.X)
-        model = ConditionalVAE(cohort.n_genes, Condition(len(self.labels_), self.embedding, draw), self.z_dim, draw)
+        condition = Condition(len(self.labels_), self.embedding, draw)
+        model = ConditionalVAE(cohort.n_genes, condition, self.z_dim, (1000, 512, 256), draw)
         self.model_ = train_vae(
             model, self.scaler_.forward(cohort.X), torch.from_numpy(codes), steps=self.steps, batch=self.batch,
             lr=self.lr, beta=self.beta, draw=draw, device=pick_device(),
