@@ -51,6 +51,12 @@ class Spectrum:
         outside = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", inside, inside)
         return inside, np.zeros(len(people)) if self.full else np.maximum(outside, 0.0)
 
+    def squared_distance(self, people: NDArray[np.float32], added: float) -> NDArray[np.float64]:
+        """Return the squared Mahalanobis distance, (n,), with `added` on every variance."""
+        inside, outside = self.coordinates(people)
+        distance: NDArray[np.float64] = inside**2 @ (1 / (self.variances + added)) + outside / added
+        return distance
+
     def ridge_path(self, people: NDArray[np.float32], ridges: tuple[float, ...] = RIDGES) -> NDArray[np.float64]:
         """Return minus the log Mahalanobis distance, relative to that of the people themselves, per ridge.
 

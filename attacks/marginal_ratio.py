@@ -18,8 +18,8 @@ class MarginalRatio:
     """Score a target by the mean log ratio of the release's to the candidates' frequency of its values.
 
     Threat model: the attacker holds the release and the candidates, who stand in for the population.
-    Made for generators that keep one-way marginals (MST, PrivBayes, Private-PGM): their bin edges are recovered from the
-    few distinct values that they release. For other generators fine bins of the population serve.
+    Made for generators that keep one-way marginals (MST, PrivBayes, Private-PGM): their bin edges are recovered from
+    the few distinct values that they release. For other generators fine bins of the population serve.
 
     After MAMA-MIA, Golob, Pentyala, Maratkhan and De Cock 2024; one-way marginals, logarithms, edges recovered.
     """
