@@ -53,7 +53,7 @@ def people(n: int, *path: str | int, genes: int = _GENES) -> Cohort:
     centres = stream(7, "centres").normal(0, 1.0, (3, genes))[np.arange(n) % 3]  # (n, genes)
     modules = rng.standard_normal((n, 2)) @ np.repeat(np.eye(2), -(-genes // 2), axis=1)[:, :genes]
     X = 8 + centres + 0.7 * modules + 0.5 * rng.gumbel(size=(n, genes))
-    names = tuple(f"GENE{(37 * i) % 101:03d}" for i in range(genes))
+    names = tuple(f"GENE{(37 * i) % 1009:04d}" for i in range(genes))
     return Cohort(X=X.astype(np.float32), y=y, genes=names, samples=tuple(f"{path}{i}" for i in range(n)), units="log2")
 
 
@@ -225,8 +225,13 @@ def degenerate_input_is_nan(info: PluginInfo) -> None:
 # -- attacks ---------------------------------------------------------------------------------------------------------
 
 
+def _many(who: str) -> Cohort:
+    """Return 90 people with more genes than that, as cohorts have where attacks matter."""
+    return people(90, who, genes=150)
+
+
 def _attacked(info: PluginInfo, released: Cohort, order: str = "") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    split = Split(people(90, "members"), people(90, "others"), 1, 5, people(60, "reference"))
+    split = Split(_many("members"), _many("others"), 1, 5, _many("reference"))
     view, member = attacker_sees(split, released, str(info.option("access", "black-box")), "conformance")
     if order:
         shuffle = _rng(order).permutation(len(member))
@@ -243,7 +248,7 @@ def _auc(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
 
 def silent_without_signal(info: PluginInfo) -> None:
     """It finds nothing (AUC within 4 standard errors of 1/2) if the release comes from other people."""
-    scores, member = _attacked(info, people(90, "elsewhere"))
+    scores, member = _attacked(info, _many("elsewhere"))
     standard_error = np.sqrt(181 / (12 * 90 * 90))  # of the AUC of 90 against 90 under no signal
     if abs((found := _auc(scores, member)) - 0.5) > 4 * standard_error:
         raise PluginError(f"AUC {found:.3f} on a release of other people; the attack sees what is not there.")
@@ -251,7 +256,7 @@ def silent_without_signal(info: PluginInfo) -> None:
 
 def finds_verbatim_copies(info: PluginInfo) -> None:
     """It does better than chance if the release is the members themselves."""
-    members = people(90, "members")
+    members = _many("members")
     scores, member = _attacked(info, members.synthetic(members.X, members.y))
     if (found := _auc(scores, member)) <= 0.55:
         raise PluginError(f"AUC {found:.3f} on a verbatim copy of the members; expected more than 0.55.")
@@ -259,7 +264,7 @@ def finds_verbatim_copies(info: PluginInfo) -> None:
 
 def order_of_targets_is_free(info: PluginInfo) -> None:
     """The scores do not depend on the order in which targets are asked about."""
-    released = people(90, "members")
+    released = _many("members")
     synthetic = released.synthetic(released.X, released.y)
     straight, _ = _attacked(info, synthetic)
     shuffled, _ = _attacked(info, synthetic, order="order")

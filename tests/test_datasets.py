@@ -250,7 +250,10 @@ def test_import_list_show_and_verify_work_together(toy_files: tuple[Path, Path],
     assert result.exit_code == 0, result.output
     assert "60 samples x 16 genes, 3 classes" in result.output
     listed = _bench_data("list").output
-    assert [line.split()[0] for line in listed.splitlines()[2:] if line[0] != " "] == [
+    body = listed[listed.index("\nname") :].splitlines()[
+        2:
+    ]  # below the title, which may fill several lines, and the head
+    assert [line.split()[0] for line in body if line[0] != " "] == [
         "brca", "combined", "mirna12", "toy",
     ]  # fmt: skip
     assert "60 x 16" in listed
