@@ -36,11 +36,6 @@ class Summary:
         """True if no planned number is missing."""
         return 0 < self.n_ok == self.n_planned
 
-    @property
-    def reach(self) -> float:
-        """The sd, or 0 where a single value has none."""
-        return 0.0 if math.isnan(self.sd) else self.sd
-
 
 NOT_PLANNED = Summary(math.nan, math.nan, 0, 0)
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.board import Board, coverage, escape, make_board
 from bench.errors import StoreError
-from bench.pictures import picture_section
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
 from bench.rows import read_rows
@@ -105,7 +104,7 @@ def render(rows: pd.DataFrame, about: Mapping[str, Any], picture: str | None = N
         *cost_table(board),
         *published_table(board, about["data"]["name"]),
         *failures(board),
-        *(picture_section(picture, about["data"]) if picture else ()),
+        *(_picture(picture, about["data"]) if picture else ()),
     ]
     return "\n".join(sections)
 
@@ -139,3 +138,18 @@ def _folds(board: Board) -> str:
         return next(iter(per_label.values()), "none")
     each = "; ".join(f"{board.head(label)} on {text}" for label, text in per_label.items())
     return f"NOT THE SAME for all generators, so that their means do not compare exactly: {each}"
+
+
+def _picture(name: str, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the section of a page that shows the picture in the file `name`."""
+    word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
+    yield "## Picture\n"
+    yield (
+        f"**Principal components{mark}.** One basis for all panels, fitted on the training samples of one fold "
+        "(grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
+        "no fidelity and no privacy.\n"
+    )
+    yield (
+        f"![Scatter plots of the first two principal components of {word}{data['name']}: training samples and "
+        f"each generator's synthetic samples, coloured by class]({name})\n"
+    )

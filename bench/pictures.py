@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,22 +88,25 @@ def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title
     title : above the whole picture
     simulated : True if no measured value is in the data; title and panels then say so
     """
+    fingerprint = _fingerprint(f"{title} {simulated}", real, synthetic)
+    if fingerprint != _drawn_from(path):
+        marked = f"{title}{' - SIMULATED DATA' if simulated else ''}"
+        _write(path, _pixels(real, synthetic, marked, simulated), fingerprint)
+
+
+def _pixels(real: Cohort, synthetic: Mapping[str, Cohort], title: str, simulated: bool) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    fingerprint = _fingerprint(f"{title} {simulated}", real, synthetic)
-    if fingerprint == _drawn_from(path):
-        return
-    n_rows = -(-(len(synthetic) + 1) // _COLUMNS)
-    n_columns = min(len(synthetic) + 1, _COLUMNS)
+    n_rows, n_columns = -(-(len(synthetic) + 1) // _COLUMNS), min(len(synthetic) + 1, _COLUMNS)
     figure = Figure(figsize=(3.1 * max(n_columns, 2), 3.1 * n_rows + 1.3), dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     basis = fit_basis(real)
     panels = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
     _fill(panels, basis, real, synthetic, simulated)
-    _frame(figure, panels[0], basis, f"{title}{' - SIMULATED DATA' if simulated else ''}")
+    _frame(figure, panels[0], basis, title)
     canvas.draw()  # type: ignore[no-untyped-call]
-    _write(path, np.asarray(canvas.buffer_rgba()), fingerprint)  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 def _fill(panels: Sequence[Axes], basis: Basis, real: Cohort, synthetic: Mapping[str, Cohort], simulated: bool) -> None:
@@ -127,9 +130,8 @@ def _fill(panels: Sequence[Axes], basis: Basis, real: Cohort, synthetic: Mapping
 
 
 def _stray(share: float) -> str:
-    if share == 0:
-        return ""
-    return f" ({100 * share:.0f} % outside)" if share >= 0.005 else " (< 1 % outside)"
+    shown = f"{100 * share:.0f}" if share >= 0.005 else "< 1"
+    return f" ({shown} % outside)" if share else ""
 
 
 def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Cohort, classes: Sequence[str]) -> None:
@@ -192,7 +194,7 @@ def _write(path: Path, pixels: NDArray[np.uint8], fingerprint: str) -> None:
     write_atomic(path, lambda file: file.write(buffer.getvalue()))
 
 
-# -- in a run and on a page --------------------------------------------------------------------------------------------
+# -- in a run ----------------------------------------------------------------------------------------------------------
 
 
 def draw_run(path: Path, scope: Scope, plan: Sequence[PlannedCell]) -> None:
@@ -236,18 +238,3 @@ def _panels(labels: Collection[str]) -> dict[str, str]:
 
 def _label(generator: str, params: str) -> str:
     return f"{generator}[{params}]" if params else generator
-
-
-def picture_section(name: str, data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the section of a page that shows the picture in the file `name`."""
-    word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
-    yield "## Picture\n"
-    yield (
-        f"**Principal components{mark}.** One basis for all panels, fitted on the training samples of one fold "
-        "(grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
-        "no fidelity and no privacy.\n"
-    )
-    yield (
-        f"![Scatter plots of the first two principal components of {word}{data['name']}: training samples and "
-        f"each generator's synthetic samples, coloured by class]({name})\n"
-    )

@@ -64,10 +64,10 @@ def _strongest(found: Mapping[str, Summary]) -> str:
 
 
 def _above_chance(found: Mapping[str, Summary], chance: float) -> list[str]:
-    """Return the strongest attack and its equals to three decimals; none if they are within one sd of chance."""
+    """Return the strongest attack and its equals to three decimals; none within one sd of chance, or without an sd."""
     top = max((round(s.mean, 3) for s in found.values() if s.n_ok), default=0.0)
     equal = [name for name, s in found.items() if s.n_ok and round(s.mean, 3) == top]
-    return [name for name in equal if found[name].mean - found[name].reach > chance]
+    return [name for name in equal if found[name].mean - found[name].sd > chance]
 
 
 def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:

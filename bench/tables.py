@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -56,7 +57,8 @@ def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
         return set()
     sign = 1 if measure.better == "higher" else -1
     top = max(whole.values(), key=lambda s: sign * s.mean)
-    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= top.reach}
+    reach = 0.0 if math.isnan(top.sd) else top.sd
+    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= reach}
 
 
 # -- cost --------------------------------------------------------------------------------------------------------------

@@ -181,10 +181,15 @@ def test_the_strongest_attack_is_a_marked_maximum_over_the_sound_ones() -> None:
 
 
 def test_only_attacks_above_chance_are_bold_and_equals_together() -> None:
-    rows = [*attack("mc", 0.9), *attack("gan_leaks", 0.9001), *attack("mc", 0.4, fold=2, generator="noise")]
+    rows = [
+        r for fold in (1, 2) for name, auc in (("mc", 0.9), ("gan_leaks", 0.9001)) for r in attack(name, auc, fold=fold)
+    ]
+    rows += [r for fold, auc in ((1, 0.4), (2, 0.61)) for r in attack("mc", auc, fold=fold, generator="noise")]
+    rows += attack("mc", 0.9, generator="cvae")
     text = page(rows).split("**AUC, attacks side by side.**")[1]
-    assert cells(text, "`smote`")[1:3] == ["**0.900**", "**0.900**"]
-    assert cells(text, "*noise* (control)")[1:3] == ["-", "0.400"]
+    assert cells(text, "`smote`")[1:3] == ["**0.900 ± 0.000**", "**0.900 ± 0.000**"]
+    assert cells(text, "*noise* (control)")[1:3] == ["-", "0.505 ± 0.148"]
+    assert cells(text, "`cvae`")[1:3] == ["-", "0.900"]  # one fold has no sd
 
 
 def test_official_attacks_stand_apart_with_the_official_reading() -> None:
@@ -393,6 +398,11 @@ def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see
     page.with_name("brca_pca.png").write_bytes(b"")
     write_leaderboard(results / "rows" / "brca.csv")
     assert "](brca_pca.png)" in page.read_text(encoding="utf-8")
+
+
+def test_a_simulated_picture_is_called_so_in_caption_and_text() -> None:
+    section = render(table(accuracies(ACCURACY)), facts(simulated=True), "x.png").split("## Picture")[1]
+    assert section.count("SIMULATED") == 2
 
 
 def test_a_damaged_rows_file_is_a_clear_error(results: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from bench import Cohort, DataError, records
 from bench.datasets import Dataset
 from bench.folds import make_splits
-from bench.pictures import draw_pca, draw_run, fit_basis, picture_section
+from bench.pictures import draw_pca, draw_run, fit_basis
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.rows import rows_of, table
 from bench.selection import choose
@@ -95,14 +95,6 @@ def test_a_release_with_other_genes_is_refused(tmp_path: Path) -> None:
     other = Cohort(X=real.X, y=real.y, genes=real.genes[::-1], samples=real.samples, units="vst")
     with pytest.raises(DataError, match="genes"):
         draw_pca(tmp_path / "x.png", real, {"turned": other}, title="t", simulated=False)
-
-
-def test_the_page_says_simulated_under_the_picture_and_in_its_text() -> None:
-    real = "\n".join(picture_section("x.png", {"simulated": False, "name": "brca"}))
-    simulated = "\n".join(picture_section("x.png", {"simulated": True, "name": "brca"}))
-    assert simulated.count("SIMULATED") == 2
-    assert "SIMULATED" not in real
-    assert "](x.png)" in real
 
 
 def planned(folder: Path, people: Cohort, names: str) -> tuple[Scope, list[PlannedCell]]:
