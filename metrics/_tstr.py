@@ -8,11 +8,11 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from bench import Cohort
 
 from ._logistic import one_vs_rest
+from ._ranking import auroc, average_precision
 from ._shared import shared
 
 _TOP = 10  # genes per class, as published
@@ -85,18 +85,19 @@ def _read(
     truth: NDArray[np.str_], predicted: NDArray[np.str_], labels: NDArray[np.str_], scores: NDArray[np.float64]
 ) -> tuple[float, ...]:
     """Return accuracy, macro and weighted AUPR, macro and weighted F1 and macro AUROC."""
-    member = truth[:, None] == labels  # (n, n_labels)
-    there = np.flatnonzero(member.any(axis=0))  # a class without a held-out sample has no precision to average
-    finite = np.maximum(scores, np.finfo(np.float64).min)
-    aupr = [average_precision_score(member[:, k], finite[:, k]) for k in there]
-    auroc = [roc_auc_score(member[:, k], finite[:, k]) for k in there] if len(there) > 1 else [nan]
+    member, called = truth[:, None] == labels, predicted[:, None] == labels  # (n, n_labels)
+    share = member.mean(axis=0)
+    there = share > 0  # a class without a held-out sample has no precision to average
+    aupr = average_precision(scores[:, there], member[:, there])
+    seen = there | called.any(axis=0)
+    f1 = 2 * (member & called)[:, seen].sum(axis=0) / (member.sum(axis=0) + called.sum(axis=0))[seen]
     return (
         float(np.mean(truth == predicted)),
-        float(np.mean(aupr)),
-        float(np.average(aupr, weights=member[:, there].sum(axis=0))),
-        float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
-        float(f1_score(truth, predicted, average="weighted", zero_division=0.0)),
-        float(np.mean(auroc)),
+        float(aupr.mean()),
+        float(share[there] @ aupr),
+        float(f1.mean()),
+        float(share[seen] @ f1),
+        float(auroc(scores[:, there], member[:, there]).mean()) if there.sum() > 1 else nan,
     )
 
 
