@@ -46,14 +46,14 @@ def check_plugin(info: PluginInfo) -> Iterator[Finding]:
             yield Finding(title, "")
 
 
-def people(n: int, *path: str | int, genes: int = _GENES) -> Cohort:
-    """Return n invented people of three classes, skewed genes in two modules; gene names are not in sorted order."""
+def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Cohort:
+    """Return n invented people of three classes `apart`, skewed genes in two modules; gene names are not sorted."""
     rng = stream(7, "conformance", *path)
     y = np.array(["b", "a", "c"])[np.arange(n) % 3]
-    centres = stream(7, "centres").normal(0, 1.0, (3, genes))[np.arange(n) % 3]  # (n, genes)
+    centres = stream(7, "centres").normal(0, apart, (3, genes))[np.arange(n) % 3]  # (n, genes)
     modules = rng.standard_normal((n, 2)) @ np.repeat(np.eye(2), -(-genes // 2), axis=1)[:, :genes]
     X = 8 + centres + 0.7 * modules + 0.5 * rng.gumbel(size=(n, genes))
-    names = tuple(f"GENE{(37 * i) % 1009:04d}" for i in range(genes))
+    names = tuple(f"GENE{(389 * i) % 1009:04d}" for i in range(genes))
     return Cohort(X=X.astype(np.float32), y=y, genes=names, samples=tuple(f"{path}{i}" for i in range(n)), units="log2")
 
 
@@ -226,8 +226,8 @@ def degenerate_input_is_nan(info: PluginInfo) -> None:
 
 
 def _many(who: str) -> Cohort:
-    """Return 90 people with more genes than that, as cohorts have where attacks matter."""
-    return people(90, who, genes=150)
+    """Return 90 people with more genes than that and classes that overlap: where attacks matter."""
+    return people(90, who, genes=150, apart=0.2)
 
 
 def _attacked(info: PluginInfo, released: Cohort, order: str = "") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
