@@ -105,7 +105,7 @@ def _load_known(home: Path, entry: Entry) -> Dataset:
         from bench.datasets.importing import read_challenge  # it imports pandas, which is slow
 
         cohort, reference = read_challenge(home, entry, files)
-        source = f"the challenge's files in {home}: {', '.join(files.names)}"
+        source = f"the challenge's files: {', '.join(files.names)}"
         return Dataset(entry.name, entry.title, entry.label, cohort, reference, False, source)
     if not entry.simulated:
         raise DataError(
