@@ -127,6 +127,8 @@ def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
         "Versions": f"bench {about['bench']}, {libraries}",
         "Machine": f"{machine['system']}, {machine['cpus']} CPUs, {machine['threads_per_task']} threads per task",
     }
+    if left_out := about.get("attacks_left_out"):
+        facts["Attacks left out"] = f"{', '.join(left_out)}: they need a reference set, which this cohort lacks"
     yield "".join(f"- **{name}:** {text}\n" for name, text in facts.items())
     yield _LEGEND
 

@@ -44,6 +44,12 @@ class Scope:
     splits: Sequence[Split]
     store: Store
 
+    def cannot_run(self, attacks: Sequence[Choice]) -> list[Choice]:
+        """Return the attacks that need people known to be no members, if the dataset has no such reference set."""
+        if self.dataset.reference is not None:
+            return []
+        return [choice for choice in attacks if "reference" in str(choice.info.option("access", ""))]
+
     def files(self) -> tuple[Path, Path | None]:
         """Put the cohort and the reference into the store, for the children to read; return their paths."""
         reference = self.dataset.reference
@@ -94,7 +100,7 @@ def _planned(
 ) -> PlannedCell:
     sample_key = samples[0].key if samples else sample_key
     cell = Cell(scope.store.root, scope.dataset.label_name, split.seed, split.fold, name[0], sample_key, data)
-    tasks = [*samples, *_score_tasks(cell, split, metrics, attacks)]
+    tasks = [*samples, *_score_tasks(scope, cell, split, metrics, attacks)]
     return PlannedCell(cell, name[1], tuple(tasks))
 
 
@@ -114,13 +120,16 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
     return Task("sample", choice.info, choice.params, sample_key)
 
 
-def _score_tasks(cell: Cell, split: Split, metrics: Sequence[Choice], attacks: Sequence[Choice]) -> Iterator[Task]:
+def _score_tasks(
+    scope: Scope, cell: Cell, split: Split, metrics: Sequence[Choice], attacks: Sequence[Choice]
+) -> Iterator[Task]:
+    left_out = scope.cannot_run(attacks)
     common = {"split": split.digest, "dataset": cell.dataset, "fold": cell.fold, "seed": cell.seed}
     common["sample"] = cell.sample_key
     for choice in metrics:
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
         yield Task("metric", choice.info, choice.params, key("metric", **parts))
-    for choice in attacks:
+    for choice in (c for c in attacks if c not in left_out):
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
         yield Task("attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.scoring"), **parts))
 

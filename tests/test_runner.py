@@ -236,6 +236,24 @@ def test_given_samples_are_scored_without_a_generator(dataset: Dataset, tmp_path
     assert auc["value"].tolist() == [1.0]
 
 
+def test_attacks_with_a_reference_run_only_where_there_is_one(
+    dataset: Dataset, toy_cohort: Cohort, tmp_path: Path
+) -> None:
+    names = [f"other{i}" for i in range(30)]
+    reference = toy_cohort.synthetic(toy_cohort.X[:30] + 1, toy_cohort.y[:30])
+    reference = Cohort(reference.X, reference.y, reference.genes, tuple(names), "vst")
+    with_one = Dataset("toy", "toy people", "label", toy_cohort, reference, False, "the tests")
+    for data, expected in ((dataset, {"mc"}), (with_one, {"mc", "gan_leaks_cal"})):
+        scope = scope_of(data, tmp_path / str(len(expected)))
+        splits = make_splits(data.cohort, seed=42, reference=data.reference)
+        scope = Scope(data, splits, scope.store)
+        attacks = choose("attack", "mc,gan_leaks_cal")
+        assert {c.info.name for c in scope.cannot_run(attacks)} == {"mc", "gan_leaks_cal"} - expected
+        rows = run(scope, plan_generators(scope, choose("generator", "noise"), [], attacks)[:1]).rows
+        assert set(rows["attack"]) - {""} == expected
+        assert set(rows["status"]) == {"ok"}
+
+
 def test_a_simulated_cohort_says_so_in_every_row(toy_cohort: Cohort, tmp_path: Path) -> None:
     simulated = Dataset("toy", "toy people", "label", toy_cohort, None, True, "the tests")
     scope = scope_of(simulated, tmp_path)

@@ -20,7 +20,7 @@ from bench.leaderboard import write_leaderboard
 from bench.pictures import draw_run
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.runner import Limits, Outcome, Todo, execute, pending
-from bench.selection import choose
+from bench.selection import Choice, choose
 from bench.store import Store
 from bench.types import Split
 
@@ -38,6 +38,7 @@ class Request:
     limits: Limits
     out: Path
     dry_run: bool
+    attacks: list[Choice]
 
 
 @click.command()
@@ -80,6 +81,7 @@ def command(
         limits=Limits(options.default_jobs(jobs, threads), threads, timeout),
         out=out,
         dry_run=dry_run,
+        attacks=scoring[1],
     )
     lost = 0
     for name in datasets.split(","):
@@ -92,6 +94,8 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     store = Store(request.out / "store").open()
     scope = Scope(dataset, _splits(dataset, request), store)
     plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
+    if left_out := ", ".join(choice.info.name for choice in scope.cannot_run(request.attacks)):
+        console.print(f"left out, because {dataset.name} has no reference set: {left_out}", soft_wrap=True)
     todo = pending(plan, store)
     _announce(dataset, plan, todo, request)
     if request.dry_run:
@@ -140,7 +144,9 @@ def _announce(dataset: Dataset, plan: Sequence[PlannedCell], todo: Todo, request
 
 def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, request: Request) -> None:
     dataset, store, out = scope.dataset, scope.store, request.out
-    records.keep(store, dataset, outcome.rows, records.about(dataset, request.limits.threads))
+    facts = records.about(dataset, request.limits.threads)
+    facts["attacks_left_out"] = [choice.info.name for choice in scope.cannot_run(request.attacks)]
+    records.keep(store, dataset, outcome.rows, facts)
     rows = records.publish(store, dataset.slug, out)
     draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, plan)
     page = write_leaderboard(rows)

@@ -54,5 +54,5 @@ def command(
         raise BenchError(f"--name {label!r} may hold no '[' and no ','; they mark parameters in tables.")
     scoring = choose("metric", metrics), choose("attack", attacks)
     limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
-    request = Request([seed], sorted(given), splits, limits, out, dry_run=False)
+    request = Request([seed], sorted(given), splits, limits, out, dry_run=False, attacks=scoring[1])
     sys.exit(1 if run_dataset(cohort, request, lambda scope: plan_given(scope, label, given, *scoring)) else 0)
