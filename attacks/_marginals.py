@@ -31,13 +31,19 @@ def recovered_edges(values: Floats, population: Floats, n_bins: int) -> Floats:
     A generator that discretised the gene releases few distinct values, one per bin. How often each occurs says at which
     quantile its bin ends; the same quantile of the population is the edge. A gene with more distinct values than
     `n_bins` gets n_bins quantile bins of the population.
+
+    Parameters
+    ----------
+    values : (n,) sorted values of the release
+    population : (n_people,) sorted
     """
-    distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) > n_bins:
-        return np.unique(np.quantile(population, np.arange(1, n_bins) / n_bins))
-    shares = np.cumsum(counts)[:-1] / len(values)
-    edges = np.quantile(population, shares)
-    return np.clip(edges, distinct[:-1], distinct[1:])  # an edge lies between the values of its two bins
+    starts = np.flatnonzero(np.append(True, np.diff(values) > 0))  # where each distinct value begins
+    grid = np.linspace(0, 1, len(population))
+    if len(starts) > n_bins:
+        edges: Floats = np.interp(np.arange(1, n_bins) / n_bins, grid, population)
+        return edges
+    edges = np.interp(starts[1:] / len(values), grid, population)
+    return np.clip(edges, values[starts[:-1]], values[starts[1:]])  # an edge lies between the values of its two bins
 
 
 def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_bins: int, prior: float) -> Floats:
@@ -50,13 +56,15 @@ def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_b
     n_bins : most bins of a gene
     prior : pseudo-count of each bin
     """
-    total = np.zeros(len(population))
-    for gene in range(release.shape[1]):
-        values, people = release[:, gene].astype(float), population[:, gene].astype(float)
-        edges = recovered_edges(values, people, n_bins)
-        theirs = np.searchsorted(edges, people)
-        counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) + prior
+    values, people = np.sort(release, axis=0).astype(float), population.astype(float)
+    order = np.argsort(people, axis=0)
+    total = np.zeros(len(people))
+    for gene in range(values.shape[1]):
+        ranked = people[order[:, gene], gene]
+        edges = recovered_edges(values[:, gene], ranked, n_bins)
+        theirs = np.searchsorted(edges, ranked)
+        counts = np.bincount(np.searchsorted(edges, values[:, gene]), minlength=len(edges) + 1) + prior
         expected = np.bincount(theirs, minlength=len(edges) + 1) + prior
-        total += np.log(counts / counts.sum() * expected.sum() / expected)[theirs]
-    mean: Floats = total / release.shape[1]
+        total[order[:, gene]] += np.log(counts / counts.sum() * expected.sum() / expected)[theirs]
+    mean: Floats = total / values.shape[1]
     return mean

@@ -18,8 +18,8 @@ class MahalanobisRatio:
     """Score a target by how much nearer it lies to the release than to the other candidates, in Mahalanobis distance.
 
     Threat model: the attacker holds the release and the candidates, nothing else; the candidates say what the
-    population looks like. Whether an atypical person is atypical for everybody or only for the release is what tells, also where
-    the release has more people than genes and `mahalanobis` sees little.
+    population looks like. Whether an atypical person is atypical for everybody or only for the release is what tells,
+    also where the release has more people than genes and `mahalanobis` sees little.
     """
 
     ridge: float = 1e-3  # added to each variance, as a share of the candidates' mean variance

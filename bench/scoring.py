@@ -122,7 +122,7 @@ def roc(scores: ArrayLike, member: ArrayLike) -> Roc:
     return Roc(np.append(np.inf, s[order][last]), false, true)
 
 
-def auc(scores: ArrayLike, member: ArrayLike) -> Reading:
+def auc(scores: ArrayLike, member: ArrayLike, level: float = LEVEL) -> Reading:
     """Return the area under the ROC curve: P(member > other) + P(equal) / 2, by mid-ranks.
 
     The interval is DeLong's, from the placement values V_i = share of non-members below member i (and the mirror
@@ -141,15 +141,15 @@ def auc(scores: ArrayLike, member: ArrayLike) -> Reading:
     out_place = (ranks[~m] - rankdata(s[~m])) / n_in  # (n_out,) share of members below each other
     value = float(in_place.mean())
     if value in (0.0, 1.0) or min(n_in, n_out) == 1:
-        return Reading("auc", value, *_newcombe(value, n_in, n_out))
+        return Reading("auc", value, *_newcombe(value, n_in, n_out, level))
     spread = math.sqrt(in_place.var(ddof=1) / n_in + out_place.var(ddof=1) / n_out)
-    half = norm.ppf(0.5 + LEVEL / 2) * spread
+    half = norm.ppf(0.5 + level / 2) * spread
     return Reading("auc", value, max(0.0, value - half), min(1.0, value + half))
 
 
-def _newcombe(value: float, n_in: int, n_out: int) -> tuple[float, float]:
+def _newcombe(value: float, n_in: int, n_out: int, level: float) -> tuple[float, float]:
     """Return the areas whose Hanley-McNeil standard error just allows the observed one (a Wilson-type interval)."""
-    z, mean_n = float(norm.ppf(0.5 + LEVEL / 2)), (n_in + n_out) / 2
+    z, mean_n = float(norm.ppf(0.5 + level / 2)), (n_in + n_out) / 2
     area = np.linspace(0, 1, 100_001)
     inner = 1 + (mean_n - 1) * ((1 - area) / (2 - area) + area / (1 + area))
     inside = area[np.abs(value - area) <= z * np.sqrt(area * (1 - area) * inner / (n_in * n_out))]
