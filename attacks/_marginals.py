@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ._memo import shared
 
 Floats = NDArray[np.float64]
 
 
-def log_spacing(values: Floats, points: Floats, m: int) -> Floats:
-    """Return the log length of the interval from the m-th value below to the m-th value above each point.
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """People sorted gene by gene: ``values[i, g]`` is the i-th smallest value of gene g, ``order[i, g]`` who has it."""
+
+    order: NDArray[np.intp]
+    values: NDArray[np.float32]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it holds."""
+        return self.order.nbytes + self.values.nbytes
+
+
+def ranked(people: NDArray[np.float32]) -> Ranked:
+    """Return the people sorted gene by gene, shared by every attack that asks for the same ones."""
+
+    def compute() -> Ranked:
+        order = np.argsort(people, axis=0)
+        return Ranked(order, np.take_along_axis(people, order, axis=0))
+
+    return shared("ranked", (people,), compute)
+
+
+def crowding(values: Floats, points: Floats, near: int, around: int) -> Floats:
+    """Return how much denser values are right at each point than around it, as a log ratio of gaps.
+
+    A gap reaches from the m-th value below the point to the m-th above it, with m = near and m = around; beyond the
+    values it is as long as the distance from them, if that is longer.
 
     Parameters
     ----------
     values : (n,) sorted
-    points : (n_points,) where to look; beyond the values the length is the distance from them, if that is longer
+    points : (n_points,) sorted, which makes the search quick
     """
-    last = len(values) - 1
-    at = np.searchsorted(values, points)
-    low, high = values[np.clip(at - m, 0, last)], values[np.clip(at + m - 1, 0, last)]
-    length = np.maximum(high - low, np.maximum(low - points, points - high))
+    at, last = np.searchsorted(values, points), len(values) - 1
+    beyond = np.maximum(values[0] - points, points - values[-1])
     rounding = (values[-1] - values[0]) * 1e-7 + np.finfo(np.float32).tiny
-    log_length: Floats = np.log(length + rounding)
-    return log_length
+    gaps = []
+    for m in (near, around):
+        gap = values[np.minimum(at + m - 1, last)] - values[np.maximum(at - m, 0)]
+        gaps.append(np.log(np.maximum(gap, beyond) + rounding))
+    ratio: Floats = gaps[1] - gaps[0]
+    return ratio
 
 
 def recovered_edges(values: Floats, population: Floats, n_bins: int) -> Floats:
@@ -56,15 +88,14 @@ def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_b
     n_bins : most bins of a gene
     prior : pseudo-count of each bin
     """
-    values, people = np.sort(release, axis=0).astype(float), population.astype(float)
-    order = np.argsort(people, axis=0)
-    total = np.zeros(len(people))
+    values, people = np.sort(release, axis=0), ranked(population)
+    total = np.zeros(len(population))
     for gene in range(values.shape[1]):
-        ranked = people[order[:, gene], gene]
-        edges = recovered_edges(values[:, gene], ranked, n_bins)
-        theirs = np.searchsorted(edges, ranked)
-        counts = np.bincount(np.searchsorted(edges, values[:, gene]), minlength=len(edges) + 1) + prior
-        expected = np.bincount(theirs, minlength=len(edges) + 1) + prior
-        total[order[:, gene]] += np.log(counts / counts.sum() * expected.sum() / expected)[theirs]
+        mine, theirs = values[:, gene].astype(float), people.values[:, gene].astype(float)
+        edges = recovered_edges(mine, theirs, n_bins)
+        bins = np.searchsorted(edges, theirs)
+        counts = np.bincount(np.searchsorted(edges, mine), minlength=len(edges) + 1) + prior
+        expected = np.bincount(bins, minlength=len(edges) + 1) + prior
+        total[people.order[:, gene]] += np.log(counts / counts.sum() * expected.sum() / expected)[bins]
     mean: Floats = total / values.shape[1]
     return mean

@@ -30,7 +30,22 @@ def train(
     model: nn.Module, loss: Callable[[Tensor], Tensor], n: int, *, steps: int, batch: int, lr: float,
     decay: float, draw: torch.Generator,
 ) -> None:  # fmt: skip
-    """Run AdamW for some steps; `loss` gets row numbers, drawn by shuffling 0..n-1 again and again."""
+    """Run AdamW for some steps; `loss` gets row numbers, drawn by shuffling 0..n-1 again and again.
+
+    One thread: the batches are so small that threads would only wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _descend(model, loss, n, steps=steps, batch=batch, lr=lr, decay=decay, draw=draw)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _descend(
+    model: nn.Module, loss: Callable[[Tensor], Tensor], n: int, *, steps: int, batch: int, lr: float,
+    decay: float, draw: torch.Generator,
+) -> None:  # fmt: skip
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay)
     order, at = torch.randperm(n, generator=draw), 0
     for _ in range(steps):

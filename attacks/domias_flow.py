@@ -35,7 +35,7 @@ class DomiasFlow:
     layers: int = 4
     hidden: int = 64
     steps: int = 600
-    batch: int = 256
+    batch: int = 128
     lr: float = 1e-3
     decay: float = 1e-2
 

@@ -28,8 +28,8 @@ class Logan:
     """
 
     hidden: int = 256
-    steps: int = 600  # of AdamW; more only memorises the two sides
-    batch: int = 256
+    steps: int = 400  # of AdamW; more only memorises the two sides
+    batch: int = 128
     lr: float = 1e-3
     decay: float = 1e-2
 

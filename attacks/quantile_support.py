@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench import AttackView, PluginError, attack
 
-from ._marginals import log_spacing
+from ._marginals import crowding, ranked
 
 
 @attack("quantile_support", family="structure")
@@ -32,8 +32,9 @@ class QuantileSupport:
         if not 1 <= self.near < self.around:
             raise PluginError(f"quantile_support: near {self.near}, around {self.around}; expected 1 <= near < around.")
         around = min(self.around, len(view.synthetic) - 1)
+        values, people = np.sort(view.synthetic, axis=0).astype(float), ranked(view.targets)
         scores = np.zeros(len(view.targets))
         for gene in range(len(view.genes)):
-            values, points = np.sort(view.synthetic[:, gene].astype(float)), view.targets[:, gene].astype(float)
-            scores += log_spacing(values, points, around) - log_spacing(values, points, self.near)
+            points = people.values[:, gene].astype(float)
+            scores[people.order[:, gene]] += crowding(values[:, gene], points, self.near, around)
         return scores / len(view.genes)
