@@ -28,13 +28,14 @@ from bench import BenchError
 Array = NDArray[np.float64]
 
 _GRADIENT = 1e-6  # norm at the end, of the loss summed over samples
-_CURVATURE = 0.05  # p (1 - p) assumed of every sample in the first step; only the speed depends on it
-_SLACK = 0.3  # curvature p (1 - p) |x|^2 below which a sample is left out, beside the 1 of the penalty; likewise:
+_SLACK = 0.3  # curvature p (1 - p) |x|^2 below which a sample is left out; only the speed depends on it
+_SINGLE = 1e6  # bound on the condition of the Newton matrix below which single precision will do for it
 _SLOW = 0.5  # where a step leaves more than this share of the gradient, less is left out from then on
+_CROWD = 1500  # samples from which on the classes are worked on in parallel
 _STEPS = 200  # about 12 are usual
 
 
-def one_vs_rest(X: Array, Y: NDArray[np.bool_]) -> tuple[Array, Array]:
+def one_vs_rest(X: Array, Y: NDArray[np.bool_], *, curvature: float = 0.05) -> tuple[Array, Array]:
     """Return the (n_genes, n_classes) coefficients and (n_classes,) intercepts of one regression per column of Y.
 
     Each minimises |w|^2 / 2 + sum of log(1 + exp(-s (w.x + b))), s = +1 in the class and -1 elsewhere; the intercept is
@@ -44,6 +45,8 @@ def one_vs_rest(X: Array, Y: NDArray[np.bool_]) -> tuple[Array, Array]:
     ----------
     X : (n, n_genes)
     Y : (n, n_classes) membership of the class
+    curvature : p (1 - p) assumed of every sample in the first step: small where the classes are far apart, at most 1/4;
+        only the speed depends on it
 
     Raises
     ------
@@ -51,8 +54,8 @@ def one_vs_rest(X: Array, Y: NDArray[np.bool_]) -> tuple[Array, Array]:
         If the minimum is not reached, which the theory excludes for finite values of a sane scale.
     """
     centre = X.mean(axis=0)  # the free intercept takes it up again
-    fit = _Fit(_Samples(X - centre), Y)
-    with _class_by_class() as each:
+    fit = _Fit(_Samples(X - centre), Y, curvature)
+    with _class_by_class(len(X)) as each:
         for _ in range(_STEPS):
             if fit.step(each):
                 coefficients: Array = fit.samples.X.T @ fit.a
@@ -64,60 +67,74 @@ _libraries = functools.cache(ThreadpoolController)  # looks for them once: numpy
 
 
 @contextmanager
-def _class_by_class() -> Iterator[Callable[..., Any]]:
+def _class_by_class(n: int) -> Iterator[Callable[..., Any]]:
     """Hand out a `map` that works on as many classes at a time as there are threads, each with one thread.
 
     The matrices are small: two threads inside one product or factorisation mostly wait for each other, on a busy
     machine for ten times as long as they work. This way, too, the numbers do not depend on how many threads there are.
+    Below `_CROWD` samples even the hand-over costs more than it gains.
     """
     threads = max((library["num_threads"] for library in _libraries().info()), default=1)
-    with _libraries().limit(limits=1), ThreadPoolExecutor(threads) as pool:
-        yield pool.map
+    with _libraries().limit(limits=1):
+        if threads == 1 or n < _CROWD:
+            yield map
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                yield pool.map
 
 
 class _Samples:
-    """Centred samples X, (n, n_genes), and their products; X X^T is formed only where it is the smaller form."""
+    """Centred samples X, (n, n_genes), and products with X X^T, which is kept where that saves work.
+
+    The matrices of Newton's method are in single precision if their condition allows it: that makes a step inexact in
+    its fourth digit, nothing else, because the gradient, in double precision, says when the minimum is reached.
+    """
 
     def __init__(self, X: Array) -> None:
-        self.X = X
-        self.gram = X @ X.T if len(X) <= X.shape[1] else None
-        self.norms = np.einsum("ij,ij->i", X, X)
+        n, n_genes = X.shape
+        self.X, self.norms = X, np.einsum("ij,ij->i", X, X)
+        precision = np.float32 if self.norms.sum() / 4 < _SINGLE else np.float64
+        gram = X @ X.T if n <= 4 * n_genes else None
+        self.gram = gram if n <= 2 * n_genes else None
+        self.rough_gram: NDArray[Any] | None = None if gram is None else gram.astype(precision)
+        self.rough_X: NDArray[Any] | None = None if n <= n_genes else X.astype(precision)
 
     def products(self, V: Array) -> Array:
         """Return X X^T V."""
-        out: Array = self.X @ (self.X.T @ V) if self.gram is None else self.gram @ V
-        return out
+        return np.asarray(self.X @ (self.X.T @ V) if self.gram is None else self.gram @ V)
 
     def damp(self, D: Array, U: Array, XXU: Array) -> Array:
         """Return (I + diag(D) X X^T)^-1 U, given X X^T U; the samples whose D is 0 cost nothing."""
         some = np.flatnonzero(D)
-        root, out = np.sqrt(D[some, None]), U.copy()
-        if self.gram is not None:
-            small = root * self.gram[some][:, some] * root[:, 0]
+        root, out, n_genes = np.sqrt(D[some, None]), U.copy(), self.X.shape[1]
+        if self.rough_X is None or (self.rough_gram is not None and len(some) < 1.8 * n_genes):
+            assert self.rough_gram is not None
+            small = self.rough_gram.take(some, axis=0).take(some, axis=1)
+            small *= root.astype(small.dtype)
+            small *= root[:, 0].astype(small.dtype)
             out[some] -= root * _solve_shifted(small, root * XXU[some])
             return out
-        rows = self.X[some] * root
-        if len(some) <= self.X.shape[1]:
+        rows = self.rough_X[some] * root.astype(self.rough_X.dtype)
+        if len(some) <= n_genes:
             out[some] -= root * _solve_shifted(rows @ rows.T, root * XXU[some])
-        else:
+        else:  # now the genes are fewer, and the matrix over them is the smaller one
             out[some] -= root * (rows @ _solve_shifted(rows.T @ rows, self.X.T @ U))
         return out
 
 
-def _solve_shifted(matrix: Array, right: Array) -> Array:
+def _solve_shifted(matrix: NDArray[Any], right: Array) -> Array:
     """Return (matrix + I)^-1 right for a positive semi-definite matrix, which is overwritten."""
     matrix.flat[:: len(matrix) + 1] += 1
     factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-    solved: Array = cho_solve(factor, right, check_finite=False)
-    return solved
+    return np.asarray(cho_solve(factor, right.astype(matrix.dtype), check_finite=False), dtype=np.float64)
 
 
 class _Fit:
     """The regressions of all classes, side by side: w = X^T a, b, and the scores X w + b; each (., n_classes)."""
 
-    def __init__(self, samples: _Samples, Y: NDArray[np.bool_]) -> None:
+    def __init__(self, samples: _Samples, Y: NDArray[np.bool_], curvature: float) -> None:
         n, n_classes = Y.shape
-        self.samples, self.Y = samples, Y
+        self.samples, self.Y, self.curvature = samples, Y, curvature
         self.a, self.b, self.scores = np.zeros((n, n_classes)), np.zeros(n_classes), np.zeros((n, n_classes))
         self.slack, self.norms = np.full(n_classes, _SLACK), np.full(n_classes, np.inf)
 
@@ -125,7 +142,7 @@ class _Fit:
         """Take a damped Newton step in each class that is not at its minimum; True if all are."""
         p, first = expit(self.scores), bool(np.isinf(self.norms).all())
         G, gb = self.a - self.Y + p, (p - self.Y).sum(axis=0)  # the gradient is X^T G and gb
-        D = np.full(p.shape, _CURVATURE) if first else p * (1 - p)
+        D = np.full(p.shape, self.curvature) if first else p * (1 - p)
         kept = np.where(D * self.samples.norms[:, None] > self.slack, D, 0)
         XXG, XXD = np.hsplit(self.samples.products(np.hstack([G, kept])), 2)
         norms = np.sqrt(np.maximum((G * XXG).sum(axis=0), 0) + gb**2)

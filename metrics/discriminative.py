@@ -41,7 +41,7 @@ class Discriminative:
             return {"discriminative_score": nan}
         centre, spread = X[fitted].mean(axis=0, dtype=np.float64), X[fitted].std(axis=0, dtype=np.float64)
         scale = np.where(spread > 0, spread, 1.0)
-        w, b = one_vs_rest((X[fitted] - centre) / scale, real[fitted][:, None])
+        w, b = one_vs_rest((X[fitted] - centre) / scale, real[fitted][:, None], curvature=0.25)
         seen = np.concatenate([X[judged], holdout.X])
         truth = np.concatenate([real[judged], np.ones(len(holdout), dtype=bool)])
         called = (((seen - centre) / scale) @ w + b)[:, 0] > 0

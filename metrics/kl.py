@@ -53,17 +53,21 @@ def _mean_kl(real: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     high = np.maximum(real.max(axis=0), other.max(axis=0)).astype(np.float64)
     varies = high > low
     edges = np.linspace(low[varies], high[varies], _BINS + 1)  # (50, n_varying)
-    p, q = (_densities(X[:, varies], edges) for X in (real, other))
+    p, q = (_densities(X if varies.all() else X[:, varies], edges) for X in (real, other))
     return float((p * np.log(p / q)).sum() / real.shape[1])
 
 
 def _densities(X: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (49, n_genes) histograms as densities with the floor added, scaled to sum to 1."""
-    genes, width = np.arange(X.shape[1]), (edges[-1] - edges[0]) / _BINS
-    index = np.minimum((X - edges[0]) / width, _BINS - 1).astype(np.intp)  # (n, n_genes)
-    index -= edges[index, genes] > X  # the division may round across an edge; the edges themselves decide
-    index += (edges[index + 1, genes] <= X) & (index < _BINS - 1)
-    counts = np.bincount((index + _BINS * genes).ravel(), minlength=_BINS * len(genes)).reshape(len(genes), _BINS).T
+    place = X - edges[0]  # (n, n_genes) float64
+    place *= _BINS / (edges[-1] - edges[0])
+    index = place.astype(np.intp)
+    place -= index + 0.5  # from the middle of the bin, -1/2 to 1/2
+    close = np.nonzero(np.abs(place) > 0.5 - 1e-6)  # where rounding may cross an edge, the edges decide
+    bins = np.clip(index[close] + (place[close] > 0), 1, _BINS - 1)
+    index[close] = bins - (X[close] < edges[bins, close[1]])
+    index += _BINS * np.arange(X.shape[1])
+    counts = np.bincount(index.ravel(), minlength=_BINS * X.shape[1]).reshape(-1, _BINS).T
     density = counts / (len(X) * np.diff(edges, axis=0)) + _FLOOR
     scaled: NDArray[np.float64] = density / density.sum(axis=0)
     return scaled
