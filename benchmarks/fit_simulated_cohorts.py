@@ -31,16 +31,16 @@ NOISE = 0.3  # variance of a gene's own noise, as a share; sets how far the eige
 
 BRCA_CLASSES = ("BRCA.Basal", "BRCA.Her2", "BRCA.LumA", "BRCA.LumB", "BRCA.Normal")
 BRCA_LEAN = (  # share of the row's class that lies between it and the column's class
-    (0.00, 0.04, 0.00, 0.02, 0.00),
-    (0.12, 0.00, 0.12, 0.25, 0.00),
-    (0.00, 0.00, 0.00, 0.16, 0.02),
-    (0.02, 0.06, 0.45, 0.00, 0.00),
-    (0.20, 0.10, 0.70, 0.00, 0.00),
+    (0.00, 0.03, 0.00, 0.01, 0.00),
+    (0.04, 0.00, 0.04, 0.09, 0.00),
+    (0.00, 0.00, 0.00, 0.13, 0.02),
+    (0.02, 0.05, 0.34, 0.00, 0.00),
+    (0.05, 0.02, 0.17, 0.00, 0.00),
 )
 BRCA = {
-    "person_sd": 0.17, "module_share": 0.5, "module_decay": 0.5, "modules": 200,
-    "own_share": 0.0, "own_modules": 0, "lean_reach": 1.0,
+    "person_sd": 0.17, "module_share": 0.5, "module_decay": 0.5, "modules": 200, "lean_reach": 1.0,
 }  # fmt: skip
+BRCA_APART = 1.05  # class shifts are shrunk when estimated; this gives some of it back
 BRCA_FACTORS, BRCA_GROUPS = 64, (3, 2, 4, 3, 1)
 
 PROJECTS = {  # people, tissue, and the tissue profiles that stand in for the project
@@ -59,13 +59,14 @@ PROJECTS = {  # people, tissue, and the tissue profiles that stand in for the pr
 }
 TECHNICAL = ("TCGA-OV", "TCGA-SKCM")  # their miRNA was sequenced apart: far from all others for no biological reason
 COMBINED = {
-    "person_sd": 0.17, "module_share": 0.3, "module_decay": 0.5, "modules": 200,
-    "own_share": 0.3, "own_modules": 12, "lean_reach": 1.0,
+    "person_sd": 0.17, "module_share": 0.3, "module_decay": 0.5, "modules": 200, "lean_reach": 1.0,
 }  # fmt: skip
 COMBINED_FACTORS = 40
-BETWEEN = 250.0  # variance between classes, summed over genes
-WITHIN = 0.97  # standard deviation of a gene within a class, relative to TCGA-BRCA
-LEAN = 0.08  # share of each class that leans towards related ones
+BETWEEN = 160.0  # variance between classes, summed over genes
+MARKERS = 0.9  # sd of the log of how strongly a gene differs between classes: few genes mark a tissue
+COHERENCE = 1.11  # gene modules relative to TCGA-BRCA's
+WITHIN = 0.93  # standard deviation of a gene within a class, relative to TCGA-BRCA
+LEAN = 0.045  # share of each class that leans towards related ones
 
 
 # -- estimates --------------------------------------------------------------------------------------------------------
@@ -167,7 +168,8 @@ def fit_brca(values: pd.DataFrame, k: NDArray[np.int64]) -> dict[str, object]:
     loadings, scores = factors(Z, BRCA_FACTORS)
     return {
         "genes": values.columns.to_numpy(dtype=str), "classes": np.array(BRCA_CLASSES), "tissues": np.full(5, "Breast"),
-        "counts": np.bincount(k), "mean": X.mean(axis=0), "sd": sd, "shift": class_shifts(X, k), "log_sd": log_sd,
+        "counts": np.bincount(k), "mean": X.mean(axis=0), "sd": sd, "shift": BRCA_APART * class_shifts(X, k),
+        "log_sd": log_sd,
         "skew": skew, "tail": tail, "loadings": loadings, "lean": np.array(BRCA_LEAN), "reference_size": 0,
         **sub_groups(scores, k, BRCA_GROUPS), **BRCA,
     }  # fmt: skip
@@ -233,13 +235,15 @@ def fit_combined(values: pd.DataFrame, folder: Path) -> dict[str, object]:
     D = class_distances(folder)
     shift = with_distances(class_profiles(folder, list(values.columns)), D)
     shift -= counts @ shift / counts.sum()
+    shift *= np.exp(MARKERS * np.random.default_rng(3).standard_normal(shift.shape[1]))
     shift *= np.sqrt(BETWEEN / (counts @ (shift**2).sum(axis=1) / counts.sum()))
     near = np.where(np.eye(K, dtype=bool), 0, np.exp(-4 * D / np.median(D)))
     return {
         "genes": values.columns.to_numpy(dtype=str), "classes": np.array(list(PROJECTS)),
         "tissues": np.array([t for _, t, _ in PROJECTS.values()]), "counts": counts, "mean": X.mean(axis=0) - shift[0],
         "sd": WITHIN * sd, "shift": shift, "log_sd": rng.normal(0, 0.15, shift.shape) * (np.arange(K) > 0)[:, None],
-        "skew": skew, "tail": tail, "loadings": loadings, "lean": LEAN * near / near.sum(axis=1, keepdims=True),
+        "skew": skew, "tail": tail, "loadings": COHERENCE * loadings,
+        "lean": LEAN * near / near.sum(axis=1, keepdims=True),
         "reference_size": 824, **_groups_of_all(sub_groups(scores, one, (5,)), K, rng), **COMBINED,
     }  # fmt: skip
 

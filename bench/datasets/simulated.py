@@ -2,7 +2,7 @@
 
 Nobody is in here: each cohort is drawn from a model with a fixed random stream. The model's parameters are aggregate
 statistics and lie in ``simulated_<name>.npz``, made by ``benchmarks/fit_simulated_cohorts.py``;
-docs/simulated-cohorts.md says what is in them and how near the cohorts come to the published statistics of the real ones.
+docs/simulated-cohorts.md says what is in them and how near the cohorts come to the real ones' published statistics.
 
 One person of class k and sub-group h, gene by gene::
 
@@ -52,7 +52,6 @@ class Parameters:
     person_sd : sd of the log of a person's size
     module_share, module_decay, modules : share of the unexplained variance in further modules, the power with which
         their strength falls, and their number
-    own_share, own_modules : the same for modules that only one class has
     reference_size : number of further people for the reference set; 0 if there is none
     """
 
@@ -77,8 +76,6 @@ class Parameters:
     module_share: float
     module_decay: float
     modules: int
-    own_share: float
-    own_modules: int
     reference_size: int
 
     @classmethod
@@ -160,18 +157,15 @@ def draw(parameters: Parameters, classes: NDArray[np.int64], name: str, role: st
     """Return (n, p) values of new people of the given classes (n,), from the named stream of this cohort and role."""
     rng = stream(0, "simulated", name, role)
     groups = _groups(parameters, classes, rng)
-    size = np.exp(parameters.person_sd * rng.standard_normal(len(classes)) - parameters.person_sd**2)[
-        :, None
-    ]  # E s^2 = 1
+    size = np.exp(parameters.person_sd * rng.standard_normal((len(classes), 1)) - parameters.person_sd**2)  # E s^2 = 1
     scores = rng.standard_normal((len(classes), len(parameters.loadings)))  # (n, r)
     factors = parameters.group_mean[groups] + size * parameters.group_sd[groups] * scores
     own, scale = _variances(parameters)  # (K, p), (K, p)
     noise = size * _noise(parameters, classes, name, rng)
     u = (factors @ parameters.loadings + np.sqrt(own[classes]) * noise) / scale[classes]  # (n, p), about unit variance
     sd = parameters.sd * np.exp(parameters.log_sd)  # (K, p)
-    return (
-        parameters.mean + _centres(parameters, classes, rng) + sd[classes] * bend(u, parameters.skew, parameters.tail)
-    )
+    drawn: Floats = parameters.mean + _centres(parameters, classes, rng)
+    return drawn + sd[classes] * bend(u, parameters.skew, parameters.tail)
 
 
 def _groups(parameters: Parameters, classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -197,30 +191,15 @@ def _variances(parameters: Parameters) -> tuple[Floats, Floats]:
 
 
 def _noise(parameters: Parameters, classes: NDArray[np.int64], name: str, rng: np.random.Generator) -> Floats:
-    """Return (n, p) noise of unit variance: modules of everybody, modules of one class, and white noise."""
+    """Return (n, p) noise of unit variance: many weak modules and white noise."""
     n, p = len(classes), len(parameters.genes)
     fixed = stream(0, "simulated", name, "modules")  # the same for the cohort and its reference
     strength = np.arange(1, parameters.modules + 1) ** -parameters.module_decay
     common = fixed.standard_normal((parameters.modules, p)) * strength[:, None]
     common /= np.sqrt((common**2).sum(axis=0))
-    white = 1 - parameters.module_share - parameters.own_share
-    noise = np.sqrt(white) * rng.standard_normal((n, p))
+    noise: Floats = np.sqrt(1 - parameters.module_share) * rng.standard_normal((n, p))
     noise += np.sqrt(parameters.module_share) * (rng.standard_normal((n, parameters.modules)) @ common)
-    for k in range(len(parameters.classes)):
-        rows = classes == k
-        noise[rows] += np.sqrt(parameters.own_share) * _own_modules(parameters, int(rows.sum()), fixed, rng)
     return noise
-
-
-def _own_modules(parameters: Parameters, n: int, fixed: np.random.Generator, rng: np.random.Generator) -> Floats:
-    """Return (n, p) values of unit variance; each gene follows one of the class's modules, most of them upwards."""
-    p = len(parameters.genes)
-    if parameters.own_modules == 0:
-        return np.zeros((n, p))
-    module = fixed.integers(parameters.own_modules, size=p)
-    sign = np.where(fixed.random(p) < 0.8, 1.0, -1.0)
-    values: Floats = rng.standard_normal((n, parameters.own_modules))[:, module] * sign
-    return values
 
 
 def _centres(parameters: Parameters, classes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
