@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ._memo import shared
 
 Floats = NDArray[np.float64]
+_DISCRETE = 32  # a gene with at most this many distinct values was discretised
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +61,43 @@ def crowding(values: Floats, points: Floats, near: int, around: int) -> Floats:
 def recovered_edges(values: Floats, population: Floats, n_bins: int) -> Floats:
     """Return inner bin edges of a gene: those of the generator if the release gives them away, else quantiles.
 
-    A generator that discretised the gene releases few distinct values, one per bin. How often each occurs says at which
-    quantile its bin ends; the same quantile of the population is the edge. A gene with more distinct values than
-    `n_bins` gets n_bins quantile bins of the population.
+    A generator that discretised the gene releases few distinct values, one per bin. If they are equally spaced they are
+    the centres of a grid, and the edges lie half-way. Otherwise each is the mean of its bin, and the edges are those at
+    which the population has these means. (How often each value occurs is left alone: it is what the attack reads.)
+    A gene with more distinct values than 32 gets n_bins quantile bins of the population.
 
     Parameters
     ----------
     values : (n,) sorted values of the release
     population : (n_people,) sorted
     """
-    starts = np.flatnonzero(np.append(True, np.diff(values) > 0))  # where each distinct value begins
-    grid = np.linspace(0, 1, len(population))
-    if len(starts) > n_bins:
-        edges: Floats = np.interp(np.arange(1, n_bins) / n_bins, grid, population)
-        return edges
-    edges = np.interp(starts[1:] / len(values), grid, population)
-    return np.clip(edges, values[starts[:-1]], values[starts[1:]])  # an edge lies between the values of its two bins
+    distinct = values[np.append(True, np.diff(values) > 0)]
+    if len(distinct) > _DISCRETE:
+        grid = np.linspace(0, 1, len(population))
+        quantiles: Floats = np.interp(np.arange(1, n_bins) / n_bins, grid, population)
+        return quantiles
+    steps: Floats = np.diff(distinct)
+    if len(steps) < 2 or np.ptp(steps) < 1e-3 * steps.mean():
+        middle: Floats = distinct[:-1] + steps / 2
+        return middle
+    return np.clip(_edges_of_means(distinct, population), distinct[:-1], np.nextafter(distinct[1:], -np.inf))
+
+
+def _edges_of_means(means: Floats, population: Floats) -> Floats:
+    """Return edges between which a sorted population has these means: from both ends inwards, to keep errors small."""
+    sums, n, half = np.append(0, np.cumsum(population)), len(population), len(means) // 2
+    edges, start, end = np.empty(len(means) - 1), 0, len(population)
+    for k in range(half):
+        stops = np.arange(start + 1, n + 1)
+        running = (sums[stops] - sums[start]) / (stops - start)  # rises with the stop
+        start = min(start + 1 + int(np.searchsorted(running, means[k])), n - 1)
+        edges[k] = population[start - 1]
+    for k in range(len(means) - 1, half, -1):
+        starts = np.arange(end)
+        running = (sums[end] - sums[starts]) / (end - starts)  # rises with the start
+        end = max(1, min(int(np.searchsorted(running, means[k])), n - 1))
+        edges[k - 1] = population[end - 1]
+    return edges
 
 
 def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_bins: int, prior: float) -> Floats:

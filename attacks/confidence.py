@@ -30,7 +30,7 @@ class Confidence:
         """Return (n_targets,) log odds; a class that the release does not have scores as the least sure one."""
         own, theirs = given_labels(view, "confidence")
         scaler = StandardScaler().fit(view.synthetic.astype(np.float64))
-        model = LogisticRegression(C=self.C, max_iter=2000, tol=1e-3)
+        model = LogisticRegression(C=self.C, max_iter=2000)
         model.fit(scaler.transform(view.synthetic.astype(np.float64)), own)
         log_p = model.predict_log_proba(scaler.transform(view.targets.astype(np.float64)))  # (n_targets, n_classes)
         mine = model.classes_ == theirs[:, None]

@@ -49,6 +49,13 @@ class Ensemble:
         """Return (n_targets,) weighted means of log odds."""
         if not 0 < self.share < 1 or not self.sharpness > 0:
             raise PluginError(f"ensemble: share {self.share}, sharpness {self.sharpness}; expected 0 < share < 1, > 0.")
+        order = np.argsort(view.targets @ rng.standard_normal(len(view.genes)))  # the given order must not matter
+        view = replace(view, targets=view.targets[order])
+        scores = np.empty(len(order))
+        scores[order] = self._stacked(view, rng)
+        return scores
+
+    def _stacked(self, view: AttackView, rng: np.random.Generator) -> NDArray[np.float64]:
         raw = _raw_scores(view, rng)
         features, signature = _features(raw), _signature(raw)
         odds, far = [], []

@@ -131,4 +131,6 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     try:
         return rows.astype(dict.fromkeys(_NUMBERS, float)), about
     except ValueError as error:
-        raise StoreError(f"{path} holds something else than a number ({error}). `bench run` writes it again.") from error
+        raise StoreError(
+            f"{path} holds something else than a number ({error}). `bench run` writes it again."
+        ) from error

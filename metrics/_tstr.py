@@ -13,6 +13,7 @@ from bench import Cohort
 
 from ._logistic import one_vs_rest
 from ._ranking import auroc, average_precision
+from ._scaling import centre_and_scale
 from ._shared import shared
 
 _TOP = 10  # genes per class, as published
@@ -53,10 +54,7 @@ class Classifier:
 @shared
 def classifier(cohort: Cohort, standard: Cohort, *, scaled: bool) -> Classifier:
     """Return the classifier of a cohort; `scaled` standardises its genes by the mean and spread of `standard`."""
-    centre, scale = np.zeros(cohort.n_genes), np.ones(cohort.n_genes)
-    if scaled:
-        centre, spread = standard.X.mean(axis=0, dtype=np.float64), standard.X.std(axis=0, dtype=np.float64)
-        scale = np.where(spread > 0, spread, 1.0)
+    centre, scale = centre_and_scale(standard.X) if scaled else (np.zeros(cohort.n_genes), np.ones(cohort.n_genes))
     labels = cohort.classes
     if len(labels) == 1:
         return Classifier(labels, np.zeros((cohort.n_genes, 1)), np.array([np.inf]), centre, scale)

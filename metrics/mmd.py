@@ -22,7 +22,7 @@ from ._shared import shared
         Measure("mmd_holdout", "lower", -2, 2, table="fidelity", rank=1, title="MMD holdout"),
         Measure("mmd_base", "none", -2, 2),
     ),
-    doi="10.5555/2188385.2188410",
+    doi="10.7551/mitpress/7503.003.0069",
 )
 @dataclass(kw_only=True)
 class MMD:

@@ -42,7 +42,7 @@ class TSTR:
     classes. ``feature_overlap`` counts the genes shared by the two unions, over classes, of the ten largest signed
     coefficients.
 
-    Deviations: the regression is solved to convergence (the published solver stops up to 6 % short of it). Classes are
+    Deviations: the regression is solved to its minimum (the published solver stops short of it). Classes are
     matched by label: one that the synthetic samples lack is never predicted and scores minus infinity everywhere, which
     gives it an AUPR of its prevalence and an AUROC of 1/2. With two classes both count for the feature overlap. NaN
     without a synthetic sample; AUROC is NaN if all held-out samples are of one class.

@@ -1,0 +1,407 @@
+"""Each attack against an independent computation or a case worked by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from bench.attacks._classes import predicted_labels
+from bench.attacks._distances import Distances, distances_within
+from bench.attacks._marginals import crowding, recovered_edges
+from bench.attacks._spectra import sharpest_split, spectrum
+from bench.attacks._structure import by_class
+from scipy.spatial.distance import cdist
+from scipy.stats import gaussian_kde, multivariate_normal
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from bench import AttackView, PluginError
+from bench.registry import create, find
+
+
+def _view(
+    seed: int = 0, n_targets: int = 70, n_synthetic: int = 50, n_genes: int = 12, spread: float = 1.0
+) -> AttackView:
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(n_genes, n_genes))
+
+    def people(n: int) -> np.ndarray:
+        return (8 + spread * rng.normal(size=(n, n_genes)) @ mix).astype(np.float32)
+
+    return AttackView(
+        synthetic=people(n_synthetic),
+        targets=people(n_targets),
+        genes=tuple(f"g{i}" for i in range(n_genes)),
+        synthetic_labels=rng.choice(["a", "b"], n_synthetic),
+        target_labels=rng.choice(["a", "b"], n_targets),
+        reference=people(40),
+    )
+
+
+def _score(name: str, view: AttackView, **params: object) -> np.ndarray:
+    return create(find("attack", name), params).score(view, rng=np.random.default_rng(0))
+
+
+def _same_order(one: np.ndarray, other: np.ndarray) -> None:
+    assert np.array_equal(np.argsort(np.argsort(one)), np.argsort(np.argsort(other)))
+
+
+# -- distance ----------------------------------------------------------------------------------------------------------
+
+
+def test_distances_agree_with_scipy_also_far_from_the_origin_and_in_blocks(monkeypatch):
+    view = _view()
+    targets, others = view.targets + 1000, view.synthetic + 1000
+    monkeypatch.setattr("bench.attacks._distances._BLOCK", 200)
+    near, whose = Distances(targets, others).nearest(5)
+    plain = cdist(targets.astype(float), others.astype(float), "sqeuclidean")
+    assert np.allclose(near, np.sort(plain, axis=1)[:, :5], rtol=1e-9)
+    assert np.array_equal(whose, np.argsort(plain, axis=1)[:, :5])
+    assert np.array_equal(Distances(targets, others).count_below(60.0), (plain <= 60).sum(axis=1))
+
+
+def test_nobody_is_his_own_neighbour_and_a_twin_is_at_distance_zero():
+    people = _view().targets.copy()
+    people[7] = people[3]
+    near, whose = distances_within(people).nearest(1)
+    assert near[7, 0] == pytest.approx(0, abs=1e-9)
+    assert (whose[7, 0], whose[3, 0]) == (3, 7)
+
+
+def test_a_matrix_changed_in_place_is_not_mistaken_for_the_old_one():
+    view = _view()
+    before = _score("gan_leaks", view)
+    view.synthetic[:] = view.synthetic[::-1] * 2
+    assert not np.allclose(before, _score("gan_leaks", view))
+
+
+def test_gan_leaks_is_minus_the_squared_distance_and_its_official_form_underflows():
+    view = _view(spread=8.0)
+    squared = cdist(view.targets.astype(float), view.synthetic.astype(float), "sqeuclidean").min(axis=1)
+    assert np.allclose(_score("gan_leaks", view), -squared)
+    official = _score("gan_leaks_official", view)
+    assert np.allclose(official, np.exp(-squared))
+    assert (official == 0).sum() == (squared > 745.14).sum() > 5
+    assert len(np.unique(_score("gan_leaks", view))) == len(view.targets)
+
+
+def test_monte_carlo_counts_within_the_median_and_breaks_ties_by_nearness():
+    view = _view()
+    plain = cdist(view.targets.astype(float), view.synthetic.astype(float))
+    radius = np.median(plain.min(axis=1))
+    expected = sorted(range(len(plain)), key=lambda i: ((plain[i] <= radius).sum(), -plain[i].min()))
+    assert np.argsort(_score("mc", view)).tolist() == expected
+    assert np.allclose(_score("mc_official", view), (plain < radius).mean(axis=1))
+
+
+def test_calibrated_gan_leaks_is_the_difference_of_squared_distances():
+    view = _view()
+    targets = view.targets.astype(float)
+    to_synthetic = cdist(targets, view.synthetic.astype(float), "sqeuclidean").min(axis=1)
+    to_reference = cdist(targets, view.reference.astype(float), "sqeuclidean").min(axis=1)
+    assert np.allclose(_score("gan_leaks_cal", view), to_reference - to_synthetic)
+
+
+def test_nearest_neighbour_ratio_compares_with_the_nearest_other_candidates():
+    view = _view()
+    targets = view.targets.astype(float)
+    others = np.sort(cdist(targets, targets), axis=1)[:, 1:4]
+    expected = np.log(others).mean(axis=1) - np.log(cdist(targets, view.synthetic.astype(float)).min(axis=1))
+    assert np.allclose(_score("nn_ratio", view, k=3), expected, atol=1e-6)
+
+
+def test_data_plagiarism_index_counts_the_synthetic_share_of_the_neighbourhood():
+    view = _view()
+    both = np.concatenate([view.synthetic, view.reference]).astype(float)
+    nearest = np.argsort(cdist(view.targets.astype(float), both), axis=1)[:, :7]
+    assert np.array_equal(np.floor(_score("dpi", view, k=7)), (nearest < len(view.synthetic)).sum(axis=1))
+
+
+def test_neighbour_kde_is_the_ratio_of_two_scipy_densities():
+    view = _view()
+    mixed = np.log(cdist(view.targets.astype(float), view.synthetic.astype(float)).min(axis=1))
+    others = np.log(cdist(view.reference.astype(float), view.synthetic.astype(float)).min(axis=1))
+    expected = gaussian_kde(mixed).logpdf(mixed) - gaussian_kde(others).logpdf(mixed)
+    assert np.allclose(_score("neighbour_kde", view), expected, atol=1e-6)
+
+
+# -- density -----------------------------------------------------------------------------------------------------------
+
+
+def test_domias_with_kernels_is_scipys_kde_on_the_principal_components_of_the_reference():
+    view = _view()
+    pca = PCA(3).fit(view.reference.astype(float))
+    release, reference, targets = (
+        pca.transform(x.astype(float)) for x in (view.synthetic, view.reference, view.targets)
+    )
+    expected = gaussian_kde(release.T).logpdf(targets.T) - gaussian_kde(reference.T).logpdf(targets.T)
+    assert np.allclose(_score("domias_kde", view, n_axes=3), expected, atol=1e-6)
+
+
+def test_domias_with_kernels_stays_finite_where_scipy_underflows():
+    view = _view()
+    far = AttackView(synthetic=view.synthetic, targets=view.targets * 100, genes=view.genes, reference=view.reference)
+    assert np.isfinite(_score("domias_kde", far)).all()
+
+
+def test_domias_with_gaussians_is_the_log_ratio_of_two_ledoit_wolf_normals():
+    view = _view()
+    release, reference = (LedoitWolf().fit(x.astype(float)) for x in (view.synthetic, view.reference))
+    log_p = [
+        multivariate_normal(model.location_, model.covariance_).logpdf(view.targets.astype(float))
+        for model in (release, reference)
+    ]
+    difference = _score("domias_gaussian", view) - (log_p[0] - log_p[1])
+    assert np.ptp(difference) < 1e-5  # equal up to a constant
+
+
+def test_logan_learns_which_of_two_normals_a_target_comes_from():
+    rng = np.random.default_rng(0)
+    shifted = np.r_[np.full(2, 2.0), np.zeros(4)]
+    synthetic, reference = rng.normal(size=(300, 6)) + shifted, rng.normal(size=(300, 6))
+    targets = rng.normal(size=(200, 6)) + shifted * rng.integers(0, 2, size=(200, 1))
+    view = AttackView(
+        synthetic=synthetic.astype(np.float32),
+        targets=targets.astype(np.float32),
+        genes=tuple("abcdef"),
+        reference=reference.astype(np.float32),
+    )
+    truth = targets @ shifted  # the true log density ratio, up to a constant
+    assert np.corrcoef(_score("logan", view, steps=150), truth)[0, 1] > 0.9
+
+
+def test_gen_lra_is_the_likelihood_ratio_of_the_neighbours_written_out():
+    view = _view()
+    pca = PCA(3, whiten=True).fit(view.reference.astype(float))
+    release, reference, targets = (
+        pca.transform(x.astype(float)) for x in (view.synthetic, view.reference, view.targets)
+    )
+    n, width = len(reference), len(reference) ** (-1 / 7)  # Scott: n ** (-1 / (d + 4)), d = 3
+
+    def density(points: np.ndarray, people: np.ndarray) -> np.ndarray:
+        kernels = np.exp(-0.5 * cdist(points, people, "sqeuclidean") / width**2)
+        return kernels.sum(axis=1) / len(people) / (width * math.sqrt(2 * math.pi)) ** 3
+
+    scores = _score("gen_lra", view, k=4, n_axes=3)
+    for i in range(5):
+        near = release[np.argsort(cdist(targets[[i]], release)[0])[:4]]
+        with_target = np.concatenate([reference, targets[[i]]])
+        expected = np.log(density(near, with_target) / density(near, reference)).sum()
+        assert scores[i] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    assert n == 40
+
+
+# -- structure ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_genes", [12, 80])
+def test_ridge_mahalanobis_equals_the_inverse_written_out_with_more_and_with_fewer_genes_than_people(n_genes):
+    view = _view(n_genes=n_genes)
+    axes = spectrum(view.synthetic)
+    assert axes.full == (n_genes == 12)
+    covariance = np.cov(view.synthetic.astype(float), rowvar=False)
+    added = 0.01 * axes.variances.mean()
+    centred = view.targets - view.synthetic.mean(axis=0, dtype=float)
+    squared = np.einsum("ij,ij->i", centred, np.linalg.solve(covariance + added * np.eye(n_genes), centred.T).T)
+    assert np.allclose(axes.squared_distance(view.targets, added), squared, rtol=1e-6)
+    freedom = (axes.variances / (axes.variances + added)).sum()
+    assert np.allclose(axes.ridge_path(view.targets, (0.01,))[:, 0], -np.log(squared / freedom), rtol=1e-5)
+
+
+def test_ledoit_wolf_attack_orders_as_scikit_learns_distance():
+    view = _view(n_genes=30)
+    _same_order(
+        _score("mahalanobis_ledoit_wolf", view),
+        -LedoitWolf().fit(view.synthetic.astype(float)).mahalanobis(view.targets.astype(float)),
+    )
+
+
+def test_mahalanobis_ratio_leaves_each_target_out_of_the_candidates_covariance():
+    view = _view(n_genes=8)
+    targets, ridge = view.targets.astype(float), 0.05
+    mean, covariance = targets.mean(axis=0), np.cov(targets, rowvar=False)
+    added = ridge * np.trace(covariance) / 8
+    release = np.cov(view.synthetic.astype(float), rowvar=False) + added * np.eye(8)
+    scores = _score("mahalanobis_ratio", view, ridge=ridge)
+    for i in range(5):
+        x = targets[i] - mean
+        n = len(targets)
+        without = covariance - n / (n - 1) ** 2 * np.outer(x, x) + added * np.eye(8)
+        to_release = targets[i] - view.synthetic.mean(axis=0, dtype=float)
+        expected = math.log(x @ np.linalg.solve(without, x)) - math.log(
+            to_release @ np.linalg.solve(release, to_release)
+        )
+        assert scores[i] == pytest.approx(expected, rel=1e-5)
+
+
+def test_span_residual_is_the_least_squares_remainder():
+    view = _view(n_genes=80)
+    mean = view.synthetic.mean(axis=0, dtype=float)
+    span, centred = (view.synthetic - mean).T, (view.targets - mean).T
+    rest = centred - span @ np.linalg.lstsq(span, centred, rcond=None)[0]
+    share = (rest**2).sum(axis=0) / (centred**2).sum(axis=0)
+    difference = _score("span_residual", view) + np.log(share)
+    assert np.ptp(difference) < 1e-6  # equal up to where the split is put
+
+
+def test_span_residual_says_nothing_where_the_span_is_everything():
+    assert np.array_equal(_score("span_residual", _view(n_genes=12)), np.zeros(70))
+
+
+def test_low_variance_is_what_the_leading_components_leave():
+    view = _view(n_genes=20)
+    pca = PCA(18).fit(view.synthetic.astype(float))
+    rebuilt = pca.inverse_transform(pca.transform(view.targets.astype(float)))
+    expected = -np.log(((view.targets - rebuilt) ** 2).sum(axis=1))
+    assert np.allclose(_score("low_variance", view), expected, rtol=1e-5)
+
+
+def test_the_sharpest_split_finds_the_column_with_two_groups_and_its_threshold():
+    rng = np.random.default_rng(0)
+    one, two = rng.normal(size=200), np.r_[rng.normal(0, 0.1, 150), rng.normal(5, 0.1, 50)]
+    column, threshold, clear = sharpest_split(np.array([one, two]).T)
+    assert column == 1
+    assert 0.4 < threshold < 4.6
+    assert clear > 0.98
+    assert sharpest_split(one[:, None])[2] < 0.75
+
+
+def test_class_attacks_equal_the_attack_run_on_each_class_alone():
+    view = _view(n_genes=80)
+    whole = _score("span_residual_class", view)
+    for label in "ab":
+        own, theirs = view.synthetic_labels == label, view.target_labels == label
+        alone = AttackView(synthetic=view.synthetic[own], targets=view.targets[theirs], genes=view.genes)
+        assert np.allclose(whole[theirs], _score("span_residual", alone))
+    assert np.isfinite(_score("mahalanobis_class", view)).all()
+
+
+def test_a_class_that_the_release_lacks_meets_the_whole_release():
+    sizes = []
+
+    def scorer(synthetic: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, float]:
+        sizes.append(len(synthetic))
+        return np.zeros(len(targets)), 0.0
+
+    view = _view()
+    labels = np.where(np.arange(70) < 5, "unknown", "a")
+    by_class(scorer, view.synthetic, np.repeat("a", 50), view.targets, labels)
+    assert sizes == [50, 50]
+
+
+def test_predicted_labels_find_classes_that_are_apart():
+    rng = np.random.default_rng(0)
+    truth, centres = rng.integers(3, size=90), 6 * rng.normal(size=(3, 20))
+    people = (centres[truth] + rng.normal(size=(90, 20))).astype(np.float32)
+    own, theirs = predicted_labels(people[:60], people[60:], 3)
+    both = np.append(own, theirs)
+    assert len({(a, b) for a, b in zip(both, truth, strict=True)}) == 3
+
+
+def test_blind_attacks_equal_the_plain_ones_with_one_cluster():
+    view = _view(n_genes=80)
+    assert np.allclose(_score("span_residual_blind", view, clusters=(1,)), _score("span_residual", view))
+    assert np.allclose(_score("mahalanobis_blind", view, clusters=(1,)), _score("mahalanobis", view))
+
+
+def test_crowding_of_a_small_case_worked_by_hand():
+    values = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
+    # 1.5 lies between 1 and 2 (gap 1), one further between 0 and 4 (gap 4); 3.0: 2 to 4 (gap 2), 1 to 8 (gap 7);
+    # 20.0 is 12 beyond the largest value, whatever gap it is compared with
+    found = crowding(values, np.array([1.5, 3.0, 20.0]), 1, 2)
+    assert np.allclose(found, np.log([4 / 1, 7 / 2, 12 / 12]), atol=1e-5)
+
+
+def test_quantile_support_is_the_mean_crowding_over_genes():
+    view = _view(n_genes=3)
+    values = np.sort(view.synthetic.astype(float), axis=0)
+    one = np.mean([crowding(values[:, g], view.targets[[9], g].astype(float), 1, 6)[0] for g in range(3)])
+    assert _score("quantile_support", view, around=6)[9] == pytest.approx(one)
+
+
+def test_gene_range_counts_extremes_held_and_values_outside():
+    synthetic = np.array([[0, 5, 1], [2, 7, 1], [1, 6, 1]], dtype=np.float32)  # the third gene is constant
+    targets = np.array([[2, 6, 1], [1, 6, 1], [3, 6, 1], [3, 4, 1]], dtype=np.float32)
+    scores = _score("gene_range", AttackView(synthetic=synthetic, targets=targets, genes=("a", "b", "c")))
+    # holds the largest of the first gene; inside; half a range outside one gene; half a range outside each of two
+    assert np.allclose(scores, [1, 0, -1 - 0.5 / 1.5, -2 - 1 / 2])
+
+
+def test_edges_of_a_discretised_gene_are_recovered_from_the_means_of_its_bins():
+    rng = np.random.default_rng(0)
+    members, population = rng.normal(size=4000), np.sort(rng.normal(size=4000))
+    true_edges = np.quantile(members, [0.1, 0.5, 0.75])
+    bins = np.searchsorted(true_edges, members)
+    means = np.array([members[bins == b].mean() for b in range(4)])
+    assert np.allclose(recovered_edges(np.sort(means[bins]), population, 16), true_edges, atol=0.1)
+
+
+def test_edges_of_a_grid_lie_half_way_and_keep_each_value_in_its_own_bin():
+    population = np.sort(np.random.default_rng(0).integers(0, 3, size=50)).astype(float)  # genotypes
+    assert recovered_edges(np.array([0.0, 0.0, 1.0, 2.0]), population, 16).tolist() == [0.5, 1.5]
+
+
+def test_marginal_ratio_of_one_binary_gene_worked_by_hand():
+    synthetic, targets = np.array([[0], [0], [0], [1]], np.float32), np.array([[0], [1], [0], [1]], np.float32)
+    scores = _score("marginal_ratio", AttackView(synthetic=synthetic, targets=targets, genes=("a",)), prior=1.0)
+    # the release: 3 + 1 and 1 + 1 of 6; the candidates: 2 + 1 and 2 + 1 of 6
+    assert np.allclose(scores, np.log([4 / 3, 2 / 3, 4 / 3, 2 / 3]))
+
+
+def test_marginal_ratio_by_class_is_centred_in_each_class():
+    view = _view()
+    scores = _score("marginal_ratio_class", view)
+    assert [scores[view.target_labels == label].mean() for label in "ab"] == pytest.approx([0, 0], abs=1e-12)
+
+
+# -- model -------------------------------------------------------------------------------------------------------------
+
+
+def test_confidence_is_the_log_odds_of_the_own_class():
+    view = _view(n_synthetic=200)
+    scaler = StandardScaler().fit(view.synthetic.astype(float))
+    model = LogisticRegression(max_iter=5000, tol=1e-8).fit(
+        scaler.transform(view.synthetic.astype(float)), view.synthetic_labels
+    )
+    of_b = model.decision_function(scaler.transform(view.targets.astype(float)))
+    expected = np.where(view.target_labels == "b", of_b, -of_b)
+    assert np.allclose(_score("confidence", view), expected, atol=0.01)
+
+
+# -- what a view lacks, and wrong parameters ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["gan_leaks_cal", "dpi", "domias_kde", "logan"])
+def test_an_attack_without_its_reference_says_what_to_do(name):
+    view = _view()
+    bare = AttackView(synthetic=view.synthetic, targets=view.targets, genes=view.genes)
+    with pytest.raises(PluginError, match=f"{name!r} needs a reference set.*Set a share"):
+        _score(name, bare)
+
+
+@pytest.mark.parametrize("name", ["mahalanobis_class", "span_residual_class", "confidence", "marginal_ratio_class"])
+def test_an_attack_without_labels_says_what_to_do(name):
+    view = _view()
+    bare = AttackView(synthetic=view.synthetic, targets=view.targets, genes=view.genes)
+    with pytest.raises(PluginError, match=f"{name!r} needs the class labels"):
+        _score(name, bare)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("mc", {"quantile": 2.0}),
+        ("nn_ratio", {"k": 0}),
+        ("dpi", {"k": 1000}),
+        ("low_variance", {"share": 0.0}),
+        ("quantile_support", {"near": 9, "around": 3}),
+        ("mahalanobis_ratio", {"ridge": 0.0}),
+        ("ensemble", {"share": 1.0}),
+    ],
+)
+def test_a_wrong_parameter_is_an_error_that_names_it(name, params):
+    with pytest.raises(PluginError, match="expected"):
+        _score(name, _view(), **params)
