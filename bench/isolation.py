@@ -30,6 +30,7 @@ _BOOT = 60.0  # seconds a child may take before its first task starts; not count
 def prepare(threads: int) -> None:
     """Set the threads of every child and load the common libraries once, in the process that children fork from."""
     set_threads(threads)
+    os.environ["PYTHONSAFEPATH"] = "1"  # a folder called bench in the working folder must not hide this package
     multiprocessing.get_context("forkserver").set_forkserver_preload(["bench.tasks", "bench.preload"])
 
 

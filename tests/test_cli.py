@@ -208,6 +208,28 @@ def test_a_mistake_gives_one_clear_message_and_exit_status_2(place: Path, words:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_called_bench_in_the_working_folder_hides_nothing(place: Path) -> None:
+    (place / "bench").mkdir()
+    (place / "bench" / "__init__.py").write_text("raise ImportError('the wrong package')")
+    words = [
+        "run",
+        "--dataset",
+        "toy",
+        "--folds",
+        "1",
+        "--generators",
+        "noise",
+        "--metrics",
+        "mmd",
+        "--attacks",
+        "none",
+    ]
+    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home")}
+    command = [str(Path(sys.executable).with_name("bench")), *words]
+    done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_interrupted_run_says_how_to_go_on_and_does(place: Path) -> None:
     (place / "sleepy.py").write_text(
         "from dataclasses import dataclass\nimport time\nfrom pathlib import Path\nfrom bench import generator\n"
