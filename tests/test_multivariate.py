@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bench.generators.multivariate import Multivariate
 from numpy.typing import NDArray
 from scipy.stats import kstest, norm
 
 from bench import Cohort, PluginError, stream
-from bench.generators.multivariate import Multivariate
 
 
 def correlated(n: int = 400, genes: int = 6) -> Cohort:
@@ -117,5 +117,5 @@ def test_a_copied_or_reloaded_model_samples_the_same() -> None:
 
 
 def test_negative_noise_is_refused() -> None:
-    with pytest.raises(PluginError, match="noise is -0.1"):
+    with pytest.raises(PluginError, match=r"noise is -0.1"):
         Multivariate(noise=-0.1).fit(correlated(), rng=stream(1))
