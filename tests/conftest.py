@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from bench import Cohort, Split
+from bench import Cohort, Split, registry
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the plugin files a test added: a planted metric must not be listed in the tests after it."""
+    monkeypatch.setattr(registry, "_files", dict(registry._files))
 
 
 @pytest.fixture(scope="session")
