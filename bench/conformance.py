@@ -19,8 +19,9 @@ from bench.errors import PluginError
 from bench.registry import Kind, Measure, PluginInfo, create
 from bench.scoring import membership_measures
 from bench.seeds import stream
-from bench.tasks import attacker_sees, check_measures, check_sample, one_line
+from bench.tasks import check_measures, check_sample, one_line
 from bench.types import Cohort, PrivacyClaim, Split, claim_of
+from bench.views import Insider, candidates, view_of
 
 Check = Callable[[PluginInfo], None]
 _GENES = 24
@@ -230,9 +231,23 @@ def _many(who: str) -> Cohort:
     return people(90, who, genes=150, apart=0.2)
 
 
+class _Resample:
+    """The generator whose code and model an insider gets: it releases its training samples."""
+
+    def fit(self, cohort: Cohort, *, rng: np.random.Generator) -> _Resample:
+        self.cohort_ = cohort
+        return self
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
+        rows = rng.permutation(np.arange(n) % len(self.cohort_))
+        return self.cohort_.synthetic(self.cohort_.X[rows], self.cohort_.y[rows])
+
+
 def _attacked(info: PluginInfo, released: Cohort, order: str = "") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     split = Split(_many("members"), _many("others"), 1, 5, _many("reference"))
-    view, member = attacker_sees(split, released, str(info.option("access", "black-box")), "conformance")
+    insider = Insider(_Resample, lambda: _Resample().fit(released, rng=_rng("released")))
+    view = view_of(split, "conformance", released, info.option("access", "black-box"), insider)
+    member = candidates(split, "conformance").member
     if order:
         shuffle = _rng(order).permutation(len(member))
         labels = None if view.target_labels is None else view.target_labels[shuffle]

@@ -1,12 +1,10 @@
-"""Who is exposed, and by which attack: readings of classes and outliers, and the strongest attack chosen honestly."""
+"""Who is exposed: readings of an attack on the class it finds easiest and on the outliers, whom an average hides."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bench.scoring import LEVEL, Reading, auc, roc, tpr_at_fpr
@@ -16,7 +14,6 @@ EXPOSURE_MEASURES = ("auc_worst_class", "auc_outliers", "tpr_at_fpr_10_outliers"
 _NEIGHBOURS = 10
 _FEWEST = 5  # members and others that a group needs for a reading
 _BLOCK = 1 << 22  # distances computed at a time
-_RELEASE = ["dataset", "seed", "generator", "params"]
 
 
 def outlying(people: NDArray[np.float32], share: float = 0.1) -> NDArray[np.bool_]:
@@ -80,61 +77,3 @@ def exposure_measures(
 
 def _readable(member: NDArray[np.bool_]) -> bool:
     return min(int(member.sum()), int((~member).sum())) >= _FEWEST
-
-
-def strongest_attack(
-    rows: pd.DataFrame, *, measure: str = "auc", attacks: Collection[str] | None = None
-) -> pd.DataFrame:
-    """Return, for each release, how well the attack does that was strongest on the other folds.
-
-    To take the best attack on the very fold that is reported rewards luck: with twenty attacks on a release that leaks
-    nothing, the best one always beats chance. So for each fold the attack with the highest mean on the other folds of
-    the same data set, seed and generator is chosen, and its value on this fold is what counts. An attack that failed on
-    one of the other folds cannot be chosen; one that was chosen and failed here is reported as missing.
-
-    Parameters
-    ----------
-    rows : the tidy results (columns dataset, fold, seed, generator, params, measure, attack, value, low, high, status)
-    measure : what attacks are chosen by and read with
-    attacks : which of them take part; None for all. Leave out those marked official.
-
-    Returns
-    -------
-    strongest
-        One row per release and fold: dataset, seed, generator, params, fold, attack, value, low, high, reason. `value`
-        is NaN, with the reason, where nothing could be chosen.
-    """
-    wanted = rows[(rows["measure"] == measure) & (rows["attack"].fillna("") != "")]
-    if attacks is not None:
-        wanted = wanted[wanted["attack"].isin(list(attacks))]
-    found = [
-        {**dict(zip(_RELEASE, release, strict=True)), **choice}
-        for release, group in wanted.groupby(_RELEASE, sort=True, dropna=False)
-        for choice in _choices(group)
-    ]
-    return pd.DataFrame(found, columns=[*_RELEASE, "fold", "attack", "value", "low", "high", "reason"])
-
-
-def _choices(group: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the choice of each fold of one release."""
-    good = group[(group["status"] == "ok") & group["value"].notna()]
-    values = good.pivot_table(index="fold", columns="attack", values="value", aggfunc="mean", sort=True)
-    folds = sorted(group["fold"].unique())
-    values = values.reindex(folds)
-    return [_choice(values, good, fold) for fold in folds]
-
-
-def _choice(values: pd.DataFrame, good: pd.DataFrame, fold: object) -> dict[str, object]:
-    nothing = {"fold": fold, "attack": "", "value": math.nan, "low": math.nan, "high": math.nan}
-    others = values.drop(index=fold)
-    if others.empty:
-        return {**nothing, "reason": "an attack can only be chosen on other folds, and there are none"}
-    means = others.mean(axis=0, skipna=False).dropna()
-    if means.empty:
-        return {**nothing, "reason": "no attack succeeded on all other folds"}
-    name = str(means.index[int(np.argmax(means.to_numpy()))])
-    here = good[(good["fold"] == fold) & (good["attack"] == name)]
-    if here.empty:
-        return {**nothing, "attack": name, "reason": f"{name} was strongest on the other folds, but failed on this one"}
-    row = here.iloc[0]
-    return {"fold": fold, "attack": name, "value": row["value"], "low": row["low"], "high": row["high"], "reason": ""}

@@ -18,6 +18,7 @@ from bench.selection import Choice
 from bench.store import Store
 from bench.tasks import Cell, CellData, Task
 from bench.types import Cohort, Split
+from bench.views import WITH_CODE
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,8 @@ def plan_given(
     scope: Scope, name: str, given: dict[int, Cohort], metrics: Sequence[Choice], attacks: Sequence[Choice]
 ) -> list[PlannedCell]:
     """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are put into the store."""
+    if inside := [choice.info.name for choice in attacks if choice.info.option("access") in WITH_CODE]:
+        raise DataError(f"attack {inside[0]!r} needs the generator's code, which a folder of samples does not hold.")
     files = scope.files()
     rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
     cells = []
@@ -99,7 +102,8 @@ def _planned(
     sample_key: str = "",
 ) -> PlannedCell:
     sample_key = samples[0].key if samples else sample_key
-    cell = Cell(scope.store.root, scope.dataset.label_name, split.seed, split.fold, name[0], sample_key, data)
+    maker = samples[0] if samples else None
+    cell = Cell(scope.store.root, scope.dataset.label_name, split.seed, split.fold, name[0], sample_key, data, maker)
     tasks = [*samples, *_score_tasks(scope, cell, split, metrics, attacks)]
     return PlannedCell(cell, name[1], tuple(tasks))
 
@@ -131,7 +135,7 @@ def _score_tasks(
         yield Task("metric", choice.info, choice.params, key("metric", **parts))
     for choice in (c for c in attacks if c not in left_out):
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
-        yield Task("attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.scoring"), **parts))
+        yield Task("attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.views"), **parts))
 
 
 def _roles(

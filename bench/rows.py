@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import StoreError
+from bench.exposure import EXPOSURE_MEASURES
 from bench.plan import PlannedCell
-from bench.scoring import membership_measures
+from bench.scoring import MEASURES
 from bench.store import Store, write_atomic
 from bench.tasks import Report, Task
 
@@ -21,7 +22,7 @@ COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", "wall_s", "pea
 _NUMBERS = ["value", "low", "high", "wall_s", "peak_mb"]
 _TEXT = ["dataset", "generator", "params", "family", "measure", "attack", "status", "reason", "key"]
 Row = dict[str, Any]
-ATTACK_MEASURES = tuple(reading.measure for reading in membership_measures([0.0, 1.0], [False, True]))
+ATTACK_MEASURES = (*MEASURES, *EXPOSURE_MEASURES)
 
 
 def rows_of(planned: PlannedCell, store: Store, reports: Mapping[str, Report]) -> Iterator[Row]:

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from bench.cohort_file import read_cohort
 from bench.errors import BenchError, PluginError, StoreError
 from bench.registry import PluginInfo, create
-from bench.scoring import membership_measures
+from bench.scoring import roc
 from bench.seeds import stream
 from bench.store import Store
-from bench.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.types import Attack, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.views import Insider, candidates, view_of
 
 Step = Literal["sample", "metric", "attack"]
 
@@ -60,7 +61,10 @@ class CellData:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One generator on one fold: everything its tasks need, as values that travel to another process."""
+    """One generator on one fold: everything its tasks need, as values that travel to another process.
+
+    `maker` is the task that draws the sample; None for a release made elsewhere.
+    """
 
     store: Path
     dataset: str
@@ -69,6 +73,7 @@ class Cell:
     generator: str
     sample_key: str
     data: CellData
+    maker: Task | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,13 @@ def run_task(cell: Cell, task: Task) -> None:
 
 
 def _sample(cell: Cell, task: Task) -> dict[str, Any]:
+    fitted, synthetic = _release(cell, task)
+    Store(cell.store).write_sample(task.key, synthetic)
+    return {"n": len(synthetic), "claim": _claim(fitted)}
+
+
+def _release(cell: Cell, task: Task) -> tuple[Generator, Cohort]:
+    """Fit the generator of a cell and draw its release: the same model and sample whenever it is called."""
     cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
     plugin: Generator = create(task.plugin, task.params)
     path = (cell.dataset, cell.fold, task.plugin.name)
@@ -107,8 +119,7 @@ def _sample(cell: Cell, task: Task) -> dict[str, Any]:
     n = len(cohort)
     synthetic = fitted.sample(n, rng=stream(cell.seed, "sample", *path))
     check_sample(synthetic, like=cohort, n=n)
-    Store(cell.store).write_sample(task.key, synthetic)
-    return {"n": n, "claim": _claim(fitted)}
+    return fitted, synthetic
 
 
 def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
@@ -172,35 +183,37 @@ def check_measures(info: PluginInfo, values: Mapping[str, float]) -> dict[str, f
 
 
 def _attack(cell: Cell, task: Task) -> dict[str, Any]:
-    access = str(task.plugin.option("access", "black-box"))
-    view, member = attacker_sees(_split(cell), _synthetic(cell), access, cell.dataset)
+    access = task.plugin.option("access", "black-box")
+    asked = candidates(_split(cell), cell.dataset)
+    view = view_of(_split(cell), cell.dataset, _synthetic(cell), access, _insider(cell))
     plugin: Attack = create(task.plugin, task.params)
     rng = stream(cell.seed, "attack", cell.dataset, cell.fold, task.plugin.name)
     scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
-    if scores.shape != member.shape:
-        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {member.shape}.")
-    readings = membership_measures(scores, member)
-    return {"readings": [[r.measure, r.value, r.low, r.high] for r in readings]}
+    if scores.shape != asked.member.shape:
+        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {asked.member.shape}.")
+    curve = roc(scores, asked.member)
+    return {
+        "readings": [[r.measure, r.value, r.low, r.high] for r in asked.readings(scores)],
+        "curve": {"false": curve.false.tolist(), "true": curve.true.tolist()},
+    }
 
 
-@lru_cache(maxsize=4)
-def attacker_sees(split: Split, synthetic: Cohort, access: str, dataset: str) -> tuple[AttackView, NDArray[np.bool_]]:
-    """Return what an attacker with this access sees, and - for the harness alone - who is a member."""
-    people = np.concatenate([split.train.X, split.holdout.X])
-    labels = np.concatenate([split.train.y, split.holdout.y])
-    member = np.arange(len(people)) < len(split.train)
-    order = stream(split.seed, "targets", dataset, split.fold).permutation(len(people))
-    with_labels = access in ("black-box + labels", "code", "white-box")
-    reference = split.reference.X if split.reference is not None and access == "black-box + reference" else None
-    view = AttackView(
-        synthetic=synthetic.X,
-        targets=people[order],
-        genes=synthetic.genes,
-        synthetic_labels=synthetic.y if with_labels else None,
-        target_labels=labels[order] if with_labels else None,
-        reference=reference,
-    )
-    return view, member[order]
+def _insider(cell: Cell) -> Insider | None:
+    """Return what an attacker with the generator's code or model gets; a release made elsewhere has neither."""
+    maker = cell.maker
+    if maker is None:
+        return None
+    return Insider(lambda: create(maker.plugin, maker.params), lambda: _refitted(cell, maker))
+
+
+def _refitted(cell: Cell, maker: Task) -> Generator:
+    fitted, again = _release(cell, maker)
+    if again.digest != _synthetic(cell).digest:
+        raise PluginError(
+            f"generator {maker.plugin.name!r} fitted again on the same people and stream makes another release, so "
+            "that a white-box attacker cannot be given the model that was released. Mend its use of randomness."
+        )
+    return fitted
 
 
 # -- loading, once per process ---------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bench import AttackView, stream
-from bench.exposure import exposure_measures, outlying, strongest_attack
+from bench.exposure import exposure_measures, outlying
 from bench.registry import create, plugins
 from bench.scoring import membership_measures
+from bench.strongest import strongest_attack
 from bench.types import GRANTS
 
 N_MEMBERS, N_OTHERS, N_GENES = 72, 36, 120

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.exposure import EXPOSURE_MEASURES, exposure_measures, outlying, strongest_attack
+from bench.exposure import EXPOSURE_MEASURES, exposure_measures, outlying
+from bench.strongest import strongest_attack
 
 
 def _rows(values: dict[str, list[float]], status: dict[tuple[str, int], str] | None = None) -> pd.DataFrame:
