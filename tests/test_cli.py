@@ -283,3 +283,14 @@ def test_checking_a_good_plugin_says_so() -> None:
     done = bench(Path.cwd(), "check", "multivariate")
     assert done.returncode == 0, done.stdout
     assert "all well" in done.stdout
+
+
+def test_a_reference_set_aside_brings_the_attacks_that_need_one(place: Path) -> None:
+    done = run(place, "--generators", "multivariate", "--attacks", "domias_gaussian", "--reference-one-in", "5")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(place / "results/rows/toy-reference5.csv")
+    aucs = rows[(rows["attack"] == "domias_gaussian") & (rows["measure"] == "auc")]
+    assert aucs["value"].notna().all()
+    page = (place / "results/leaderboard/toy-reference5.md").read_text()
+    assert "one person in 5 set aside as the attackers' reference" in page
+    assert "48 samples" in page

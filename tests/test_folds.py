@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from bench import Cohort, DataError
-from bench.datasets import load_dataset
+from bench.aside import with_reference
+from bench.datasets import Dataset, load_dataset
 from bench.folds import make_splits, read_splits, write_splits
 
 PUBLISHED_BRCA = [24.1871, 24.3844, 23.7678, 24.0923, 23.7860]  # mean distance of held-out to closest training sample
@@ -216,3 +217,23 @@ def _mean_distance_to_closest(queries: np.ndarray, points: np.ndarray) -> float:
     a, b = queries.astype(np.float64), points.astype(np.float64)
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T  # (n_queries, n_points)
     return float(np.sqrt(squared.min(axis=1)).mean())
+
+
+def whole(cohort: Cohort, reference: Cohort | None = None) -> Dataset:
+    return Dataset("toy", "a toy", "label", cohort, reference, False, "made here")
+
+
+def test_people_set_aside_are_in_no_fold_and_the_dataset_says_so(toy_cohort: Cohort) -> None:
+    found = with_reference(whole(toy_cohort), 5)
+    assert found.reference is not None
+    assert len(found.reference) == 12
+    assert sorted((*found.cohort.samples, *found.reference.samples)) == sorted(toy_cohort.samples)
+    assert {label: int((found.reference.y == label).sum()) for label in "abc"} == {"a": 6, "b": 4, "c": 2}
+    assert (found.name, found.slug) == ("toy-reference5", "toy-reference5")
+    assert "set aside" in found.title
+    assert found.digest != toy_cohort.digest
+
+
+def test_a_dataset_with_a_reference_set_of_its_own_keeps_it(toy_cohort: Cohort) -> None:
+    with pytest.raises(DataError, match="brings a reference set of 3 people"):
+        with_reference(whole(toy_cohort.take(range(3, 60)), toy_cohort.take(range(3))), 5)

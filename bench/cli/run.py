@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from bench import records
+from bench.aside import with_reference
 from bench.cli import options
 from bench.cli.progress import RunProgress
 from bench.datasets import Dataset, load_dataset
@@ -47,6 +48,11 @@ class Request:
 @click.option("--seeds", default="42", show_default=True, help="Each seed gives its own folds and its own draws.")
 @click.option("--folds", default="all", show_default=True, help="all, or fold numbers: 1,2 or 1-3.")
 @click.option("--splits", type=click.Path(path_type=Path), help="Take the folds from a challenge *_splits.yaml.")
+@click.option(
+    "--reference-one-in",
+    type=click.IntRange(2),
+    help="Set one person in so many aside as the attackers' reference, where the cohort brings none.",
+)
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @options.limits
@@ -59,6 +65,7 @@ def command(
     seeds: str,
     folds: str,
     splits: Path | None,
+    reference_one_in: int | None,
     attacks: str,
     metrics: str,
     timeout: float | None,
@@ -85,7 +92,9 @@ def command(
     )
     lost = 0
     for name in datasets.split(","):
-        lost += run_dataset(load_dataset(name.strip()), request, lambda scope: plan_generators(scope, chosen, *scoring))
+        dataset = load_dataset(name.strip())
+        dataset = with_reference(dataset, reference_one_in) if reference_one_in else dataset
+        lost += run_dataset(dataset, request, lambda scope: plan_generators(scope, chosen, *scoring))
     sys.exit(1 if lost else 0)
 
 
@@ -95,7 +104,10 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     scope = Scope(dataset, _splits(dataset, request), store)
     plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
     if left_out := ", ".join(choice.info.name for choice in scope.cannot_run(request.attacks)):
-        console.print(f"left out, because {dataset.name} has no reference set: {left_out}", soft_wrap=True)
+        console.print(
+            f"left out, because {dataset.name} has no reference set (--reference-one-in sets one aside): {left_out}",
+            soft_wrap=True,
+        )
     todo = pending(plan, store)
     _announce(dataset, plan, todo, request)
     if request.dry_run:
