@@ -35,7 +35,7 @@ def cohort_like_view(n_genes: int, shrink: float, seed: int = 0) -> AttackView:
     people = rng.normal(size=(n, 40)) @ loadings * 0.25 + 0.6 * rng.normal(size=(n, n_genes)) + 8
     people += centres[np.append(labels, rng.integers(12, size=n - len(labels)))]
     targets, reference = people[: len(labels)], people[len(labels) :]
-    members = np.flatnonzero(rng.random(len(labels)) < 0.8)
+    members = np.sort(rng.permutation(len(labels))[: round(0.8 * len(labels))])
     synthetic = targets[members] + 0.5 * rng.normal(size=(len(members), n_genes))
     return AttackView(
         synthetic=synthetic.astype(np.float32),

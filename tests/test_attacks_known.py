@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from bench.attacks._classes import predicted_labels
 from bench.attacks._distances import Distances, distances_within
 from bench.attacks._marginals import crowding, recovered_edges
 from bench.attacks._spectra import sharpest_split, spectrum
 from bench.attacks._structure import by_class
+from bench.attacks.domias_flow import CouplingFlow
 from scipy.spatial.distance import cdist
 from scipy.stats import gaussian_kde, multivariate_normal
 from sklearn.covariance import LedoitWolf
@@ -158,8 +160,9 @@ def test_domias_with_gaussians_is_the_log_ratio_of_two_ledoit_wolf_normals():
     assert np.ptp(difference) < 1e-5  # equal up to a constant
 
 
-def test_logan_learns_which_of_two_normals_a_target_comes_from():
-    rng = np.random.default_rng(0)
+def _two_normals(seed: int) -> tuple[AttackView, np.ndarray]:
+    """Return 300 synthetic and 300 reference people of two shifted normals, and the true log density ratio."""
+    rng = np.random.default_rng(seed)
     shifted = np.r_[np.full(2, 2.0), np.zeros(4)]
     synthetic, reference = rng.normal(size=(300, 6)) + shifted, rng.normal(size=(300, 6))
     targets = rng.normal(size=(200, 6)) + shifted * rng.integers(0, 2, size=(200, 1))
@@ -169,8 +172,37 @@ def test_logan_learns_which_of_two_normals_a_target_comes_from():
         genes=tuple("abcdef"),
         reference=reference.astype(np.float32),
     )
-    truth = targets @ shifted  # the true log density ratio, up to a constant
+    return view, targets @ shifted  # up to a constant
+
+
+def test_logan_learns_which_of_two_normals_a_target_comes_from():
+    view, truth = _two_normals(0)
     assert np.corrcoef(_score("logan", view, steps=150), truth)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_domias_with_flows_finds_the_log_ratio_of_two_normals(seed):
+    view, truth = _two_normals(seed)
+    assert np.corrcoef(_score("domias_flow", view), truth)[0, 1] > 0.9
+
+
+def test_the_density_of_a_coupling_flow_is_the_change_of_variables_written_out():
+    draw = torch.Generator().manual_seed(0)
+    flow = CouplingFlow(4, layers=3, hidden=8, draw=draw)
+    for net in flow.nets:  # away from the identity that training starts at
+        torch.nn.init.normal_(net[2].weight, generator=draw)
+    points = torch.randn(5, 4, generator=draw)
+    for point, found in zip(points, flow(points), strict=True):
+        image, jacobian = _image_and_jacobian(flow, point)
+        expected = multivariate_normal(np.zeros(4)).logpdf(image) + np.log(abs(np.linalg.det(jacobian)))
+        assert found.item() == pytest.approx(expected, abs=1e-4)
+
+
+def _image_and_jacobian(flow, point) -> tuple[np.ndarray, np.ndarray]:
+    def images(x):
+        return flow.images(x[None])[0][0]
+
+    return images(point).detach().numpy(), torch.autograd.functional.jacobian(images, point).numpy()
 
 
 def test_gen_lra_is_the_likelihood_ratio_of_the_neighbours_written_out():
@@ -374,7 +406,7 @@ def test_confidence_is_the_log_odds_of_the_own_class():
 # -- what a view lacks, and wrong parameters ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["gan_leaks_cal", "dpi", "domias_kde", "logan"])
+@pytest.mark.parametrize("name", ["gan_leaks_cal", "dpi", "domias_kde", "domias_flow", "logan"])
 def test_an_attack_without_its_reference_says_what_to_do(name):
     view = _view()
     bare = AttackView(synthetic=view.synthetic, targets=view.targets, genes=view.genes)
