@@ -29,6 +29,24 @@ best generator and all within one standard deviation of it; incomplete means and
 (italics) bracket the tables and are not ranked. Generators stand in the order of the first column with an arrow, in
 every table.
 """
+# kind: heading, caption, what to know, text for those who cannot see it
+_PICTURES = {
+    "roc": (
+        "ROC curves",
+        "ROC curves, both axes logarithmic",
+        "Mean over folds. What counts is the left edge: members found while hardly anybody is wrongly accused.",
+        "ROC curves of the attacks on each generator of {name}: the three strongest in colour, GAN-leaks as published "
+        "dashed, chance dotted",
+    ),
+    "pca": (
+        "Principal components",
+        "Principal components",
+        "One basis for all panels, fitted on the training samples of one fold (grey behind each synthetic cohort), and "
+        "the same limits. Two components show gross failure; they prove no fidelity and no privacy.",
+        "Scatter plots of the first two principal components of {name}: training samples and each generator's "
+        "synthetic samples, coloured by class",
+    ),
+}
 
 
 def page_of(rows: Path) -> Path:
@@ -82,18 +100,18 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
 
 def _text(path: Path) -> str:
     rows, about = read_rows(path)
-    picture = page_of(path).with_name(f"{path.stem}_pca.png")
-    body = render(rows, about, picture.name if picture.exists() else None)
+    beside = {kind: page_of(path).with_name(f"{path.stem}_{kind}.png") for kind in _PICTURES}
+    body = render(rows, about, {kind: picture.name for kind, picture in beside.items() if picture.exists()})
     return f"{_MARK.format(name=path.name)}\n\n{body}"
 
 
-def render(rows: pd.DataFrame, about: Mapping[str, Any], picture: str | None = None) -> str:
+def render(rows: pd.DataFrame, about: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> str:
     """Return the whole page as Markdown; the same rows give the same text.
 
     Parameters
     ----------
     rows, about : as `bench.rows.read_rows` returns them
-    picture : file name of the PCA picture beside the page, if there is one
+    pictures : file names of the pictures beside the page, by kind: ``"pca"`` and ``"roc"``
     """
     board = make_board(rows, simulated=about["data"]["simulated"])
     sections = [
@@ -104,7 +122,7 @@ def render(rows: pd.DataFrame, about: Mapping[str, Any], picture: str | None = N
         *cost_table(board),
         *published_table(board, about["data"]["name"]),
         *failures(board),
-        *(_picture(picture, about["data"]) if picture else ()),
+        *(line for kind, name in (pictures or {}).items() for line in _picture(kind, name, about["data"])),
     ]
     return "\n".join(sections)
 
@@ -142,16 +160,10 @@ def _folds(board: Board) -> str:
     return f"NOT THE SAME for all generators, so that their means do not compare exactly: {each}"
 
 
-def _picture(name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _picture(kind: str, name: str, data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the section of a page that shows the picture in the file `name`."""
+    heading, caption, note, shown = _PICTURES[kind]
     word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
-    yield "## Picture\n"
-    yield (
-        f"**Principal components{mark}.** One basis for all panels, fitted on the training samples of one fold "
-        "(grey behind each synthetic cohort), and the same limits. Two components show gross failure; they prove "
-        "no fidelity and no privacy.\n"
-    )
-    yield (
-        f"![Scatter plots of the first two principal components of {word}{data['name']}: training samples and "
-        f"each generator's synthetic samples, coloured by class]({name})\n"
-    )
+    yield f"## {heading}\n"
+    yield f"**{caption}{mark}.** {note}\n"
+    yield f"![{shown.format(name=word + data['name'])}]({name})\n"

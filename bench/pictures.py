@@ -7,7 +7,6 @@ used.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from bench.errors import DataError
 from bench.keys import module_digest
 from bench.plan import PlannedCell, Scope
+from bench.pngs import drawn_from, write_png
 from bench.registry import plugins
 from bench.rows import COLUMNS
-from bench.store import write_atomic
 from bench.types import Cohort
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ _REAL = "#c8c8c8"
 _COLUMNS = 4
 _MARGIN = 0.2  # of the real range, on each side: room for what strays
 _DPI = 100
-_PNG_COLOURS = 128
-_KEY = "bench-drawn-from"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +86,9 @@ def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title
     simulated : True if no measured value is in the data; title and panels then say so
     """
     fingerprint = _fingerprint(f"{title} {simulated}", real, synthetic)
-    if fingerprint != _drawn_from(path):
+    if fingerprint != drawn_from(path):
         marked = f"{title}{' - SIMULATED DATA' if simulated else ''}"
-        _write(path, _pixels(real, synthetic, marked, simulated), fingerprint)
+        write_png(path, _pixels(real, synthetic, marked, simulated), fingerprint)
 
 
 def _pixels(real: Cohort, synthetic: Mapping[str, Cohort], title: str, simulated: bool) -> NDArray[np.uint8]:
@@ -168,30 +165,6 @@ def _fingerprint(title: str, real: Cohort, synthetic: Mapping[str, Cohort]) -> s
         *(f"{name} {cohort.digest}" for name, cohort in synthetic.items()),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _drawn_from(path: Path) -> str | None:
-    """Return the fingerprint in a picture that is already there."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return str(image.info.get(_KEY))
-    except OSError:
-        return None
-
-
-def _write(path: Path, pixels: NDArray[np.uint8], fingerprint: str) -> None:
-    """Write pixels with a palette of their own, a third of the size of full colour, and what they were drawn from."""
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-    about = PngInfo()
-    about.add_text(_KEY, fingerprint)
-    image = Image.fromarray(pixels).convert("RGB").quantize(_PNG_COLOURS, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, pnginfo=about)
-    write_atomic(path, lambda file: file.write(buffer.getvalue()))
 
 
 # -- in a run ----------------------------------------------------------------------------------------------------------

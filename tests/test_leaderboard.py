@@ -414,7 +414,8 @@ def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see
 
 
 def test_a_simulated_picture_is_called_so_in_caption_and_text() -> None:
-    section = render(table(accuracies(ACCURACY)), facts(simulated=True), "x.png").split("## Picture")[1]
+    text = render(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": "x.png"})
+    section = text.split("## Principal components")[1]
     assert section.count("SIMULATED") == 2
 
 

@@ -20,6 +20,8 @@ from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import write_leaderboard
 from bench.pictures import draw_run
 from bench.plan import PlannedCell, Scope, plan_generators
+from bench.roc_pictures import draw_roc
+from bench.rows import read_rows
 from bench.runner import Limits, Outcome, Todo, execute, pending
 from bench.selection import Choice, choose
 from bench.store import Store
@@ -161,6 +163,8 @@ def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, reques
     records.keep(store, dataset, outcome.rows, facts)
     rows = records.publish(store, dataset.slug, out)
     draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, plan)
+    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
+    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
     page = write_leaderboard(rows)
     console.print(
         f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost\n{rows}\n{page}",
