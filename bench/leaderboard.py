@@ -143,7 +143,8 @@ def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
         "Folds": _folds(board),
         "Last run": f"`{about['command']}`, {about['created']}",
         "Versions": f"bench {about['bench']}, {libraries}",
-        "Machine": f"{machine['system']}, {machine['cpus']} CPUs, {machine['threads_per_task']} threads per task",
+        "Machine": f"{machine['system']}, {machine['cpus']} CPUs, {machine['threads_per_task']} threads per task, "
+        f"--device {machine.get('device', 'auto')}",
     }
     if left_out := about.get("attacks_left_out"):
         facts["Attacks left out"] = f"{', '.join(left_out)}: they need a reference set, which this cohort lacks"

@@ -43,7 +43,12 @@ def about(dataset: Dataset, threads: int) -> dict[str, Any]:
             "source": dataset.source,
             "title": dataset.title,
         },
-        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "threads_per_task": threads},
+        "machine": {
+            "cpus": os.cpu_count(),
+            "device": os.environ.get("BENCH_DEVICE", "auto"),
+            "system": platform.platform(),
+            "threads_per_task": threads,
+        },
         "versions": {"python": platform.python_version(), **_versions()},
     }
 

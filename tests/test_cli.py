@@ -294,3 +294,12 @@ def test_a_reference_set_aside_brings_the_attacks_that_need_one(place: Path) -> 
     page = (place / "results/leaderboard/toy-reference5.md").read_text()
     assert "one person in 5 set aside as the attackers' reference" in page
     assert "48 samples" in page
+
+
+def test_a_gpu_that_is_not_there_is_a_row_with_its_reason(place: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    done = run(place, "--generators", "cvae[steps=2]", "--device", "cuda")
+    assert done.returncode == 1
+    assert "torch sees no GPU here" in (place / "results/rows/toy.csv").read_text()

@@ -71,6 +71,22 @@ def limits(function: F) -> F:
     return function
 
 
+def _set_device(_ctx: click.Context, _param: click.Parameter, name: str) -> None:
+    os.environ["BENCH_DEVICE"] = name  # task processes and what they start inherit it
+
+
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    envvar="BENCH_DEVICE",
+    expose_value=False,
+    callback=_set_device,
+    help="Where neural generators train; auto: a GPU where torch sees one.",
+)
+
+
 def default_jobs(jobs: int | None, threads: int) -> int:
     """Return how many cells run at once: what was asked, or as many as the usable cores carry."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

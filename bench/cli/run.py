@@ -58,6 +58,7 @@ class Request:
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @options.limits
+@options.device
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @options.out
 @options.plugin
