@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.cli import options
 from bench.datasets.catalogue import CATALOGUE
 from bench.registry import FOLDERS, KINDS, Kind, PluginInfo, missing_needs, plugins
 
 console = Console()
+if not console.is_terminal:
+    console = Console(width=200)  # a file or a pipe: nothing cuts the lines
 
 
 @click.command()
@@ -26,33 +31,40 @@ def command(what: str | None) -> None:
 
 
 def _show(kind: Kind) -> None:
-    table = Table(title=FOLDERS[kind], title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for head in ("name", "what it is", "parameters", _NOTE[kind]):
-        table.add_column(head, overflow="fold")
-    for info in plugins(kind).values():
-        params = ", ".join(f"{name}={value}" for name, value in info.params.items())
-        table.add_row(info.name, info.summary, params, _note(info))
-    console.print(table, "")
+    rows = {info.name: Text.assemble(info.summary, *_details(info)) for info in plugins(kind).values()}
+    _print(FOLDERS[kind], rows)
 
 
-_NOTE: dict[Kind, str] = {"generator": "note", "attack": "sees", "metric": "measures"}
-
-
-def _note(info: PluginInfo) -> str:
-    if missing := missing_needs(info):
-        return missing
+def _details(info: PluginInfo) -> Iterator[tuple[str, str]]:
+    """Yield a dim line each for what the tables need to know, for the hyper-parameters, and for what is missing."""
     notes = {
-        "generator": ["control" if info.is_control else ""],
-        "attack": [info.option("access", "black-box"), "official arithmetic" if info.option("official") else ""],
-        "metric": [", ".join(m.name for m in info.measures)],
+        "generator": ["control: brackets the tables, takes no part in the ranking" if info.is_control else ""],
+        "attack": [
+            f"sees: {info.option('access', 'black-box')}",
+            "official arithmetic" if info.option("official") else "",
+            "only when named" if info.option("opt_in", False) else "",
+        ],
+        "metric": [f"measures: {', '.join(m.name for m in info.measures)}"],
     }[info.kind]
-    return "; ".join([*filter(None, notes), *([] if info.origin == "built-in" else [f"from {info.origin}"])])
+    if info.origin != "built-in":
+        notes.append(f"from {info.origin}")
+    params = ", ".join(f"{name}={value!r}" for name, value in info.params.items())
+    for line in ("; ".join(filter(None, notes)), f"[{params}]" if params else ""):
+        if line:
+            yield f"\n{line}", "dim"
+    if missing := missing_needs(info):
+        yield f"\n{missing}", "red"
 
 
 def _show_datasets() -> None:
-    table = Table(title="datasets", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for head in ("name", "what it is"):
-        table.add_column(head, overflow="fold")
-    for name, entry in CATALOGUE.items():
-        table.add_row(name, entry.title)
-    console.print(table, "`bench data list` shows which are on this machine.")
+    _print("datasets", {name: Text(entry.title) for name, entry in CATALOGUE.items()})
+    console.print("`bench data list` shows which are on this machine.")
+
+
+def _print(title: str, rows: Mapping[str, Text]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for name, text in rows.items():
+        table.add_row(name, text)
+    console.print(table, "")
