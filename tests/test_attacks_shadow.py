@@ -1,0 +1,124 @@
+"""Shadow attacks: they train the attacked generator again, and see what a single release hides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pytest
+from bench.attacks._shadow import play
+
+from bench import AttackView, Cohort, PluginError, stream
+from bench.registry import create, find, plugins
+from bench.scoring import auc
+
+SHADOWS = ("shadow_lira", "shadow_meta", "shadow_rmia")
+N_MEMBERS, N_OTHERS, N_GENES = 40, 10, 120
+
+
+@dataclass(kw_only=True)
+class SeededMean:
+    """Release the mean of the training data under large noise, whose seed is always the same."""
+
+    seed: int | None = 0  # None draws honest noise
+
+    def fit(self, cohort: Cohort, *, rng: np.random.Generator) -> Self:
+        self.cohort_ = cohort
+        return self
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
+        draw = rng if self.seed is None else np.random.default_rng(self.seed)
+        X = self.cohort_.X.mean(axis=0) + 20 * draw.normal(size=(n, N_GENES))
+        return self.cohort_.synthetic(X, np.resize(self.cohort_.y, n))
+
+
+@dataclass(kw_only=True)
+class Copies:
+    """Release the training data."""
+
+    def fit(self, cohort: Cohort, *, rng: np.random.Generator) -> Self:
+        self.cohort_ = cohort
+        return self
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
+        rows = np.resize(np.arange(len(self.cohort_)), n)
+        return self.cohort_.synthetic(self.cohort_.X[rows], self.cohort_.y[rows])
+
+
+def _attacked(generator, seed: int, other_people: bool = False) -> tuple[AttackView, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    X = (8 + rng.normal(size=(2 * N_MEMBERS + N_OTHERS, N_GENES))).astype(np.float32)
+    y = rng.permutation(np.arange(len(X)) % 2).astype(str)
+    genes = tuple(f"g{i}" for i in range(N_GENES))
+    everybody = Cohort(X=X, y=y, genes=genes, samples=tuple(f"s{i}" for i in range(len(X))), units="vst")
+    trained = everybody.take(np.arange(N_MEMBERS) + (N_MEMBERS + N_OTHERS if other_people else 0))
+    released = generator.fit(trained, rng=rng).sample(N_MEMBERS, rng=rng)
+    order = rng.permutation(N_MEMBERS + N_OTHERS)
+    view = AttackView(
+        synthetic=released.X, targets=X[order], genes=genes, synthetic_labels=released.y, target_labels=y[order],
+        units="vst", make_generator=lambda: replace(generator),
+    )  # fmt: skip
+    return view, order < N_MEMBERS
+
+
+QUICK = {"shadow_meta": {"steps": 10, "trees": 50}}  # the losses are tested by themselves
+
+
+def _made(name: str):
+    return create(find("attack", name), QUICK.get(name))
+
+
+def _auc(name: str, view: AttackView, member: np.ndarray) -> float:
+    return auc(_made(name).score(view, rng=stream(1, name)), member).value
+
+
+def test_shadow_attacks_are_opt_in_and_ask_for_the_code():
+    for name in SHADOWS:
+        info = plugins("attack")[name]
+        assert info.option("opt_in") is True
+        assert info.option("access") == "code"
+
+
+@pytest.mark.parametrize("name", SHADOWS)
+def test_copies_are_found_and_the_order_of_targets_changes_nothing(name):
+    view, member = _attacked(Copies(), 0)
+    found = _made(name).score(view, rng=stream(1, name))
+    assert auc(found, member).value >= 0.99
+    order = np.random.default_rng(5).permutation(len(member))
+    turned = replace(view, targets=view.targets[order], target_labels=view.target_labels[order])
+    again = _made(name).score(turned, rng=stream(1, name))
+    assert auc(again, member[order]).value == pytest.approx(auc(found, member).value, abs=1e-9)
+    if name != "shadow_meta":  # a tree may cut on either side of a rounding error
+        assert np.allclose(again, found[order], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SHADOWS)
+def test_a_shadow_attack_is_silent_when_the_release_comes_from_other_people(name):
+    found = [_auc(name, *_attacked(Copies(), seed, other_people=True)) for seed in range(6)]
+    assert abs(np.mean(found) - 0.5) <= 4 * np.std(found, ddof=1) / np.sqrt(6)
+
+
+def test_noise_from_a_fixed_seed_hides_nothing_from_shadows_though_no_single_release_shows_it():
+    for seed in range(2):
+        view, member = _attacked(SeededMean(), seed)
+        assert _auc("shadow_lira", view, member) >= 0.8
+        assert abs(_auc("gan_leaks", view, member) - 0.5) < 0.3
+    honest = [_auc("shadow_lira", *_attacked(SeededMean(seed=None), seed)) for seed in range(4)]
+    assert abs(np.mean(honest) - 0.5) < 0.15
+
+
+def test_everybody_is_out_of_one_shadow_in_five_and_shadows_have_the_size_of_the_training_set():
+    view, _ = _attacked(Copies(), 0)
+    shadows = play(view, "shadow_lira", 2, 0, np.random.default_rng(0))
+    assert shadows.member.shape == (10, N_MEMBERS + N_OTHERS)
+    assert np.array_equal((~shadows.member).sum(axis=0), np.full(N_MEMBERS + N_OTHERS, 2))
+    assert np.array_equal(shadows.member.sum(axis=1), np.full(10, N_MEMBERS))
+
+
+def test_a_view_without_the_code_or_a_single_round_is_an_error():
+    view, _ = _attacked(Copies(), 0)
+    with pytest.raises(PluginError, match="does not grant its code"):
+        create(find("attack", "shadow_lira")).score(replace(view, make_generator=None), rng=stream(1))
+    with pytest.raises(PluginError, match="rounds is 1"):
+        create(find("attack", "shadow_lira"), {"rounds": 1}).score(view, rng=stream(1))
