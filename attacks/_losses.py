@@ -109,7 +109,8 @@ class Denoiser(nn.Module):
         noisy = kept * x + added * noise  # (n, n_genes)
         velocity = kept * noise - added * x
         found = self.net(torch.cat([noisy, 2 * kept.expand(len(x), 1) - 1], dim=1))
-        return (found - velocity).square().mean(dim=1)
+        errors: Tensor = (found - velocity).square().mean(dim=1)
+        return errors
 
 
 class Autoencoder(nn.Module):

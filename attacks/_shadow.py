@@ -40,11 +40,14 @@ class Shadows:
     real : (n_targets, n_attacks), of the attacks in `WATCHED`, of tracing, and of the losses of surrogate models
     scores : (n_shadows, n_targets, n_attacks)
     member : (n_shadows, n_targets) bool, in the shadow's training data
+    back : (n_targets,) positions of the targets as they were given; here they have an order of their own, so that
+        nothing learned from them depends on the given one
     """
 
     real: Floats
     scores: Floats
     member: NDArray[np.bool_]
+    back: NDArray[np.intp]
 
 
 def play(view: AttackView, name: str, rounds: int, steps: int, rng: np.random.Generator) -> Shadows:
@@ -72,8 +75,7 @@ def play(view: AttackView, name: str, rounds: int, steps: int, rng: np.random.Ge
     surrogates = Surrogates(targets=people.X, seed=integer_seed(rng), steps=steps) if steps else None
     releases = [view.synthetic, *(_release(view, people.take(m), rng) for m in member)]
     scores = np.array([_scores(replace(seen, synthetic=release), surrogates, rng) for release in releases])
-    scores = scores[:, np.argsort(order)]
-    return Shadows(scores[0], scores[1:], member[:, np.argsort(order)])
+    return Shadows(scores[0], scores[1:], member, np.argsort(order))
 
 
 def _cohort(view: AttackView, order: NDArray[np.intp], labels: NDArray[np.str_]) -> Cohort:

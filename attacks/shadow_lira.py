@@ -37,10 +37,11 @@ class ShadowLira:
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) log odds."""
-        real, known, member = calibrated(play(view, "shadow_lira", self.rounds, self.steps, rng))
+        shadows = play(view, "shadow_lira", self.rounds, self.steps, rng)
+        real, known, member = calibrated(shadows)
         model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000).fit(_log_ratios(known), member)
         odds: NDArray[np.float64] = model.decision_function(_log_ratios(real))
-        return odds
+        return odds[shadows.back]
 
 
 def _log_ratios(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,11 +31,12 @@ class ShadowMeta:
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) log odds."""
-        real, known, member = calibrated(play(view, "shadow_meta", self.rounds, self.steps, rng))
+        shadows = play(view, "shadow_meta", self.rounds, self.steps, rng)
+        real, known, member = calibrated(shadows)
         model = XGBClassifier(
             n_estimators=self.trees, max_depth=self.depth, learning_rate=0.05, subsample=0.5, n_jobs=1,
             scale_pos_weight=(~member).sum() / member.sum(), random_state=integer_seed(rng),
         )  # fmt: skip
         model.fit(known, member)
         odds: NDArray[np.float64] = model.predict(real, output_margin=True).astype(np.float64)
-        return odds
+        return odds[shadows.back]

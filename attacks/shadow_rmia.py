@@ -40,5 +40,5 @@ class ShadowRmia:
         shadows = play(view, "shadow_rmia", self.rounds, self.steps, rng)
         gain = shadows.real - shadows.scores.mean(axis=0)  # (n_targets, n_attacks)
         beaten: NDArray[np.float64] = (rankdata(gain, axis=0) - 1) / (len(gain) - 1)
-        shares: NDArray[np.float64] = beaten.mean(axis=1)
+        shares: NDArray[np.float64] = beaten.mean(axis=1)[shadows.back]
         return shares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from bench import AttackView, PluginError
-from bench.registry import create, find
+from bench.registry import create, find, plugins
 
 
 def _view(
@@ -437,3 +438,12 @@ def test_an_attack_without_labels_says_what_to_do(name):
 def test_a_wrong_parameter_is_an_error_that_names_it(name, params):
     with pytest.raises(PluginError, match="expected"):
         _score(name, _view(), **params)
+
+
+def test_the_page_of_attacks_has_a_section_for_each_with_its_access_and_parameters():
+    page = (Path(__file__).parent.parent / "docs/attacks.md").read_text(encoding="utf-8")
+    for name, info in plugins("attack").items():
+        section = page.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+        assert section.lstrip().startswith(f"*{info.option('access', 'black-box')}"), name
+        assert info.summary.replace("``", "`") in section, name
+        assert all(f"`{key}={value}`" in section for key, value in info.params.items()), name
