@@ -36,3 +36,13 @@ def pick_device() -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise PluginError("BENCH_DEVICE is 'cuda', but torch sees no GPU here; use 'auto' or 'cpu'.")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def fast_matrices(device: torch.device) -> torch.autocast:
+    """Return a context in which matrices are multiplied in bfloat16 where the hardware does so, else in float32.
+
+    On a CPU that is the tile unit of recent Xeons (AMX): 5 to 7 times the float32 rate. Parameters, losses and the
+    optimiser stay in float32.
+    """
+    has_unit = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_amx_tile_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=bool(has_unit))
