@@ -55,13 +55,15 @@ class Standardiser:
     """Maps genes to mean 0 and standard deviation 1 and back; a constant gene keeps its value."""
 
     mean: NDArray[np.float64]  # (n_genes,)
-    scale: NDArray[np.float64]  # (n_genes,)
+    scale: NDArray[np.float64]  # (n_genes,); 1 for a constant gene
+    varies: NDArray[np.bool_]  # (n_genes,); False for a constant gene
 
     @classmethod
     def of(cls, X: NDArray[np.float32]) -> Self:
         """Measure mean and standard deviation on the (n, n_genes) training matrix."""
         mean, scale = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
-        return cls(mean, np.where(scale > 1e-6 * np.maximum(np.abs(mean), 1), scale, 1.0))
+        varies = scale > 1e-6 * np.maximum(np.abs(mean), 1)
+        return cls(mean, np.where(varies, scale, 1.0), varies)
 
     def forward(self, X: NDArray[np.float32]) -> Tensor:
         """Return the standardised matrix as a float32 tensor."""
@@ -69,5 +71,5 @@ class Standardiser:
 
     def back(self, Z: Tensor) -> NDArray[np.float64]:
         """Return standardised values in the genes' own units."""
-        values: NDArray[np.float64] = Z.numpy().astype(np.float64) * self.scale + self.mean
+        values: NDArray[np.float64] = Z.numpy().astype(np.float64) * (self.scale * self.varies) + self.mean
         return values

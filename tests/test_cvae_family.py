@@ -1,0 +1,163 @@
+"""The variational autoencoders learn the cohort, keep their contracts on hard ones, and claim what they can prove."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench import Cohort, PluginError, Split, stream
+from bench.datasets.simulated import simulated_cohort
+from bench.folds import make_splits
+from bench.registry import create, find
+from bench.types import claim_of
+
+pytest.importorskip("torch")
+
+# Small forms that learn the embedded cohort in seconds.
+LEARNING: dict[str, dict[str, Any]] = {
+    "cvae": {"steps": 300},
+    "nmf_cvae": {"rank": 30, "passes": 60, "steps": 300},
+}
+# Forms that only have to run.
+TINY: dict[str, dict[str, Any]] = {
+    "cvae": {"steps": 5},
+    "nmf_cvae": {"rank": 4, "passes": 10, "steps": 5},
+}
+
+
+def made(name: str, **changes: Any) -> Any:
+    """Return a tiny generator of this name."""
+    return create(find("generator", name), {**TINY[name], **changes})
+
+
+def cohort_of(n: int = 40, genes: int = 12, labels: str = "ab") -> Cohort:
+    """Return classes of equal size with means of their own, in mixed order."""
+    rng = np.random.default_rng(3)
+    y = rng.permutation(np.resize(list(labels), n))
+    X = 8 + rng.normal(size=(len(set(labels)), genes))[np.searchsorted(sorted(set(labels)), y)]
+    names = tuple(f"G{g}" for g in range(genes))
+    X = np.clip(X + 0.3 * rng.normal(size=(n, genes)), 0, 20)
+    return Cohort(X=X, y=y, genes=names, samples=tuple(map(str, range(n))), units="vst")
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """The first fold of the embedded cohort, every fourth gene."""
+    cohort = simulated_cohort("brca")
+    return make_splits(replace(cohort, X=cohort.X[:, ::4], genes=cohort.genes[::4]), seed=42)[0]
+
+
+def correlation_agreement(real: Cohort, synthetic: Cohort) -> float:
+    """Return how well the gene-gene correlations of the two match, as the correlation of the two lists."""
+    pairs = np.triu_indices(real.n_genes, 1)
+    lists = [np.corrcoef(cohort.X.T.astype(np.float64))[pairs] for cohort in (real, synthetic)]
+    return float(np.corrcoef(*lists)[0, 1])
+
+
+def utility(split: Split, synthetic: Cohort) -> tuple[float, float]:
+    """Return accuracy and AUPR on real people of classifiers trained on the synthetic ones."""
+    values = create(find("metric", "tstr"))(split.train, split.holdout, synthetic, rng=stream(0))
+    return values["accuracy_synthetic"], values["aupr_synthetic"]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_it_learns_what_the_controls_do_not_know(split: Split, name: str) -> None:
+    generators = {name: create(find("generator", name), LEARNING[name])}
+    generators |= {control: create(find("generator", control)) for control in ("shuffled_genes", "noise")}
+    drawn = {
+        k: g.fit(split.train, rng=stream(1)).sample(len(split.train), rng=stream(2)) for k, g in generators.items()
+    }
+    accuracy, aupr = utility(split, drawn[name])
+    for control in ("shuffled_genes", "noise"):
+        control_accuracy, control_aupr = utility(split, drawn[control])
+        assert accuracy > control_accuracy + 0.15
+        assert aupr > control_aupr + 0.35
+        assert correlation_agreement(split.train, drawn[control]) < 0.1
+    assert correlation_agreement(split.train, drawn[name]) > 0.5
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_same_streams_give_the_same_sample(name: str) -> None:
+    digests = {made(name).fit(cohort_of(), rng=stream(1)).sample(30, rng=stream(2)).digest for _ in range(2)}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_reloaded_model_samples_the_same(name: str) -> None:
+    fitted = made(name).fit(cohort_of(), rng=stream(1))
+    reloaded = pickle.loads(pickle.dumps(fitted))
+    assert reloaded.sample(30, rng=stream(2)).digest == fitted.sample(30, rng=stream(2)).digest
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_class_of_three_is_learned_and_a_missing_class_never_drawn(name: str) -> None:
+    cohort = cohort_of(60, labels="abc")
+    few = cohort.take(np.flatnonzero((cohort.y == "a") | (np.cumsum(cohort.y == "b") * (cohort.y == "b") <= 3)))
+    few = few.take(np.flatnonzero(few.y != "c"))
+    assert np.unique(few.y, return_counts=True)[1].tolist() == [20, 3]
+    synthetic = made(name).fit(few, rng=stream(1)).sample(400, rng=stream(2))
+    assert set(synthetic.y) == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", ["cvae", "nmf_cvae"])
+def test_constant_genes_stay_constant(name: str) -> None:
+    cohort = cohort_of()
+    X: NDArray[np.float32] = cohort.X.copy()
+    X[:, [0, 5]] = [0.0, 7.25]
+    synthetic = made(name).fit(replace(cohort, X=X), rng=stream(1)).sample(30, rng=stream(2))
+    np.testing.assert_array_equal(synthetic.X[:, [0, 5]], np.tile(np.float32([0.0, 7.25]), (30, 1)))
+
+
+@pytest.mark.parametrize("genes", [500, 20_000])
+@pytest.mark.parametrize("name", TINY)
+def test_few_and_many_genes_pass(name: str, genes: int) -> None:
+    synthetic = made(name).fit(cohort_of(40, genes), rng=stream(1)).sample(20, rng=stream(2))
+    assert synthetic.X.shape == (20, genes)
+    assert np.isfinite(synthetic.X).all()
+
+
+@pytest.mark.parametrize("name", ["cvae", "nmf_cvae"])
+def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
+    assert claim_of(made(name).fit(cohort_of(), rng=stream(1))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("cvae", {"steps": 0}, "steps is 0"),
+        ("nmf_cvae", {"rank": 0}, "rank is 0"),
+        ("nmf_cvae", {"learn": "genes"}, "learn is 'genes'"),
+        ("nmf_cvae", {"noise_w": -1.0}, r"noise_w -1\.0"),
+    ],
+)
+def test_a_hyper_parameter_out_of_range_is_refused(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        made(name, **changes).fit(cohort_of(), rng=stream(1))
+
+
+# -- nmf_cvae ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("learn", ["reconstruction", "coefficients"])
+def test_the_lost_spread_returns(split: Split, learn: str) -> None:
+    kept = {}
+    for residual in (0.0, 1.0):
+        changes = {"learn": learn, "residual": residual}
+        model = create(find("generator", "nmf_cvae"), LEARNING["nmf_cvae"] | changes)
+        synthetic = model.fit(split.train, rng=stream(1)).sample(len(split.train), rng=stream(2))
+        kept[residual] = float(np.median(synthetic.X.var(axis=0) / split.train.X.var(axis=0)))
+    assert kept[0.0] < 0.75
+    assert 0.85 < kept[1.0] < 1.15
+
+
+def test_the_noise_on_the_factors_distorts_what_is_learned() -> None:
+    cohort = cohort_of()
+    digests = set()
+    for changes in ({"noise_w": 0.0}, {"noise_w": 0.5}, {"noise_h": 0.5}):
+        digests.add(made("nmf_cvae", **changes).fit(cohort, rng=stream(1)).sample(10, rng=stream(2)).digest)
+    assert len(digests) == 3
