@@ -1,0 +1,71 @@
+"""`bench study`: questions that need many runs, each answered by a page, a table and a picture."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.cli import options
+from bench.cli.progress import RunProgress
+from bench.cohort_size import carry_out, plan_sizes, sizes_of, with_genes
+from bench.cohort_size_page import write_study
+from bench.datasets import load_dataset
+from bench.runner import Limits, pending
+from bench.selection import choose
+from bench.store import Store
+
+console = Console(stderr=True)
+
+
+@click.group("study")
+def study_group() -> None:
+    """Answer a question that needs many runs."""
+
+
+@study_group.command("cohort-size")
+@click.option("--generators", default="multivariate,smote", show_default=True, help="Names: a,b[param=value].")
+@click.option("--dataset", default="combined", show_default=True, help="The cohort to resample.")
+@click.option("--sizes", default="auto", show_default=True, help="auto, or sizes of the training set: 100,200,400.")
+@click.option("--genes", type=click.IntRange(2), help="Draw so many genes, to get more people than genes.")
+@click.option("--folds", default="1-3", show_default=True, help="At least two: attacks are chosen on other folds.")
+@click.option("--seed", type=int, default=42, show_default=True, help="Of the folds and of all draws.")
+@click.option("--attacks", default="all", show_default=True, help="all, or names.")
+@options.limits
+@options.out
+@options.plugin
+def cohort_size(
+    generators: str,
+    dataset: str,
+    sizes: str,
+    genes: int | None,
+    folds: str,
+    seed: int,
+    attacks: str,
+    timeout: float | None,
+    threads: int,
+    jobs: int | None,
+    out: Path,
+) -> None:
+    """Show how exposure depends on the number of people that a generator is trained on.
+
+    Writes a page, the tidy rows and a picture into <out>/studies. What is in the store is not computed again.
+    """
+    data = load_dataset(dataset)
+    data = with_genes(data, genes) if genes else data
+    wanted = sizes_of(data, seed, None if sizes == "auto" else options.numbers(sizes, "sizes"))
+    store = Store(out / "store").open()
+    plans = plan_sizes(
+        data, store, wanted, choose("generator", generators), choose("attack", attacks),
+        seed=seed, folds=options.numbers(folds, "folds"),
+    )  # fmt: skip
+    todo = sum(len(tasks) for plan in plans for _, tasks in pending(plan.cells, store))
+    console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {todo} tasks to do")
+    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
+    with RunProgress(todo, console) as progress:
+        rows = carry_out(plans, store, limits, progress)
+    console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)
+    sys.exit(1 if (rows["status"] != "ok").any() else 0)
