@@ -49,7 +49,7 @@ class PrivatePgm:
     variant: str = "end_to_end"  # or "published": quartile edges, bin means and row total as they are
     bins: int | None = None  # per gene; None is 16 end to end, 4 as published
     one_way: float = 0.25  # share of the tables' budget for one-way tables; 0.5 as published
-    shrink: bool | None = None  # remove what looks like noise before the fit; None does so end to end only
+    shrink: bool = True  # remove what looks like noise before the fit, which costs no budget; not so as published
     sizes: float = 0.04  # share of the budget for class sizes, end to end only
     places: float = 0.15  # share of the budget for where the bins lie, end to end only
     low: float | None = None  # public range of a gene, end to end only; None is the usual one of the units
@@ -80,8 +80,8 @@ class PrivatePgm:
 
     def _estimate(self, release: Release) -> Star:
         if self.variant == "published":
-            return estimate_published(release, bool(self.shrink))
-        return estimate_end_to_end(release, self.one_way, self.shrink is not False)
+            return estimate_published(release, self.shrink)
+        return estimate_end_to_end(release, self.one_way, self.shrink)
 
     def _join(self, cohort: Cohort, codes: NDArray[np.intp], mu: float, rng: np.random.Generator) -> None:
         """Choose pairs and measure them, each with Gaussian strength mu in all, and add both to the release."""
