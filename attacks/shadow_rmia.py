@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from bench import AttackView, attack
 
-from ._shadow import play
+from ._shadow import Shadows, play
 
 
 @attack(
@@ -38,7 +38,12 @@ class ShadowRmia:
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) shares."""
         shadows = play(view, "shadow_rmia", self.rounds, self.steps, rng)
-        gain = shadows.real - shadows.scores.mean(axis=0)  # (n_targets, n_attacks)
-        beaten: NDArray[np.float64] = (rankdata(gain, axis=0) - 1) / (len(gain) - 1)
-        shares: NDArray[np.float64] = beaten.mean(axis=1)[shadows.back]
-        return shares
+        return shares(shadows)[shadows.back]
+
+
+def shares(shadows: Shadows) -> NDArray[np.float64]:
+    """Return the share of others with a smaller gain, the mean over attacks, (n_targets,)."""
+    gain = shadows.real - shadows.scores.mean(axis=0)  # (n_targets, n_attacks)
+    beaten: NDArray[np.float64] = (rankdata(gain, axis=0) - 1) / (len(gain) - 1)
+    mean: NDArray[np.float64] = beaten.mean(axis=1)
+    return mean

@@ -80,7 +80,7 @@ def sizes_of(dataset: Dataset, seed: int, wanted: Sequence[int] | None) -> list[
     most = min(len(split.train) for split in make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS))
     if wanted is None:
         steps = {round(share * dataset.cohort.n_genes) for share in _OF_GENES}
-        return sorted({n for n in steps if fewest <= n < most} | {most})
+        return sorted({n for n in steps if fewest <= n < 0.9 * most} | {most})
     for n in wanted:
         if not fewest <= n <= most:
             raise DataError(

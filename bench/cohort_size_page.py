@@ -54,7 +54,8 @@ def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, stem: str, 
         f"{len(dataset.cohort)} people, {n_genes} genes; data digest `{dataset.digest[:12]}`. The training set of each "
         "fold is cut to several sizes, each of which holds the smaller ones; the people held out stay. AUC and TPR are "
         "those of the strongest attack, chosen for each fold on the other folds: mean, and smallest to largest over "
-        f"folds. Written by `{command}`; every attack is in [{stem}.csv]({stem}.csv).\n"
+        "folds. A generator that is fitted class by class has as many people as genes only where each class has, far "
+        f"to the right of n = genes. Written by `{command}`; every attack is in [{stem}.csv]({stem}.csv).\n"
     )
     yield f"![AUC of the strongest attack against the size of the training set, one line per generator]({stem}.png)\n"
     yield "## Where exposure falls off\n"
@@ -87,10 +88,8 @@ def _fall(curve: pd.DataFrame, n_genes: int) -> str:
         return f"below {TOTAL} at every size from n = {min(auc)} on; {at_end}."
     if first is None:
         return f"AUC {TOTAL} or more at every size up to n = {end} ({end / n_genes:.2f} x genes)."
-    return (
-        f"AUC {TOTAL} or more up to n = {last} ({last / n_genes:.2f} x genes), {auc[first]:.3f} at n = {first} "
-        f"({first / n_genes:.2f} x genes); {at_end}."
-    )
+    between = "" if first == end else f"{auc[first]:.3f} at n = {first} ({first / n_genes:.2f} x genes), "
+    return f"AUC {TOTAL} or more up to n = {last} ({last / n_genes:.2f} x genes), then {between}{at_end}."
 
 
 def _lost(rows: pd.DataFrame) -> Iterator[str]:

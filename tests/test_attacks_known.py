@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from bench.attacks import ensemble
 from bench.attacks._classes import predicted_labels
 from bench.attacks._distances import Distances, distances_within
+from bench.attacks._losses import LEVELS, Surrogates
 from bench.attacks._marginals import crowding, recovered_edges
-from bench.attacks._spectra import sharpest_split, spectrum
+from bench.attacks._spectra import RIDGES, sharpest_split, spectrum
 from bench.attacks._structure import by_class
+from bench.attacks._worlds import WORLDS
 from bench.attacks.domias_flow import CouplingFlow
 from scipy.spatial.distance import cdist
-from scipy.stats import gaussian_kde, multivariate_normal
+from scipy.stats import gaussian_kde, multivariate_normal, norm, zscore
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -244,6 +248,26 @@ def test_ridge_mahalanobis_equals_the_inverse_written_out_with_more_and_with_few
     assert np.allclose(axes.ridge_path(view.targets, (0.01,))[:, 0], -np.log(squared / freedom), rtol=1e-5)
 
 
+def test_mahalanobis_takes_the_ridge_whose_best_threshold_leaves_least_variance_within_the_two_groups():
+    rng, view = np.random.default_rng(0), _view(n_genes=80)
+    centred = view.synthetic - view.synthetic.mean(axis=0)
+    targets = view.targets.copy()
+    targets[:35] = view.synthetic.mean(axis=0) + rng.normal(size=(35, 50)) @ centred / 7  # in the span: members
+    view = replace(view, targets=targets)
+    paths = [spectrum(view.synthetic).ridge_path(targets, (ridge,))[:, 0] for ridge in RIDGES]
+
+    def left_within(scores: np.ndarray) -> float:
+        ordered = np.sort(scores)
+        cuts = range(2, 68)  # at least 2 % on each side
+        return min(k * ordered[:k].var() + (70 - k) * ordered[k:].var() for k in cuts) / (70 * scores.var())
+
+    best = paths[int(np.argmin([left_within(path) for path in paths]))]
+    scores = _score("mahalanobis", view)
+    assert np.ptp(scores - best) < 1e-9  # equal up to the threshold, which is put at 0
+    assert (scores[:35] > 0).all()
+    assert (scores[35:] < 0).all()
+
+
 def test_ledoit_wolf_attack_orders_as_scikit_learns_distance():
     view = _view(n_genes=30)
     _same_order(
@@ -310,6 +334,16 @@ def test_class_attacks_equal_the_attack_run_on_each_class_alone():
         alone = AttackView(synthetic=view.synthetic[own], targets=view.targets[theirs], genes=view.genes)
         assert np.allclose(whole[theirs], _score("span_residual", alone))
     assert np.isfinite(_score("mahalanobis_class", view)).all()
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "mahalanobis_ratio", "marginal_ratio"])
+def test_other_class_attacks_equal_the_attack_run_on_each_class_alone_and_centred(name):
+    view = _view(n_genes=80)
+    whole = _score(f"{name}_class", view, **({"ridge": 1e-3} if name == "mahalanobis_ratio" else {}))
+    for label in "ab":
+        own, theirs = view.synthetic_labels == label, view.target_labels == label
+        alone = AttackView(synthetic=view.synthetic[own], targets=view.targets[theirs], genes=view.genes)
+        assert np.ptp(whole[theirs] - _score(name, alone)) < 1e-9
 
 
 def test_a_class_that_the_release_lacks_meets_the_whole_release():
@@ -402,6 +436,48 @@ def test_confidence_is_the_log_odds_of_the_own_class():
     of_b = model.decision_function(scaler.transform(view.targets.astype(float)))
     expected = np.where(view.target_labels == "b", of_b, -of_b)
     assert np.allclose(_score("confidence", view), expected, atol=0.01)
+
+
+def test_surrogate_loss_is_the_scaled_difference_of_losses_of_the_release_and_of_the_candidates():
+    view = _view()
+    scores = _score("surrogate_loss", view, steps=3)
+    draw = np.random.default_rng(0)
+    order = np.argsort(view.targets @ draw.standard_normal(12))
+    models = Surrogates(targets=view.targets[order], seed=int(draw.integers(2**31)), steps=3)
+    gain = models.losses(view.synthetic) - models.losses(view.targets[order])
+    levels, bound = zscore(gain[:, : len(LEVELS)], axis=0), zscore(gain[:, len(LEVELS) :].sum(axis=1))
+    assert np.allclose(scores[order], levels.mean(axis=1) + bound, atol=1e-6)
+
+
+# -- ensemble ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_ensemble_of_one_attack_orders_as_that_attack(monkeypatch):
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(80, 30)).astype(np.float32)
+    release = people[:60] + 0.3 * rng.normal(size=(60, 30)).astype(np.float32)
+    view = AttackView(synthetic=release, targets=people, genes=tuple(f"g{i}" for i in range(30)))
+    monkeypatch.setattr(ensemble, "STACKED", (create(find("attack", "gan_leaks")),))
+    _same_order(_score("ensemble", view), _score("gan_leaks", view))
+
+
+def test_the_features_of_the_ensemble_are_normal_scores_and_ties_give_zero():
+    raw = np.array([[3.0, 5.0], [1.0, 5.0], [2.0, 5.0], [9.0, 5.0]])
+    found = ensemble._features(raw)
+    assert np.allclose(found[:, 0], norm.ppf([5 / 8, 1 / 8, 3 / 8, 7 / 8]))
+    assert np.allclose(found[:, 1], 0)
+
+
+def test_the_ensemble_trusts_the_world_that_looks_most_like_the_release(monkeypatch):
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(80, 120)).astype(np.float32)
+    mean = people[:60].mean(axis=0)
+    release = mean + rng.normal(size=(60, 60)) @ (people[:60] - mean) * np.sqrt(1.5 / 59)  # as the Gaussian world
+    view = AttackView(synthetic=release.astype(np.float32), targets=people, genes=tuple(map(str, range(120))))
+    both = _score("ensemble", view)
+    monkeypatch.setattr(ensemble, "WORLDS", (WORLDS[0],))
+    alone = _score("ensemble", view)
+    assert np.corrcoef(both, alone)[0, 1] > 0.95
 
 
 # -- what a view lacks, and wrong parameters ---------------------------------------------------------------------------

@@ -7,7 +7,10 @@ from typing import Self
 
 import numpy as np
 import pytest
-from bench.attacks._shadow import play
+from bench.attacks._shadow import Shadows, calibrated, play, tracing
+from bench.attacks.shadow_lira import _log_ratios
+from bench.attacks.shadow_rmia import shares
+from scipy.stats import norm
 
 from bench import AttackView, Cohort, PluginError, stream
 from bench.registry import create, find, plugins
@@ -113,6 +116,62 @@ def test_everybody_is_out_of_one_shadow_in_five_and_shadows_have_the_size_of_the
     assert shadows.member.shape == (10, N_MEMBERS + N_OTHERS)
     assert np.array_equal((~shadows.member).sum(axis=0), np.full(N_MEMBERS + N_OTHERS, 2))
     assert np.array_equal(shadows.member.sum(axis=1), np.full(10, N_MEMBERS))
+
+
+def _shadows(seed: int = 0) -> Shadows:
+    """Return made-up scores of four people under six shadows by two attacks; the second attack says nothing."""
+    rng = np.random.default_rng(seed)
+    member = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 0], [1, 1, 0, 1], [0, 1, 1, 0], [1, 0, 1, 1]], bool)
+    scores = np.stack([3 * member + rng.normal(size=member.shape), rng.normal(size=member.shape)], axis=2)
+    return Shadows(rng.normal(size=(4, 2)), scores, member, np.arange(4))
+
+
+def test_calibrated_scores_are_the_distances_to_the_means_of_the_other_shadows_written_out():
+    shadows = _shadows()
+    real, known, member = calibrated(shadows)
+    spread = np.sqrt(
+        sum(
+            ((shadows.scores[shadows.member[:, i], i] - shadows.scores[shadows.member[:, i], i].mean(axis=0)) ** 2).sum(
+                0
+            )
+            for i in range(4)
+        )
+        / shadows.member.sum()
+    )
+    for i in range(4):
+        mine, own = shadows.member[:, i], shadows.scores[:, i]
+        assert np.allclose(real[i, :2], (shadows.real[i] - own[~mine].mean(axis=0)) / spread)
+        assert np.allclose(real[i, 2:], (shadows.real[i] - own[mine].mean(axis=0)) / spread)
+        for j in range(6):
+            others = np.arange(6) != j
+            assert member[4 * j + i] == mine[j]
+            expected = [(own[j] - own[others & kind].mean(axis=0)) / spread for kind in (~mine, mine)]
+            assert np.allclose(known[4 * j + i], np.concatenate(expected))
+
+
+def test_the_log_ratio_of_lira_is_that_of_two_normals_up_to_its_bound():
+    out, inside = np.array([0.5, -1.0, 2.0]), np.array([-2.5, 0.1, 0.3])
+    expected = norm.logpdf(inside) - norm.logpdf(out)
+    assert np.allclose(_log_ratios(np.array([[*out, *inside]]))[0], np.arcsinh(expected))
+
+
+def test_rmia_is_the_share_of_others_whose_gain_is_smaller():
+    shadows = _shadows()
+    found = shares(shadows)
+    gain = shadows.real - shadows.scores.mean(axis=0)
+    for i in range(4):
+        assert found[i] == pytest.approx(np.mean([(gain[:, a] < gain[i, a]).sum() / 3 for a in range(2)]))
+
+
+def test_tracing_is_the_inner_product_with_the_shift_of_the_mean_in_whitened_axes():
+    view, _ = _attacked(SeededMean(), 0)
+    view = replace(view, targets=view.targets[:, :20], synthetic=view.synthetic[:, :20])
+    targets = view.targets.astype(float)
+    covariance = np.cov(targets, rowvar=False)
+    added = 0.1 * np.trace(covariance) / 20
+    shift = view.synthetic.astype(float).mean(axis=0) - targets.mean(axis=0)
+    expected = (targets - targets.mean(axis=0)) @ np.linalg.solve(covariance + added * np.eye(20), shift)
+    assert np.allclose(tracing(view), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_view_without_the_code_or_a_single_round_is_an_error():
