@@ -46,15 +46,21 @@ class ConditionalVAE(nn.Module):
 
     def encode(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x, class), each (n, z_dim)."""
-        joined = torch.cat([self.encode_x(x), self.encode_y(self.condition(codes))], dim=1)
+        joined = torch.cat([self.encode_x(x), self.encode_y(self.condition(codes))], dim=-1)
         hidden = self.encode_join(joined)
         return self.mean(hidden), self.log_var(hidden)
 
     def decode(self, z: Tensor, codes: Tensor) -> Tensor:
-        """Return the (n, n_genes) reconstruction of latent points of these classes."""
-        joined = torch.cat([self.decode_z(z), self.decode_y(self.condition(codes))], dim=1)
+        """Return the (..., n_genes) reconstruction of latent points (..., z_dim) of classes (...)."""
+        joined = torch.cat([self.decode_z(z), self.decode_y(self.condition(codes))], dim=-1)
         out: Tensor = self.out(self.decode_join(joined))
         return out
+
+    def forward(self, x: Tensor, codes: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the (n, draws, n_genes) reconstructions for latent noise (n, draws, z_dim), mean and log-variance."""
+        mean, log_var = self.encode(x, codes)
+        z = mean[:, None] + (0.5 * log_var).exp()[:, None] * noise
+        return self.decode(z, codes[:, None].expand(z.shape[:2])), mean, log_var
 
 
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:

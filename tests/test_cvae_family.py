@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import replace
 from typing import Any
 
+import dp_accounting
 import numpy as np
 import pytest
+import torch
+from bench.generators._privacy import gaussian_mu
+from bench.generators._private_frame import SHARES
+from bench.generators.dp_cvae import DpCvae
+from dp_accounting.pld import PLDAccountant
 from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor, nn
 
 from bench import Cohort, PluginError, Split, stream
 from bench.datasets.simulated import simulated_cohort
@@ -16,17 +25,17 @@ from bench.folds import make_splits
 from bench.registry import create, find
 from bench.types import claim_of
 
-pytest.importorskip("torch")
-
 # Small forms that learn the embedded cohort in seconds.
 LEARNING: dict[str, dict[str, Any]] = {
     "cvae": {"steps": 300},
     "nmf_cvae": {"rank": 30, "passes": 60, "steps": 300},
+    "dp_cvae": {"steps": 40, "rate": 1.0},
 }
 # Forms that only have to run.
 TINY: dict[str, dict[str, Any]] = {
     "cvae": {"steps": 5},
     "nmf_cvae": {"rank": 4, "passes": 10, "steps": 5},
+    "dp_cvae": {"hidden": (4,), "steps": 4, "rate": 1.0, "draws": 2},
 }
 
 
@@ -130,6 +139,11 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
     ("name", "changes", "message"),
     [
         ("cvae", {"steps": 0}, "steps is 0"),
+        ("dp_cvae", {"epsilon": 0.0}, "epsilon is 0.0"),
+        ("dp_cvae", {"variant": "other"}, "'end-to-end' or 'published'"),
+        ("dp_cvae", {"frame_share": 1.0}, "frame_share is 1.0"),
+        ("dp_cvae", {"hidden": ()}, "one width or more"),
+        ("dp_cvae", {"low": 30.0}, "low < high"),
         ("nmf_cvae", {"rank": 0}, "rank is 0"),
         ("nmf_cvae", {"learn": "genes"}, "learn is 'genes'"),
         ("nmf_cvae", {"noise_w": -1.0}, r"noise_w -1\.0"),
@@ -161,3 +175,94 @@ def test_the_noise_on_the_factors_distorts_what_is_learned() -> None:
     for changes in ({"noise_w": 0.0}, {"noise_w": 0.5}, {"noise_h": 0.5}):
         digests.add(made("nmf_cvae", **changes).fit(cohort, rng=stream(1)).sample(10, rng=stream(2)).digest)
     assert len(digests) == 3
+
+
+# -- dp_cvae -----------------------------------------------------------------------------------------------------------
+
+
+def second_opinion(fitted: DpCvae) -> float:
+    """Recompute epsilon with another accountant, from the parts of the mechanism."""
+    accountant = PLDAccountant(dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    step = dp_accounting.PoissonSampledDpEvent(fitted.plan_.rate, dp_accounting.GaussianDpEvent(fitted.plan_.sigma))
+    accountant.compose(step, fitted.plan_.steps)
+    for name, share in SHARES.items():
+        if fitted.variant == "published":
+            break
+        parts = 3 if name == "lengths" else 1  # three radii are chosen
+        mu = gaussian_mu(fitted.epsilon, fitted.delta) * math.sqrt(fitted.frame_share * share / parts)
+        for _ in range(parts):
+            accountant.compose(dp_accounting.GaussianDpEvent(1 / mu))
+    return float(accountant.get_epsilon(fitted.delta))
+
+
+@pytest.mark.parametrize(("variant", "epsilon"), [("end-to-end", 10.0), ("end-to-end", 1.0), ("published", 2.0)])
+def test_the_claimed_epsilon_is_what_a_second_accountant_finds(variant: str, epsilon: float) -> None:
+    fitted = made("dp_cvae", variant=variant, epsilon=epsilon, rate=0.3, steps=6).fit(cohort_of(), rng=stream(1))
+    claim = fitted.claim()
+    assert claim.epsilon <= epsilon
+    assert claim.epsilon - 0.03 <= second_opinion(fitted) <= claim.epsilon + 1e-3
+    assert claim.end_to_end == (variant == "end-to-end")
+    assert (claim.neighbours, claim.unit, claim.delta) == ("add-remove", "one sample", 1e-5)
+
+
+def test_the_published_variant_lists_what_it_takes_from_the_data_without_noise() -> None:
+    cohort = cohort_of(40, labels="aaab")
+    fitted = made("dp_cvae", variant="published", residual=0.0).fit(cohort, rng=stream(1))
+    assert fitted.claim().outside == ("gene means and standard deviations", "class counts", "number of samples")
+    synthetic = fitted.sample(40, rng=stream(2))
+    assert np.unique(synthetic.y, return_counts=True)[1].tolist() == [30, 10]
+
+
+def test_end_to_end_the_class_counts_are_not_the_cohorts() -> None:
+    fitted = made("dp_cvae").fit(cohort_of(), rng=stream(1))
+    histograms = [np.unique(fitted.sample(40, rng=stream(2, i)).y, return_counts=True)[1] for i in range(10)]
+    assert len({tuple(h.tolist()) for h in histograms}) > 3
+
+
+def test_the_weights_get_noise_of_the_claimed_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step of plain descent with a huge rate: the weights are then the noisy sum of clipped gradients."""
+    monkeypatch.setattr(torch.optim, "Adam", torch.optim.SGD)
+    clip, lr = 0.01, 1e6
+    model = DpCvae(epsilon=0.5, hidden=(32,), steps=1, rate=1.0, clip=clip, lr=lr, ema=0.0)
+    fitted = model.fit(cohort_of(20, genes=150), rng=stream(1))
+    weights = torch.cat([p.detach().flatten() for p in fitted.net_.parameters() if p.requires_grad]).numpy()
+    noise = weights * fitted.frame_.total / (lr * clip * fitted.plan_.sigma)
+    assert len(noise) > 10_000
+    assert stats.kstest(noise, "norm").pvalue > 1e-3
+    assert np.std(noise) == pytest.approx(1, abs=0.03)
+
+
+class Watching(DpCvae):
+    """Keeps the number of samples in each batch, and who was in it."""
+
+    def _loss(self, net: nn.Module, x: Tensor, codes: Tensor, draw: torch.Generator) -> Tensor:
+        self.__dict__.setdefault("batches_", []).append(x[:, 0].numpy().copy())
+        return super()._loss(net, x, codes, draw)
+
+
+def test_every_sample_enters_each_batch_by_its_own_coin() -> None:
+    n, rate, steps = 30, 0.3, 250
+    fitted = Watching(hidden=(2,), z_dim=1, draws=1, steps=steps, rate=rate).fit(cohort_of(n, genes=3), rng=stream(1))
+    batches: list[NDArray[np.float32]] = fitted.__dict__["batches_"]
+    assert len(batches) == steps
+    sizes = np.array([len(b) for b in batches])
+    assert stats.binomtest(int(sizes.sum()), n * steps, rate).pvalue > 1e-3
+    spread = (steps - 1) * sizes.var(ddof=1) / (n * rate * (1 - rate))  # fixed-size batches would have none
+    assert 1e-3 < stats.chi2(steps - 1).cdf(spread) < 1 - 1e-3
+    _, times = np.unique(np.concatenate(batches), return_counts=True)
+    assert len(times) == n
+    assert stats.chisquare(times).pvalue > 1e-3
+
+
+def test_samples_stay_in_the_public_range() -> None:
+    synthetic = made("dp_cvae", low=8.0, high=9.0).fit(cohort_of(), rng=stream(1)).sample(50, rng=stream(2))
+    assert (synthetic.X >= 8).all()
+    assert (synthetic.X <= 9).all()
+
+
+def test_counts_are_modelled_on_a_log_scale_and_come_back_as_counts() -> None:
+    cohort = cohort_of()
+    counts = replace(cohort, X=np.rint(np.exp2(cohort.X)), units="counts")
+    synthetic = made("dp_cvae").fit(counts, rng=stream(1)).sample(30, rng=stream(2))
+    assert (synthetic.X >= 0).all()
+    np.testing.assert_array_equal(synthetic.X, np.rint(synthetic.X))
