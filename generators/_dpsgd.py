@@ -51,16 +51,25 @@ class PrivateSteps:
         """
         if self.rate == 1.0:
             return gaussian_epsilon(math.hypot(math.sqrt(self.steps) / self.sigma, released_mu), delta)
-        accountant = PRVAccountant()
-        accountant.history = [(self.sigma, self.rate, self.steps)]
-        if released_mu > 0:  # a Gaussian release is one step with everybody in the batch
-            accountant.history.append((1 / released_mu, 1.0, 1))
-        with (
-            np.errstate(all="ignore"),
-            warnings.catch_warnings(),
-        ):  # it takes log(0) at rate 1
-            warnings.simplefilter("ignore", UserWarning)  # on the grid that bounds its domain, not the result
-            return float(accountant.get_epsilon(delta))
+        return _prv_epsilon(self, delta, released_mu)
+
+    @property
+    def account(self) -> str:
+        """How `epsilon` is found, and what it assumes of the batches."""
+        if self.rate == 1.0:
+            return f"Gaussian differential privacy, exact; everybody in each of {self.steps} steps"
+        return f"PRV (opacus), Poisson sampling at rate {self.rate:g}, {self.steps} steps"
+
+
+@functools.cache
+def _prv_epsilon(plan: PrivateSteps, delta: float, released_mu: float) -> float:
+    accountant = PRVAccountant()
+    accountant.history = [(plan.sigma, plan.rate, plan.steps)]
+    if released_mu > 0:  # a Gaussian release is one step with everybody in the batch
+        accountant.history.append((1 / released_mu, 1.0, 1))
+    with np.errstate(all="ignore"), warnings.catch_warnings():  # it takes log(0) at rate 1
+        warnings.simplefilter("ignore", UserWarning)  # on the grid that bounds its domain, not the result
+        return float(accountant.get_epsilon(delta))
 
 
 @functools.cache

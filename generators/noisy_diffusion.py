@@ -65,12 +65,8 @@ class NoisyDiffusion:
     timesteps: int = 1000
     sampler: str = "posterior"  # or "ancestral" (published), "ddim"
     sampling_steps: int = 100  # published: 1000
-    gradient_clip: float = (
-        0.05  # of the batch gradient, or of each sample's with per_example; published 1.0, never reached
-    )
-    gradient_noise: float = (
-        1e-5  # standard deviation in units of gradient_clip, as published; with per_example by epsilon
-    )
+    gradient_clip: float = 0.05  # of the batch gradient (each sample's with per_example); published 1.0, never reached
+    gradient_noise: float = 1e-5  # standard deviation in units of gradient_clip, as published; not with per_example
     inverse: str = "same"  # "refit": quantiles of the real training fold, not of the oversampled one, as published
     per_example: bool = False  # train by DP-SGD to (epsilon, delta)
     epsilon: float = 10.0
@@ -118,8 +114,8 @@ class NoisyDiffusion:
             neighbours="add-remove",
             epsilon=self.plan_.epsilon(self.delta),
             delta=self.delta,
-            accountant=f"PRV (opacus), Poisson sampling at rate {self.plan_.rate:g}, {self.plan_.steps} steps",
-            outside=("quantiles of each gene", "class counts", "number of samples", "set of classes"),
+            accountant=self.plan_.account,
+            outside=("quantiles of each gene", "class counts, number and set", "number of samples", "hyper-parameters"),
         )
 
     def _check(self) -> None:
