@@ -115,8 +115,10 @@ def plan_sizes(
     Raises
     ------
     DataError
-        If there are fewer than two folds, or a generator is not fitted on the training people.
+        If there are fewer than two folds or no attack, or a generator is not fitted on the training people.
     """
+    if not attacks:
+        raise DataError("no attack was named, and exposure is what attacks find; mend --attacks.")
     known = make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS, reference=dataset.reference)
     splits = [split for split in known if split.fold in folds]
     if len(splits) < 2:

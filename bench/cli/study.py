@@ -14,6 +14,7 @@ from bench.cli.progress import RunProgress
 from bench.cohort_size import carry_out, plan_sizes, sizes_of, with_genes
 from bench.cohort_size_page import write_study
 from bench.datasets import load_dataset
+from bench.plan import Scope
 from bench.runner import Limits, pending
 from bench.selection import choose
 from bench.store import Store
@@ -58,11 +59,11 @@ def cohort_size(
     data = with_genes(data, genes) if genes else data
     wanted = sizes_of(data, seed, None if sizes == "auto" else options.numbers(sizes, "sizes"))
     store = Store(out / "store").open()
-    plans = plan_sizes(
-        data, store, wanted, choose("generator", generators), choose("attack", attacks),
-        seed=seed, folds=options.numbers(folds, "folds"),
-    )  # fmt: skip
+    chosen, numbers = choose("attack", attacks), options.numbers(folds, "folds")
+    plans = plan_sizes(data, store, wanted, choose("generator", generators), chosen, seed=seed, folds=numbers)
     todo = sum(len(tasks) for plan in plans for _, tasks in pending(plan.cells, store))
+    if left_out := ", ".join(choice.info.name for choice in Scope(data, [], store).cannot_run(chosen)):
+        console.print(f"left out, because {data.name} has no reference set: {left_out}", soft_wrap=True)
     console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {todo} tasks to do")
     limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     with RunProgress(todo, console) as progress:
