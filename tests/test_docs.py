@@ -76,6 +76,16 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def test_every_generator_is_described() -> None:
+    page = (ROOT / "docs/generators.md").read_text(encoding="utf-8")
+    lines = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert [
+        n
+        for n, info in plugins("generator").items()
+        if info.origin == "built-in" and not info.is_control and n not in lines
+    ] == []
+
+
 def test_the_table_of_the_readme_is_what_the_rows_give() -> None:
     rows, _ = read_rows(ROOT / "results/rows/brca.csv")
     expected = readme_table(rows[rows["params"] == ""])
