@@ -1,0 +1,178 @@
+"""The adversarial networks and the VAE with a latent mixture learn the cohort and keep their contracts on hard ones."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from bench.generators._mixture import Mixture
+from numpy.typing import NDArray
+
+from bench import Cohort, PluginError, Split, stream
+from bench.datasets.simulated import simulated_cohort
+from bench.folds import make_splits
+from bench.registry import create, find
+from bench.types import claim_of
+
+pytest.importorskip("torch")
+
+# Small forms that learn the embedded cohort in seconds.
+LEARNING: dict[str, dict[str, Any]] = {
+    "cvae_gmm": {"epochs": 20},
+}
+# Forms that only have to run.
+TINY: dict[str, dict[str, Any]] = {
+    "cvae_gmm": {"epochs": 3, "z_dim": 8},
+}
+
+
+def made(name: str, **changes: Any) -> Any:
+    """Return a tiny generator of this name."""
+    return create(find("generator", name), {**TINY[name], **changes})
+
+
+def cohort_of(n: int = 40, genes: int = 12, labels: str = "ab") -> Cohort:
+    """Return classes of equal size with means of their own, in mixed order."""
+    rng = np.random.default_rng(3)
+    y = rng.permutation(np.resize(list(labels), n))
+    X = 8 + rng.normal(size=(len(set(labels)), genes))[np.searchsorted(sorted(set(labels)), y)]
+    names = tuple(f"G{g}" for g in range(genes))
+    X = np.clip(X + 0.3 * rng.normal(size=(n, genes)), 0, 20)
+    return Cohort(X=X, y=y, genes=names, samples=tuple(map(str, range(n))), units="vst")
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """The first fold of the embedded cohort, every fourth gene."""
+    cohort = simulated_cohort("brca")
+    return make_splits(replace(cohort, X=cohort.X[:, ::4], genes=cohort.genes[::4]), seed=42)[0]
+
+
+def drawn(name: str, split: Split, **params: Any) -> Cohort:
+    """Return a sample of the size of the training fold, from a generator fitted to it."""
+    model = create(find("generator", name), params).fit(split.train, rng=stream(1))
+    synthetic: Cohort = model.sample(len(split.train), rng=stream(2))
+    return synthetic
+
+
+def correlation_agreement(real: Cohort, synthetic: Cohort) -> float:
+    """Return how well the gene-gene correlations of the two match, as the correlation of the two lists."""
+    pairs = np.triu_indices(real.n_genes, 1)
+    lists = [np.corrcoef(cohort.X.T.astype(np.float64))[pairs] for cohort in (real, synthetic)]
+    return float(np.corrcoef(*lists)[0, 1])
+
+
+def utility(split: Split, synthetic: Cohort) -> tuple[float, float]:
+    """Return accuracy and AUPR on real people of classifiers trained on the synthetic ones."""
+    values = create(find("metric", "tstr"))(split.train, split.holdout, synthetic, rng=stream(0))
+    return values["accuracy_synthetic"], values["aupr_synthetic"]
+
+
+@pytest.fixture(scope="module")
+def controls(split: Split) -> list[tuple[float, float]]:
+    """The utility of the two generators that know no gene-gene correlation."""
+    return [utility(split, drawn(control, split)) for control in ("shuffled_genes", "noise")]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_it_learns_what_the_controls_do_not_know(split: Split, controls: list[tuple[float, float]], name: str) -> None:
+    synthetic = drawn(name, split, **LEARNING[name])
+    accuracy, aupr = utility(split, synthetic)
+    for control_accuracy, control_aupr in controls:
+        assert accuracy > control_accuracy + 0.15
+        assert aupr > control_aupr + 0.35
+    assert correlation_agreement(split.train, synthetic) > 0.5
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_same_streams_give_the_same_sample(name: str) -> None:
+    digests = {made(name).fit(cohort_of(), rng=stream(1)).sample(30, rng=stream(2)).digest for _ in range(2)}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_reloaded_model_samples_the_same(name: str) -> None:
+    fitted = made(name).fit(cohort_of(), rng=stream(1))
+    reloaded = pickle.loads(pickle.dumps(fitted))
+    assert reloaded.sample(30, rng=stream(2)).digest == fitted.sample(30, rng=stream(2)).digest
+
+
+@pytest.mark.parametrize("rare", [1, 3])
+@pytest.mark.parametrize("name", TINY)
+def test_a_rare_class_is_learned_and_a_missing_class_never_drawn(name: str, rare: int) -> None:
+    cohort = cohort_of(60, labels="abc")
+    few = cohort.take(np.flatnonzero((cohort.y == "a") | (np.cumsum(cohort.y == "b") * (cohort.y == "b") <= rare)))
+    few = few.take(np.flatnonzero(few.y != "c"))
+    assert np.unique(few.y, return_counts=True)[1].tolist() == [20, rare]
+    synthetic = made(name).fit(few, rng=stream(1)).sample(400, rng=stream(2))
+    assert set(synthetic.y) == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_constant_genes_stay_constant(name: str) -> None:
+    cohort = cohort_of()
+    X: NDArray[np.float32] = cohort.X.copy()
+    X[:, [0, 5]] = [0.0, 7.25]
+    synthetic = made(name).fit(replace(cohort, X=X), rng=stream(1)).sample(30, rng=stream(2))
+    np.testing.assert_array_equal(synthetic.X[:, [0, 5]], np.tile(np.float32([0.0, 7.25]), (30, 1)))
+
+
+@pytest.mark.parametrize("genes", [500, 20_000])
+@pytest.mark.parametrize("name", TINY)
+def test_few_and_many_genes_pass(name: str, genes: int) -> None:
+    synthetic = made(name).fit(cohort_of(40, genes), rng=stream(1)).sample(20, rng=stream(2))
+    assert synthetic.X.shape == (20, genes)
+    assert np.isfinite(synthetic.X).all()
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
+    assert claim_of(made(name).fit(cohort_of(), rng=stream(1))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("cvae_gmm", {"epochs": 0}, "epochs is 0"),
+        ("cvae_gmm", {"draws": -1}, "draws is -1"),
+        ("cvae_gmm", {"covariance": "round"}, "covariance is 'round'"),
+    ],
+)
+def test_a_hyper_parameter_out_of_range_is_refused(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        made(name, **changes).fit(cohort_of(), rng=stream(1))
+
+
+# -- cvae_gmm ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("covariance", "expected"),
+    [
+        ("full", [[4.0, 1.2], [1.2, 1.0]]),
+        ("tied", [[4.0, 1.2], [1.2, 1.0]]),
+        ("diag", [[4.0, 0.0], [0.0, 1.0]]),
+        ("spherical", [[2.5, 0.0], [0.0, 2.5]]),
+    ],
+)
+def test_the_mixture_draws_the_covariance_it_was_fitted_to(covariance: str, expected: list[list[float]]) -> None:
+    codes = stream(1).multivariate_normal([1.0, -1.0], [[4.0, 1.2], [1.2, 1.0]], size=20_000)
+    drawn = Mixture.of(codes, 1, covariance, stream(2)).draw(20_000, stream(3))
+    np.testing.assert_allclose(drawn.mean(axis=0), [1.0, -1.0], atol=0.06)
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.15)
+
+
+def test_the_mixture_draws_its_components_at_their_weights() -> None:
+    far = np.repeat([[-50.0, 0.0], [50.0, 0.0]], [1500, 500], axis=0)
+    drawn = Mixture.of(far + stream(1).normal(size=far.shape), 2, "diag", stream(2)).draw(8000, stream(3))
+    assert 0.73 < (drawn[:, 0] < 0).mean() < 0.77
+
+
+def test_a_small_class_gets_fewer_components() -> None:
+    cohort = cohort_of(60, labels="abc")
+    few = cohort.take(np.flatnonzero((cohort.y != "b") | (np.cumsum(cohort.y == "b") <= 3)))
+    mixtures = made("cvae_gmm", components=2).fit(few, rng=stream(1)).mixtures_
+    assert [len(mixture.weights) for mixture in mixtures] == [2, 1, 2]
