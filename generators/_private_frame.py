@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ._nets import Standardiser
 from ._privacy import compose_mu, counts_to_rates, noisy_class_sums, noisy_counts, noisy_sum
 
-# Parts of the frame's own budget mu**2; found on real BRCA at epsilon 10.
-SHARES: Mapping[str, float] = {"counts": 0.01, "lengths": 0.03, "centre": 0.05, "class means": 0.73, "spreads": 0.18}
+# Parts of the frame's own budget mu**2, chosen on public tissue profiles by benchmarks/choose_dp_diffusion.py.
+SHARES: Mapping[str, float] = {"counts": 0.01, "lengths": 0.03, "centre": 0.05, "class means": 0.6, "spreads": 0.31}
 _GRID = 1.15  # ratio of neighbouring lengths on the grid
 _GRID_SIZE = 60  # covers a factor of 4,000
 _FEWEST = 5.0  # samples that a class is taken to have at least, where its noisy count is divided by
