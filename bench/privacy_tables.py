@@ -161,8 +161,8 @@ def claim_table(board: Board) -> Iterator[str]:
     body = [_claim_row(board, label, part) for label, part in parts.items() if part["value"].notna().any()]
     silent = [label for label in parts if (parts[label]["status"] == "ok").any() and parts[label]["value"].isna().all()]
     note = (
-        "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No claim "
-        "covers the choice of hyper-parameters, nor several releases together."
+        "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
+        "claim covers the choice of hyper-parameters, nor several releases together."
     )
     head = columns(["generator"], ["epsilon", "delta"], "end to end", "claim")
     if body:
