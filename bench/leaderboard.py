@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.audit_records import audits_file, read_audits
+from bench.audit_tables import audit_table
 from bench.board import Board, coverage, escape, make_board
 from bench.errors import StoreError
 from bench.privacy_tables import attack_tables, claim_table
@@ -101,24 +103,40 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
 def _text(path: Path) -> str:
     rows, about = read_rows(path)
     beside = {kind: page_of(path).with_name(f"{path.stem}_{kind}.png") for kind in _PICTURES}
-    body = render(rows, about, {kind: picture.name for kind, picture in beside.items() if picture.exists()})
+    pictures = {kind: picture.name for kind, picture in beside.items() if picture.exists()}
+    body = render(rows, about, pictures, _audits(path, about["data"]["digest"]))
     return f"{_MARK.format(name=path.name)}\n\n{body}"
 
 
-def render(rows: pd.DataFrame, about: Mapping[str, Any], pictures: Mapping[str, str] | None = None) -> str:
+def _audits(path: Path, digest: str) -> pd.DataFrame:
+    """Return the audits of the very cohort that a rows file is about."""
+    found = read_audits(audits_file(path.parent.parent, path.stem))
+    params = found["params"].map(lambda text: f"[{text}]" if text else "")
+    found = found.assign(label=found["generator"] + params)
+    return found[found["data"] == digest[:12]]
+
+
+def render(
+    rows: pd.DataFrame,
+    about: Mapping[str, Any],
+    pictures: Mapping[str, str] | None = None,
+    audits: pd.DataFrame | None = None,
+) -> str:
     """Return the whole page as Markdown; the same rows give the same text.
 
     Parameters
     ----------
     rows, about : as `bench.rows.read_rows` returns them
     pictures : file names of the pictures beside the page, by kind: ``"pca"`` and ``"roc"``
+    audits : as `bench.audit_records.read_audits` returns them, with a further column ``label``
     """
     board = make_board(rows, simulated=about["data"]["simulated"])
     sections = [
         *_header(board, about),
         *measure_tables(board),
         *attack_tables(board),
-        *claim_table(board),
+        *claim_table(board, audits),
+        *audit_table(board, audits),
         *cost_table(board),
         *published_table(board, about["data"]["name"]),
         *failures(board),

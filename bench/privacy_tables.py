@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from bench.audit_tables import audited
 from bench.board import ABSENT, Board, Summary, columns, escape, number
 from bench.registry import PluginInfo, plugins
 from bench.scoring import OFFICIAL_TARGETS
@@ -151,27 +152,28 @@ _DEFAULTS = (("access", "black-box"), ("family", "distance"))  # those of the @a
 # -- claims ------------------------------------------------------------------------------------------------------------
 
 
-def claim_table(board: Board) -> Iterator[str]:
+def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[str]:
     """Yield the section on what generators claim; it stands beside the attacks so that both are read together."""
     claims = board.rows[board.rows["family"] == "claim"]
     if claims.empty:
         return
     yield "## Privacy claims\n"
     parts = {label: claims[claims["label"] == label] for label in board.labels}
-    body = [_claim_row(board, label, part) for label, part in parts.items() if part["value"].notna().any()]
+    body = [_claim_row(board, label, part, audits) for label, part in parts.items() if part["value"].notna().any()]
     silent = [label for label in parts if (parts[label]["status"] == "ok").any() and parts[label]["value"].isna().all()]
     note = (
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
-        "claim covers the choice of hyper-parameters, nor several releases together."
+        "claim covers the choice of hyper-parameters, nor several releases together. Audited: the largest lower bound "
+        "that `bench audit` found, at the claim's delta; above the claim it refutes it, below it proves nothing."
     )
-    head = columns(["generator"], ["epsilon", "delta"], "end to end", "claim")
+    head = columns(["generator"], ["epsilon", "delta"], "end to end", "audited epsilon ≥", "verdict", "claim")
     if body:
         yield board.table("Claims", note, head, body)
     if silent:
         yield f"Claim nothing: {', '.join(board.head(label) for label in silent)}.\n"
 
 
-def _claim_row(board: Board, label: str, part: pd.DataFrame) -> list[str]:
+def _claim_row(board: Board, label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> list[str]:
     made = part[part["value"].notna()]
     texts = sorted(set(made["reason"]))
     deltas = sorted({match[1] for text in texts if (match := _DELTA.search(text))})
@@ -182,5 +184,6 @@ def _claim_row(board: Board, label: str, part: pd.DataFrame) -> list[str]:
         f"{made['value'].max():g}{some}",
         " or ".join(deltas) or ABSENT,
         "yes" if whole else "no",
+        *audited(audits, label, float(made["value"].max()), deltas),
         escape(" / ".join(texts)),
     ]

@@ -235,7 +235,7 @@ def test_a_claim_is_shown_with_delta_and_what_is_outside_the_budget() -> None:
         row("multivariate", "epsilon", math.nan, family="claim", reason="claims nothing"),
     ]
     text = page(rows)
-    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", CLAIM]
+    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", "not audited", "-", CLAIM]
     assert "Claim nothing: `multivariate`." in text
     assert "None: every planned number exists" in text  # to claim nothing is no failure
 

@@ -1,0 +1,132 @@
+"""Lower bounds of epsilon from an attack's guesses, each with the ceiling that perfect guesses would reach.
+
+A bound is valid whatever the attack: if it exceeds the claim, the claim is refuted at the stated confidence. If it does
+not, nothing is proved, least of all where the ceiling itself lies below the claim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import log_ndtr
+from scipy.stats import beta, binom, norm
+
+CONFIDENCE = 0.95
+_LARGEST = 60.0  # no epsilon above is told apart
+
+
+def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confidence: float = CONFIDENCE) -> float:
+    """Return a lower bound of epsilon from one training in which each canary was included by a fair coin.
+
+    Parameters
+    ----------
+    canaries : how many records were included or left out by an independent fair coin
+    guesses : for how many of them the attacker guessed, from the release alone; he may abstain
+    right : how many guesses were right
+    delta : at which epsilon is bounded
+
+    References
+    ----------
+    Steinke, Nasr and Jagielski (2023), Privacy auditing with one (1) training run, NeurIPS, Theorem 5.2.
+    """
+    _check_counts(canaries, guesses, right)
+    return _largest_rejected(lambda e: one_run_p_value(canaries, guesses, right, e, delta) < 1 - confidence)
+
+
+def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, delta: float) -> float:
+    """Return the largest probability of so many right guesses that an (epsilon, delta)-private training allows.
+
+    Without delta each guess is right with probability at most e^epsilon / (1 + e^epsilon), whatever the others were.
+    With it, i guesses more may be right with probability at most 2 m delta / i.
+    """
+    rate = 1 / (1 + math.exp(-epsilon))
+    tail = float(binom.sf(right - 1, guesses, rate))
+    if delta == 0 or right == 0:
+        return min(tail, 1.0)
+    below = np.cumsum(binom.pmf(np.arange(right - 1, -1, -1), guesses, rate))  # P(right - i <= W < right)
+    worst = float(np.max(below / np.arange(1, right + 1)))
+    return min(tail + 2 * canaries * delta * worst, 1.0)
+
+
+def one_run_ceiling(canaries: int, delta: float, confidence: float = CONFIDENCE) -> float:
+    """Return the bound of an attacker who guesses every canary right."""
+    return one_run_epsilon(canaries, canaries, canaries, delta, confidence)
+
+
+def error_rates(
+    false: int, outside: int, missed: int, inside: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return upper ends of the false-positive and false-negative rate that hold together (Clopper-Pearson).
+
+    Parameters
+    ----------
+    false, outside : in how many of the runs without the record it was called a member
+    missed, inside : in how many of the runs with the record it was not
+    """
+    _check_counts(outside, outside, false)
+    _check_counts(inside, inside, missed)
+    level = 1 - (1 - confidence) / 2
+    return _upper(false, outside, level), _upper(missed, inside, level)
+
+
+def repeated_epsilon(fpr: float, fnr: float, delta: float) -> float:
+    """Return the lower bound of epsilon at these error rates: no test of an (epsilon, delta)-private run does better.
+
+    References
+    ----------
+    Kairouz, Oh and Viswanath (2015), The composition theorem for differential privacy, ICML.
+    """
+    bounds = [(1 - delta - b) / a for a, b in ((fpr, fnr), (fnr, fpr))]
+    return max(0.0, *(math.log(x) if x > 0 else 0.0 for x in bounds))
+
+
+def gaussian_epsilon(fpr: float, fnr: float, delta: float) -> float:
+    """Return the epsilon at delta of the Gaussian mechanism whose best test has these error rates.
+
+    It is a bound for mechanisms whose trade-off curve is Gaussian, as that of noise added to sums is, and only close to
+    one for DP-SGD; it is sharper than `repeated_epsilon`, because it uses the shape of the whole curve.
+
+    References
+    ----------
+    Dong, Roth and Su (2022), Gaussian differential privacy, JRSS B 84, 3-37; Nasr et al. (2023), Tight auditing of
+    differentially private machine learning, USENIX Security.
+    """
+    mu = float(norm.ppf(1 - fpr) - norm.ppf(fnr))
+    if mu <= 0:
+        return 0.0
+    return _largest_rejected(lambda e: _gaussian_delta(mu, e) > delta)
+
+
+def repeated_ceiling(outside: int, inside: int, delta: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the two bounds, of `repeated_epsilon` and `gaussian_epsilon`, of an attacker who never errs."""
+    rates = error_rates(0, outside, 0, inside, confidence)
+    return repeated_epsilon(*rates, delta), gaussian_epsilon(*rates, delta)
+
+
+def _gaussian_delta(mu: float, epsilon: float) -> float:
+    above = log_ndtr(mu / 2 - epsilon / mu)
+    below = log_ndtr(-mu / 2 - epsilon / mu) + epsilon
+    return float(np.exp(above) * -np.expm1(min(below - above, 0.0)))
+
+
+def _upper(k: int, n: int, level: float) -> float:
+    return 1.0 if k >= n else float(beta.ppf(level, k + 1, n - k))
+
+
+def _largest_rejected(rejected: Callable[[float], bool]) -> float:
+    """Return where a test that rejects small epsilons stops to reject; 0 if it rejects none."""
+    if not rejected(0.0):
+        return 0.0
+    if rejected(_LARGEST):
+        return _LARGEST
+    return float(brentq(lambda e: 0.5 if rejected(e) else -0.5, 0.0, _LARGEST, xtol=1e-6))
+
+
+def _check_counts(n: int, guesses: int, right: int) -> None:
+    if not 0 <= right <= guesses <= n:
+        raise ValueError(
+            f"{right} right of {guesses} guesses on {n} records; expected 0 <= right <= guesses <= records."
+        )

@@ -1,0 +1,362 @@
+"""The audit refutes planted false claims, spares honest ones, and never reads "not refuted" as "proved"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bench import Cohort, PrivacyClaim
+from bench.audit import claim_under_test, run_trial, run_trials, suspects, usable
+from bench.audit_reading import FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, refuted, verdict
+from bench.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
+from bench.audit_tables import audited
+from bench.cli.audit import command
+from bench.errors import DataError, PluginError, StoreError
+from bench.leaderboard import write_leaderboard
+from bench.registry import add_plugin_file
+from bench.rows import COLUMNS as ROW_COLUMNS
+from bench.rows import write_rows
+from bench.selection import Choice, choose
+
+SUMS = '''
+from dataclasses import dataclass
+import numpy as np
+from bench import PrivacyClaim, generator
+
+@generator("{name}")
+@dataclass(kw_only=True)
+class Planted:
+    """Releases the sum of all people, each clipped to length 1, plus Gaussian noise."""
+
+    def fit(self, cohort, *, rng):
+        self.like_ = cohort
+        X = cohort.X - 8
+        people = {people}
+        noise = {noise}.normal(scale={scale}, size=cohort.n_genes)
+        self.total_ = people.sum(axis=0) + noise
+        return self
+
+    def sample(self, n, *, rng):
+        assert n == self.agreed(n)
+        return self.like_.synthetic(np.tile(self.total_, (n, 1)), np.full(n, self.like_.y[0]))
+
+    def agreed(self, n):
+        return {agreed}
+
+    def claim(self):
+        return PrivacyClaim(mechanism="Gaussian mechanism", unit="one sample", neighbours="{neighbours}",
+                            epsilon=1.0, delta=1e-5, accountant="analytic")
+'''
+HONEST = {
+    "people": "X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1)",
+    "noise": "rng",
+    "scale": "3.7304",  # epsilon 1 at delta 1e-5
+    "agreed": "n",
+    "neighbours": "add-remove",
+}
+PLANTED = {
+    "honest": {},
+    "no_noise": {"scale": "1e-9"},
+    "no_clip": {"people": "X"},
+    "fixed_seed": {"noise": "np.random.default_rng(0)"},
+    "replaces": {"neighbours": "replace-one"},
+    "counts_coins": {"agreed": "30"},
+}
+ALONG = '''
+from dataclasses import dataclass
+from bench import attack
+
+@attack("along", access="black-box", family="distance")
+@dataclass(kw_only=True)
+class Along:
+    """How far the released sum points towards a record: the best test against a noisy sum."""
+
+    def score(self, view, *, rng):
+        return (view.targets - 8.0) @ view.synthetic[0].astype(float)
+'''
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> None:
+    texts = {name: SUMS.format(name=name, **{**HONEST, **changes}) for name, changes in PLANTED.items()}
+    for name, text in {**texts, "along": ALONG}.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        add_plugin_file(path)
+
+
+def one(kind: str, name: str) -> Choice:
+    return choose(kind, name)[0]  # type: ignore[arg-type]
+
+
+def people(n: int, genes: int, seed: int) -> Cohort:
+    X = 8 + np.random.default_rng(seed).normal(size=(n, genes))
+    return Cohort(
+        X=X,
+        y=np.repeat(["a", "b"], [n - n // 2, n // 2]),
+        genes=tuple(f"G{i}" for i in range(genes)),
+        samples=tuple(f"s{i}" for i in range(n)),
+        units="vst",
+    )
+
+
+def found(name: str, *, canaries: int, runs: int, seed: int = 1, genes: int = 40) -> list[Bound]:
+    who = suspects(people(60, genes, seed), canaries, seed)
+    generator, attacks = one("generator", name), [one("attack", "along")]
+    trials = dict(run_trials(who, generator, attacks, runs=runs, seed=seed, jobs=1, threads=1))
+    return bounds([trials[run] for run in range(runs)], 1e-5)
+
+
+@pytest.mark.parametrize("name", ["no_noise", "no_clip", "fixed_seed"])
+def test_a_false_claim_is_refuted(planted: None, name: str) -> None:
+    assert refuted(found(name, canaries=1, runs=100), 1.0)
+
+
+def test_a_record_far_from_all_others_shows_a_missing_clip_that_average_people_hide(planted: None) -> None:
+    assert not refuted(found("no_clip", canaries=0, runs=30), 1.0)
+    assert refuted(found("no_clip", canaries=1, runs=100), 1.0)
+
+
+def test_one_training_is_enough_where_every_record_shows(planted: None) -> None:
+    bound = found("no_noise", canaries=0, runs=2, genes=2000)[0]
+    assert bound.kind == "one run"
+    assert 1.0 < bound.low <= bound.ceiling
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_honest_gaussian_mechanism_is_not_refuted(planted: None, seed: int) -> None:
+    every = found("honest", canaries=1, runs=40, seed=seed) + found("honest", canaries=0, runs=2, seed=seed, genes=500)
+    assert max(bound.low for bound in every) <= 1.0
+    assert not refuted(every, 1.0)
+
+
+def test_the_honest_mechanism_is_as_noisy_as_it_must_be_and_no_more() -> None:
+    from bench.audit_bounds import _gaussian_delta
+
+    assert _gaussian_delta(1 / 3.7304, 1.0) == pytest.approx(1e-5, rel=0.01)
+
+
+def test_the_release_has_the_same_size_whatever_the_coins_say(planted: None) -> None:
+    who = suspects(people(60, 5, 1), 0, 1)
+    sizes = [
+        run_trial(who, one("generator", "counts_coins"), [one("attack", "along")], 1, run).inside.sum()
+        for run in range(3)
+    ]
+    assert len(set(sizes)) > 1
+
+
+def test_the_coins_are_fair_and_differ_between_records_and_runs(planted: None) -> None:
+    who = suspects(people(400, 3, 1), 0, 1)
+    inside = np.array(
+        [run_trial(who, one("generator", "honest"), [one("attack", "along")], 5, run).inside for run in range(6)]
+    )
+    assert abs(inside.mean() - 0.5) < 4 * 0.5 / np.sqrt(inside.size)
+    assert abs(np.corrcoef(inside[0], inside[1])[0, 1]) < 4 / np.sqrt(400)
+
+
+def test_canaries_keep_everybody_in_and_stay_in_the_range_of_the_data(toy_cohort: Cohort) -> None:
+    who = suspects(toy_cohort, 7, 3)
+    assert who.always is toy_cohort
+    assert len(who.audited) == 7
+    assert who.audited.X.min() >= toy_cohort.X.min()
+    assert who.audited.X.max() <= toy_cohort.X.max()
+    spread = np.linalg.norm(toy_cohort.X - toy_cohort.X.mean(axis=0), axis=1)
+    assert np.linalg.norm(who.audited.X - toy_cohort.X.mean(axis=0), axis=1).mean() > 1.5 * spread.mean()
+
+
+def test_more_jobs_give_the_same_trainings(toy_cohort: Cohort) -> None:
+    who = suspects(toy_cohort, 0, 1)
+    generator, attacks = one("generator", "copy_train"), [one("attack", "mc")]
+    alone, together = (
+        dict(run_trials(who, generator, attacks, runs=2, seed=1, jobs=jobs, threads=1)) for jobs in (1, 2)
+    )
+    for run in range(2):
+        assert np.array_equal(alone[run].inside, together[run].inside)
+        assert np.array_equal(alone[run].scores["mc"], together[run].scores["mc"])
+
+
+# -- how trainings are read --------------------------------------------------------------------------------------------
+
+
+def trial(inside: list[int], score: list[float]) -> Trial:
+    return Trial(np.array(inside, dtype=bool), {"a": np.array(score)})
+
+
+def test_the_threshold_is_chosen_on_other_trainings_than_it_is_read_on() -> None:
+    right = [trial([run % 2], [float(run % 2)]) for run in range(FEWEST_RUNS)]
+    wrong = [trial([run % 2], [1 - run % 2]) for run in range(FEWEST_RUNS)]
+    assert max(b.low for b in bounds(right + right, 0.0)[1:]) > 1
+    assert max(b.low for b in bounds(right + wrong, 0.0)[1:]) == 0
+
+
+def test_the_attack_of_the_one_run_bound_is_chosen_on_the_other_training() -> None:
+    inside = np.arange(200) % 2 == 0
+    good, bad = inside.astype(float), (~inside).astype(float)
+    chosen = bounds([Trial(inside, {"a": good, "b": bad}), Trial(inside, {"a": bad, "b": good})], 0.0)
+    assert (chosen[0].attack, chosen[0].low) == ("a", 0.0)
+
+
+def test_few_trainings_give_no_bound_over_repeated_runs() -> None:
+    trials = [trial([1, 0], [1.0, 0.0])] * (FEWEST_RUNS - 1)
+    assert [b.kind for b in bounds(trials, 0.0)] == ["one run"]
+
+
+def test_a_gaussian_bound_refutes_nothing_and_a_low_ceiling_is_said() -> None:
+    high, low = Bound(GAUSSIAN, "a", 9.0, 9.5, ""), Bound("one run", "a", 0.5, 3.0, "")
+    assert not refuted([high, low], 1.0)
+    assert verdict([low], 1.0) == "not refuted"
+    assert verdict([low], 4.0) == "not testable with so few records and runs"
+    assert verdict([low], 0.4) == "refuted"
+
+
+def test_a_claim_is_taken_from_the_generator_unless_given() -> None:
+    claim = PrivacyClaim(
+        mechanism="m", unit="one sample", neighbours="add-remove", epsilon=3.0, delta=1e-6, accountant="a"
+    )
+    assert claim_under_test(claim, None, None) == (3.0, 1e-6)
+    assert claim_under_test(claim, 2.0, None) == (2.0, 1e-6)
+    assert claim_under_test(None, 2.0, 0.1) == (2.0, 0.1)
+    with pytest.raises(DataError, match="claims nothing"):
+        claim_under_test(None, 2.0, None)
+
+
+def test_attacks_that_need_more_than_the_release_take_no_part() -> None:
+    names = {choice.info.name for choice in usable(choose("attack", "all"))}
+    assert "mc" in names
+    assert not names & {"mc_official", "domias_gaussian", "shadow_lira"}
+    with pytest.raises(PluginError, match="release alone"):
+        usable(choose("attack", "domias_gaussian"))
+
+
+def test_a_single_run_is_refused(toy_cohort: Cohort) -> None:
+    with pytest.raises(DataError, match="2 or more"):
+        next(run_trials(suspects(toy_cohort, 0, 1), one("generator", "noise"), [], runs=1, seed=1, jobs=1, threads=1))
+
+
+# -- what is kept and shown --------------------------------------------------------------------------------------------
+
+ABOUT = {
+    "claimed": "1",
+    "records": 5,
+    "canaries": 0,
+    "runs": 2,
+    "seed": 1,
+    "attacks": "mc",
+    "data": "0123456789ab",
+    "bench": "0",
+}
+
+
+def lines(low: float, epsilon: float = 1.0, kind: str = "one run") -> pd.DataFrame:
+    return audit_lines(
+        one("generator", "private_pgm[epsilon=4]"), [Bound(kind, "mc", low, 5.0, "")], epsilon, 1e-5, ABOUT
+    )
+
+
+def test_a_later_audit_of_the_same_claim_takes_the_place_of_the_earlier(tmp_path: Path) -> None:
+    path = audits_file(tmp_path, "brca")
+    for low, epsilon in ((0.1, 1.0), (0.2, 2.0), (0.3, 1.0)):
+        add_audit(path, lines(low, epsilon))
+    kept = read_audits(path)
+    assert list(kept.columns) == COLUMNS
+    assert sorted(kept["low"]) == [0.2, 0.3]
+
+
+def test_a_damaged_file_of_audits_is_a_clear_error(tmp_path: Path) -> None:
+    path = audits_file(tmp_path, "brca")
+    path.parent.mkdir()
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(StoreError, match="has the columns"):
+        read_audits(path)
+
+
+def test_the_leaderboard_marks_a_refuted_claim_and_only_at_its_own_delta() -> None:
+    table = lines(2.0).assign(label="g")
+    assert audited(table, "g", 1.0, ["1e-05"]) == ("**2.00 (at most 5.00 could be shown)**", "**REFUTED**")
+    assert audited(table, "g", 3.0, ["1e-05"])[1] == "not refuted"
+    assert audited(table, "g", 6.0, ["1e-05"])[1] == "not testable so"
+    assert audited(table, "g", 1.0, ["0.001"])[0] == "not audited"
+    assert audited(table, "h", 1.0, ["1e-05"])[0] == "not audited"
+    assert audited(lines(2.0, kind=GAUSSIAN).assign(label="g"), "g", 1.0, ["1e-05"])[0] == "not audited"
+
+
+def test_the_page_shows_audits_of_the_same_cohort_alone(tmp_path: Path) -> None:
+    claim = "Gaussian; protects one sample, add-remove; delta 1e-05; PLD; end to end"
+    values = {
+        "dataset": "brca",
+        "fold": 1,
+        "seed": 42,
+        "generator": "private_pgm",
+        "params": "epsilon=4.0",
+        "value": 1.0,
+    }
+    named = {"family": "claim", "measure": "epsilon", "attack": "", "status": "ok", "reason": claim, "key": "k"}
+    numbers = dict.fromkeys(("low", "high", "wall_s", "peak_mb"), 0.0)
+    rows = pd.DataFrame([{**values, **named, **numbers}])[ROW_COLUMNS]
+    machine = {"system": "Linux", "cpus": 2, "threads_per_task": 2}
+    data = {
+        "name": "brca",
+        "title": "t",
+        "simulated": False,
+        "samples": 5,
+        "genes": 3,
+        "classes": {"a": 5},
+        "source": "s",
+    }
+    about = {"versions": {}, "machine": machine, "command": "c", "created": "now", "bench": "0"}
+    add_audit(audits_file(tmp_path, "brca"), lines(2.0))
+    for digest, shown in (("0123456789ab" + "0" * 52, True), ("f" * 64, False)):
+        write_rows(tmp_path / "rows/brca.csv", rows, {**about, "data": {**data, "digest": digest}})
+        text = write_leaderboard(tmp_path / "rows/brca.csv").read_text()
+        assert ("**REFUTED**" in text) == shown
+        assert ("**Audits.**" in text) == shown
+
+
+def bench_audit(monkeypatch: pytest.MonkeyPatch, cohort: Cohort, *words: str) -> tuple[int, str]:
+    from bench.cli import audit as module
+    from bench.datasets import Dataset
+
+    data = Dataset("toy", "Toy", "class", cohort, None, False, "made up")
+    monkeypatch.setattr(module, "load_dataset", lambda name: data)
+    done = CliRunner().invoke(command, [*words, "--jobs", "1"])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def test_the_command_refutes_writes_and_exits_with_1(
+    planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["no_noise", "--attacks", "along", "--out", str(tmp_path / "out")]
+    status, said = bench_audit(monkeypatch, people(60, 2000, 1), *words)
+    assert status == 1
+    assert "no_noise: claim epsilon 1, delta 1e-05: refuted" in said
+    kept = read_audits(tmp_path / "out/audits/toy.csv")
+    assert kept["verdict"].tolist() == ["refuted"]
+    assert (kept["low"] > 1).all()
+
+
+def test_the_command_says_that_not_refuted_is_no_proof(
+    planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["honest", "--attacks", "along", "--out", str(tmp_path / "out"), "--runs", "20"]
+    status, said = bench_audit(monkeypatch, people(200, 20, 1), *words)
+    assert status == 0
+    assert "not refuted" in said
+    assert "could be shown" in said
+    assert "no ground for a verdict" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("noise", "claims nothing"), ("replaces", "replace-one"), ("noise,smote", "names 2 generators")]
+)
+def test_what_cannot_be_audited_is_refused(
+    planted: None, toy_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    with pytest.raises((DataError, PluginError), match=told):
+        bench_audit(monkeypatch, toy_cohort, name, "--attacks", "mc", "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,109 @@
+"""Lower bounds of epsilon: worked by hand, by another route, and against mechanisms whose epsilon is known."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.stats import binom, norm
+
+from bench.audit_bounds import (
+    error_rates,
+    gaussian_epsilon,
+    one_run_ceiling,
+    one_run_epsilon,
+    one_run_p_value,
+    repeated_ceiling,
+    repeated_epsilon,
+)
+
+
+def test_perfect_guesses_give_what_can_be_worked_by_hand() -> None:
+    # all of m right has probability p^m, p = e^eps / (1 + e^eps); at 5 % p = 0.05 ** (1 / m)
+    for m in (10, 100, 1000):
+        p = 0.05 ** (1 / m)
+        assert one_run_ceiling(m, 0.0) == pytest.approx(math.log(p / (1 - p)), abs=1e-4)
+
+
+def test_the_binomial_part_agrees_with_a_sum_over_all_outcomes() -> None:
+    epsilon, r, v = 0.7, 8, 6
+    p = math.exp(epsilon) / (1 + math.exp(epsilon))
+    by_hand = sum(
+        math.prod(p if hit else 1 - p for hit in hits) for hits in product((0, 1), repeat=r) if sum(hits) >= v
+    )
+    assert one_run_p_value(50, r, v, epsilon, 0.0) == pytest.approx(by_hand)
+
+
+def test_the_delta_part_agrees_with_the_theorem_written_out() -> None:
+    m, r, v, epsilon, delta = 400, 60, 47, 0.9, 1e-5
+    p = math.exp(epsilon) / (1 + math.exp(epsilon))
+    worst = max(2 / i * sum(binom.pmf(w, r, p) for w in range(v - i, v)) for i in range(1, v + 1))
+    expected = sum(binom.pmf(w, r, p) for w in range(v, r + 1)) + m * delta * worst
+    assert one_run_p_value(m, r, v, epsilon, delta) == pytest.approx(expected)
+
+
+def test_bounds_rise_with_what_is_guessed_right_and_fall_with_delta() -> None:
+    right = [one_run_epsilon(200, 100, v, 1e-6) for v in (50, 70, 90, 100)]
+    assert right == sorted(right)
+    assert right[0] == 0.0
+    assert one_run_epsilon(200, 100, 95, 1e-3) < one_run_epsilon(200, 100, 95, 1e-6)
+    assert one_run_epsilon(200, 100, 95, 0.0, confidence=0.99) < one_run_epsilon(200, 100, 95, 0.0)
+
+
+def test_randomised_response_is_refuted_no_more_often_than_stated() -> None:
+    """Each canary's bit is told truthfully with probability e^eps / (1 + e^eps): the worst case of pure DP."""
+    rng, epsilon, m = np.random.default_rng(0), 1.5, 300
+    p = math.exp(epsilon) / (1 + math.exp(epsilon))
+    found = np.array([one_run_epsilon(m, m, int(v), 0.0) for v in rng.binomial(m, p, size=400)])
+    assert (found > epsilon).mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+    assert np.median(found) > 1.0  # and the bound is of use
+
+
+def test_error_rates_are_clopper_pearson() -> None:
+    fpr, fnr = error_rates(3, 50, 0, 40)
+    assert binom.cdf(3, 50, fpr) == pytest.approx(0.025)
+    assert fnr == pytest.approx(1 - 0.025 ** (1 / 40))
+    assert error_rates(50, 50, 40, 40) == (1.0, 1.0)
+
+
+def test_a_test_with_known_errors_bounds_epsilon_from_both_sides() -> None:
+    assert repeated_epsilon(0.01, 0.5, 0.0) == pytest.approx(math.log(50))
+    assert repeated_epsilon(0.5, 0.01, 0.0) == pytest.approx(math.log(50))  # the other error counts as well
+    assert repeated_epsilon(0.5, 0.5, 1e-5) == 0.0
+
+
+@pytest.mark.parametrize("mu", [0.5, 1.0, 3.0])
+def test_the_gaussian_bound_returns_the_epsilon_of_a_gaussian_mechanism(mu: float) -> None:
+    delta = 1e-5
+    exact = brentq(lambda e: norm.cdf(mu / 2 - e / mu) - math.exp(e) * norm.cdf(-mu / 2 - e / mu) - delta, 1e-6, 40)
+    for fpr in (0.01, 0.2):
+        fnr = float(norm.cdf(norm.ppf(1 - fpr) - mu))  # its best test
+        assert gaussian_epsilon(fpr, fnr, delta) == pytest.approx(exact, abs=1e-4)
+        assert repeated_epsilon(fpr, fnr, delta) < exact
+
+
+def test_a_gaussian_mechanism_at_its_true_epsilon_is_not_refuted() -> None:
+    """A record of length 1 in a sum with noise of deviation 1 / mu, 200 runs a time, 100 times."""
+    rng, mu, delta, refuted = np.random.default_rng(1), 1.0, 1e-5, 0
+    exact = gaussian_epsilon(0.2, float(norm.cdf(norm.ppf(0.8) - mu)), delta)
+    for _ in range(100):
+        inside = rng.random(200) < 0.5
+        scores = inside + rng.normal(0, 1 / mu, 200)
+        false, missed = int((scores[~inside] > 1.5).sum()), int((scores[inside] <= 1.5).sum())
+        rates = error_rates(false, int((~inside).sum()), missed, int(inside.sum()))
+        refuted += gaussian_epsilon(*rates, delta) > exact
+    assert refuted <= 10
+
+
+def test_ceilings_rise_with_the_number_of_runs() -> None:
+    few, many = repeated_ceiling(10, 10, 1e-5), repeated_ceiling(500, 500, 1e-5)
+    assert all(a < b for a, b in zip(few, many, strict=True))
+    assert many[0] == pytest.approx(math.log((1 - 1e-5 - (x := 1 - 0.025 ** (1 / 500))) / x))
+
+
+def test_counts_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="7 right of 5 guesses on 10"):
+        one_run_epsilon(10, 5, 7, 0.0)
