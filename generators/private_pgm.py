@@ -48,7 +48,7 @@ class PrivatePgm:
     delta: float = 1e-5
     variant: str = "end_to_end"  # or "published": quartile edges, bin means and row total as they are
     bins: int | None = None  # per gene; None is 16 end to end, 4 as published
-    one_way: float = 0.25  # share of the tables' budget for one-way tables; 0.5 as published
+    one_way: float = 0.05  # share of the tables' budget for one-way tables; 0.5 as published
     shrink: bool = True  # remove what looks like noise before the fit, which costs no budget; not so as published
     sizes: float = 0.04  # share of the budget for class sizes, end to end only
     places: float = 0.15  # share of the budget for where the bins lie, end to end only
