@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from jax_privacy.auditing import CanaryScoreAuditor, Explicit
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
@@ -107,3 +108,40 @@ def test_ceilings_rise_with_the_number_of_runs() -> None:
 def test_counts_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="7 right of 5 guesses on 10"):
         one_run_epsilon(10, 5, 7, 0.0)
+
+
+# -- a published auditor says the same ---------------------------------------------------------------------------------
+
+COUNTS = [(100, 3, 100, 92), (50, 0, 50, 50), (40, 10, 60, 45), (200, 100, 200, 90), (500, 1, 480, 400)]
+
+
+def published_auditor(n_out: int, false: int, n_in: int, hit: int) -> CanaryScoreAuditor:
+    """Scores of 1 for those called members and 0 for the others."""
+    return CanaryScoreAuditor(np.repeat([1.0, 0.0], [hit, n_in - hit]), np.repeat([1.0, 0.0], [false, n_out - false]))
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-3])
+@pytest.mark.parametrize("counts", COUNTS)
+def test_one_run_agrees_with_a_published_auditor(counts: tuple[int, int, int, int], delta: float) -> None:
+    n_out, false, n_in, hit = counts
+    theirs = published_auditor(*counts).epsilon_one_run(0.05, delta, threshold_strategy=Explicit(0.5))
+    assert one_run_epsilon(n_in + n_out, hit + false, hit, delta, 0.95) == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("delta", [0.0, 1e-3])
+@pytest.mark.parametrize("counts", COUNTS)
+def test_repeated_runs_agree_with_a_published_auditor(counts: tuple[int, int, int, int], delta: float) -> None:
+    n_out, false, n_in, hit = counts
+    theirs = published_auditor(*counts).epsilon_clopper_pearson(
+        0.05, delta, one_sided=False, threshold_strategy=Explicit(0.5)
+    )
+    ours = repeated_epsilon(*error_rates(false, n_out, n_in - hit, n_in, 0.95), delta)
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_the_gaussian_bound_agrees_with_a_published_auditor(counts: tuple[int, int, int, int]) -> None:
+    n_out, false, n_in, hit = counts
+    theirs = published_auditor(*counts).epsilon_from_gdp(0.05, 1e-5)
+    rates = error_rates(false, n_out, n_in - hit, n_in, 1 - 0.05 / 3)  # theirs corrects for the thresholds 0, 1 and inf
+    assert gaussian_epsilon(*rates, 1e-5) == pytest.approx(theirs, abs=1e-5)
