@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.audit_reading import Trial
+from bench.audit_reading import FEWEST_RUNS, Trial
 from bench.errors import DataError, PluginError
 from bench.registry import create
 from bench.seeds import stream
@@ -78,7 +78,7 @@ def run_trial(who: Suspects, generator: Choice, attacks: Sequence[Choice], seed:
     n = len(who.always) + m // 2  # the number of the training samples would give a coin away
     release = fitted.sample(n, rng=stream(seed, "audit", "sample", run))
     check_sample(release, like=train, n=n)
-    scores = {choice.label: _scores(who.audited, release, choice, seed, run) for choice in attacks}
+    scores = {choice.label: _scores(who, release, choice, seed, run) for choice in attacks}
     return Trial(inside, scores, claim_of(fitted))
 
 
@@ -90,15 +90,17 @@ def _joined(always: Cohort, chosen: Cohort) -> Cohort:
     return Cohort(X=X, y=y, genes=always.genes, samples=names, units=always.units)
 
 
-def _scores(audited: Cohort, release: Cohort, attack: Choice, seed: int, run: int) -> NDArray[np.float64]:
-    order = stream(seed, "audit", "order", run).permutation(len(audited))
+def _scores(who: Suspects, release: Cohort, attack: Choice, seed: int, run: int) -> NDArray[np.float64]:
+    """Return what an attack makes of the audited records; it is asked about the others too, and not told which."""
+    people = _joined(who.always, who.audited)
+    order = stream(seed, "audit", "order", run).permutation(len(people))
     labels = "synthetic_labels" in GRANTS[attack.info.option("access", "black-box")]
     view = AttackView(
         synthetic=release.X,
-        targets=audited.X[order],
+        targets=people.X[order],
         genes=release.genes,
         synthetic_labels=release.y if labels else None,
-        target_labels=audited.y[order] if labels else None,
+        target_labels=people.y[order] if labels else None,
     )
     plugin = create(attack.info, attack.params)
     found = np.asarray(plugin.score(view, rng=stream(seed, "audit", "attack", run, attack.label)), dtype=np.float64)
@@ -106,7 +108,7 @@ def _scores(audited: Cohort, release: Cohort, attack: Choice, seed: int, run: in
         raise PluginError(f"attack {attack.label!r} returned NaN or shape {found.shape}; expected {order.shape}.")
     scores = np.empty(len(order))
     scores[order] = found
-    return scores
+    return scores[len(who.always) :]
 
 
 def run_trials(
@@ -117,10 +119,13 @@ def run_trials(
     Raises
     ------
     DataError
-        If there are fewer than two runs: one chooses what the other is read with.
+        If there are too few runs to choose the attack on some and read it on others.
     """
-    if runs < 2:
-        raise DataError(f"{runs} run leaves none to choose the attack on; expected --runs 2 or more.")
+    fewest = 2 if len(who.audited) > 1 else FEWEST_RUNS
+    if runs < fewest:
+        raise DataError(
+            f"{runs} runs over {len(who.audited)} record(s) give no bound; expected --runs {fewest} or more."
+        )
     if jobs == 1:
         yield from ((run, run_trial(who, generator, attacks, seed, run)) for run in range(runs))
         return

@@ -65,8 +65,8 @@ class Bound:
 
 
 def bounds(trials: Sequence[Trial], delta: float) -> list[Bound]:
-    """Return every bound that so many trainings allow: one run from two on, repeated runs from `FEWEST_RUNS` on."""
-    found = [_one_run(trials[:-1], trials[-1], delta)]
+    """Return every bound that there is: for several records from one run, from `FEWEST_RUNS` on for one record."""
+    found = [_one_run(trials[:-1], trials[-1], delta)] if len(trials[-1].inside) > 1 else []
     if len(trials) >= FEWEST_RUNS:
         half = len(trials) // 2
         found += _repeated(trials[:half], trials[half:], delta)
@@ -110,7 +110,7 @@ def _one_run(others: Sequence[Trial], last: Trial, delta: float) -> Bound:
 def _guess(trial: Trial, attack: str, share: float) -> tuple[int, int]:
     """Return how many records are guessed, half as members and half not, and how many guesses are right."""
     m = len(trial.inside)
-    k = max(1, round(share * m / 2)) if m > 1 else 0
+    k = max(1, round(share * m / 2))
     order = np.argsort(trial.scores[attack], kind="stable")
     right = int((~trial.inside[order[:k]]).sum() + trial.inside[order[m - k :]].sum())
     return 2 * k, right

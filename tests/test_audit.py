@@ -205,6 +205,11 @@ def test_few_trainings_give_no_bound_over_repeated_runs() -> None:
     assert [b.kind for b in bounds(trials, 0.0)] == ["one run"]
 
 
+def test_one_record_gives_bounds_over_repeated_runs_alone() -> None:
+    trials = [trial([run % 2], [float(run % 2)]) for run in range(FEWEST_RUNS)]
+    assert [b.kind for b in bounds(trials, 0.0)] == ["repeated runs", GAUSSIAN]
+
+
 def test_a_gaussian_bound_refutes_nothing_and_a_low_ceiling_is_said() -> None:
     high, low = Bound(GAUSSIAN, "a", 9.0, 9.5, ""), Bound("one run", "a", 0.5, 3.0, "")
     assert not refuted([high, low], 1.0)
@@ -232,9 +237,11 @@ def test_attacks_that_need_more_than_the_release_take_no_part() -> None:
         usable(choose("attack", "domias_gaussian"))
 
 
-def test_a_single_run_is_refused(toy_cohort: Cohort) -> None:
+def test_too_few_runs_are_refused(toy_cohort: Cohort) -> None:
     with pytest.raises(DataError, match="2 or more"):
         next(run_trials(suspects(toy_cohort, 0, 1), one("generator", "noise"), [], runs=1, seed=1, jobs=1, threads=1))
+    with pytest.raises(DataError, match="20 or more"):
+        next(run_trials(suspects(toy_cohort, 1, 1), one("generator", "noise"), [], runs=19, seed=1, jobs=1, threads=1))
 
 
 # -- what is kept and shown --------------------------------------------------------------------------------------------

@@ -118,5 +118,5 @@ def _say(choice: Choice, found: list[Bound], epsilon: float, delta: float, simul
         note = "; holds for mechanisms with a Gaussian trade-off, no ground for a verdict" if b.kind == GAUSSIAN else ""
         low = f"epsilon at least {b.low:.3f} (at most {b.ceiling:.3f} could be shown)"
         click.echo(f"  {b.kind}: {low} at confidence {EACH:g}, by {b.attack}: {b.detail}{note}")
-    if len(found) == 1:
+    if all(bound.kind == "one run" for bound in found):
         click.echo(f"  --runs {FEWEST_RUNS} or more would add the bounds over repeated runs.")
