@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 from bench.generators import noisy_diffusion
-from bench.generators._diffusion import signal_rates
-from bench.generators.noisy_diffusion import GradientNoise, NoisyDiffusion, ResLinearNet
+from bench.generators._diffusion import GradientNoise, signal_rates
+from bench.generators.noisy_diffusion import NoisyDiffusion, ResLinearNet
 from numpy.typing import NDArray
 
 from bench import Cohort, stream

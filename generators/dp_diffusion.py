@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from ._labels import class_counts
 from ._nets import check_positive, dense
 from ._privacy import check_budget, gaussian_mu
 from ._private_frame import PrivateFrame, exact_frame, release_frame
+from ._record_losses import codes_of, denoising_losses
 from ._torch import pick_device, torch_generator
 
 # The range that each kind of number can have, known without any data; counts are modelled as log2(1 + count).
@@ -84,14 +86,20 @@ class DpDiffusion:
         self.like_ = cohort.take(np.arange(0))
         self.labels_, codes = np.unique(cohort.y, return_inverse=True)
         self.range_ = (self.bounds[0], self.bounds[1]) if self.bounds else RANGES[cohort.units]
-        X = cohort.X.astype(np.float64)
-        X = np.clip(np.log2(1 + X) if cohort.units == "counts" else X, *self.range_)
+        X = self._clipped(cohort.X)
         self.frame_ = self._frame(X, cohort.y, rng)
         self.signal_ = signal_rates(self.schedule, self.timesteps)
         net = AdaGroupNet(cohort.n_genes, len(self.labels_), self.hidden, self.blocks, draw)
         z = torch.from_numpy(self.frame_.forward(X, codes))
         self.net_ = self._train(net, z, torch.from_numpy(codes), draw)
         return self
+
+    def _clipped(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        values = X.astype(np.float64)
+        clipped: NDArray[np.float64] = np.clip(
+            np.log2(1 + values) if self.like_.units == "counts" else values, *self.range_
+        )
+        return clipped
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
         """Return n samples; classes are drawn at their noisy rates, or match the training counts if published."""
@@ -110,6 +118,12 @@ class DpDiffusion:
         net.cpu()
         X = np.clip(self.frame_.back(z.numpy(), codes), *self.range_)
         return self.like_.synthetic(np.exp2(X) - 1 if self.like_.units == "counts" else X, self.labels_[codes])
+
+    def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the (n, 5) denoising losses of people at fixed timesteps: what the fitted network says of each."""
+        codes = codes_of("dp_diffusion", self.labels_, cohort.y)
+        z = torch.from_numpy(self.frame_.forward(self._clipped(cohort.X), codes.numpy()))
+        return denoising_losses(partial(self._noise, self.net_), z, codes, self.signal_, torch_generator(rng))
 
     def claim(self) -> PrivacyClaim:
         """Return the guarantee of everything that was released together."""

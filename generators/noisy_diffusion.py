@@ -5,21 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bench import Cohort, PluginError, PrivacyClaim, generator, integer_seed
 
-from ._diffusion import MovingAverage, Patience, check_sampler, reverse, signal_rates, time_features
+from ._diffusion import GradientNoise, MovingAverage, Patience, check_sampler, reverse, signal_rates, time_features
 from ._dpsgd import calibrated, train_privately
 from ._labels import class_counts
 from ._nets import check_positive, epochs_of_batches
 from ._normal_scores import NormalScores, oversampled
 from ._privacy import check_budget
+from ._record_losses import codes_of, denoising_losses
 from ._torch import fast_matrices, pick_device, torch_generator
 
 _GROUPS = 8  # of the group normalisation, as published
@@ -103,6 +106,12 @@ class NoisyDiffusion:
             )  # fmt: skip
         net.cpu()
         return self.like_.synthetic(self.scores_.back(z.numpy()), self.labels_[codes])
+
+    def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the (n, 5) denoising losses of people at fixed timesteps: what the fitted network says of each."""
+        x = torch.from_numpy(self.scores_.forward(cohort.X))
+        codes = codes_of("noisy_diffusion", self.labels_, cohort.y)
+        return denoising_losses(partial(self._estimate, self.net_), x, codes, self.rates_, torch_generator(rng))
 
     def claim(self) -> PrivacyClaim | None:
         """Return what DP-SGD guarantees with ``per_example``, and None without: nothing is private then."""
@@ -194,26 +203,6 @@ class NoisyDiffusion:
             after_step=lambda step: average.update(),
         )  # fmt: skip
         return average.of(net)
-
-
-class GradientNoise:
-    """Adds normal noise to the gradients, read from a random place of a pool that is drawn once.
-
-    Fresh numbers at each step would take a fifth of the training time, for noise that protects nobody.
-    """
-
-    def __init__(self, net: nn.Module, sd: float, draw: torch.Generator) -> None:
-        self.sd, self.draw = sd, draw
-        self.largest = max(p.numel() for p in net.parameters())
-        pool = torch.randn(2 * self.largest if sd > 0 else 0, generator=draw)
-        self.pool = pool.to(next(net.parameters()).device)
-
-    def add_to(self, net: nn.Module) -> None:
-        """Add the noise to the gradient of every parameter."""
-        for p in net.parameters() if self.sd > 0 else ():
-            assert p.grad is not None
-            start = int(torch.randint(self.largest, (), generator=self.draw))
-            p.grad.add_(self.pool[start : start + p.numel()].view_as(p), alpha=self.sd)
 
 
 class GroupNorm(nn.Module):

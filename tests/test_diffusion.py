@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bench.generators._diffusion import SAMPLERS, SCHEDULES, MovingAverage, Patience, reverse, signal_rates
+from bench.generators._diffusion import (
+    SAMPLERS,
+    SCHEDULES,
+    GradientNoise,
+    MovingAverage,
+    Patience,
+    reverse,
+    signal_rates,
+)
 from bench.generators._normal_scores import NormalScores, oversampled
 from bench.generators._torch import pick_device
 from bench.generators.dp_diffusion import AdaGroupNet, DpDiffusion
-from bench.generators.noisy_diffusion import GradientNoise, NoisyDiffusion
+from bench.generators.noisy_diffusion import NoisyDiffusion
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
