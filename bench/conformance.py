@@ -242,6 +242,11 @@ class _Resample:
         rows = rng.permutation(np.arange(n) % len(self.cohort_))
         return self.cohort_.synthetic(self.cohort_.X[rows], self.cohort_.y[rows])
 
+    def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        squares = ((cohort.X[:, None] - self.cohort_.X) ** 2).sum(axis=2, dtype=np.float64)
+        nearest: NDArray[np.float64] = squares.min(axis=1, keepdims=True)
+        return nearest
+
 
 def _attacked(info: PluginInfo, released: Cohort, order: str = "") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     split = Split(_many("members"), _many("others"), 1, 5, _many("reference"))
