@@ -17,15 +17,19 @@ from bench.folds import make_splits
 from bench.registry import create, find
 from bench.types import claim_of
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
+
+from bench.generators._gan import critic_loss, full_batches  # noqa: E402 (needs torch)
 
 # Small forms that learn the embedded cohort in seconds.
 LEARNING: dict[str, dict[str, Any]] = {
     "cvae_gmm": {"epochs": 20},
+    "wgan_gp": {"steps": 100, "lr": 1e-3},
 }
 # Forms that only have to run.
 TINY: dict[str, dict[str, Any]] = {
     "cvae_gmm": {"epochs": 3, "z_dim": 8},
+    "wgan_gp": {"steps": 3, "noise": 8, "critic_steps": 2},
 }
 
 
@@ -139,6 +143,9 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
         ("cvae_gmm", {"epochs": 0}, "epochs is 0"),
         ("cvae_gmm", {"draws": -1}, "draws is -1"),
         ("cvae_gmm", {"covariance": "round"}, "covariance is 'round'"),
+        ("wgan_gp", {"critic_steps": 0}, "critic_steps is 0"),
+        ("wgan_gp", {"embedding": -1}, "embedding is -1"),
+        ("wgan_gp", {"batch": 1}, "batch is 1"),
     ],
 )
 def test_a_hyper_parameter_out_of_range_is_refused(name: str, changes: dict[str, Any], message: str) -> None:
@@ -176,3 +183,37 @@ def test_a_small_class_gets_fewer_components() -> None:
     few = cohort.take(np.flatnonzero((cohort.y != "b") | (np.cumsum(cohort.y == "b") <= 3)))
     mixtures = made("cvae_gmm", components=2).fit(few, rng=stream(1)).mixtures_
     assert [len(mixture.weights) for mixture in mixtures] == [2, 1, 2]
+
+
+# -- wgan_gp -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_critic_pays_for_slopes_that_are_not_one() -> None:
+    critic = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([[3.0, 4.0]]))  # slope 5 everywhere
+    real, fake = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.zeros(2, 2)
+    loss = critic_loss(critic, real, fake, 10.0, torch.Generator())
+    assert loss.item() == pytest.approx(-(3 + 4) / 2 + 10 * (5 - 1) ** 2)
+
+
+def test_the_games_batches_are_full_and_go_through_everybody() -> None:
+    batches = full_batches(10, 5, torch.Generator().manual_seed(1))
+    first, second, third = (next(batches) for _ in range(3))
+    assert sorted(torch.cat([first, second]).tolist()) == list(range(10))
+    assert len(third) == 5
+    short = full_batches(10, 4, torch.Generator().manual_seed(1))
+    assert [len(next(short)) for _ in range(5)] == [4] * 5
+    assert len(next(full_batches(3, 64, torch.Generator()))) == 3
+
+
+def test_the_published_round_shows_the_critic_one_batch() -> None:
+    for reuse_batch in (True, False):
+        batches = full_batches(40, 8, torch.Generator().manual_seed(1))
+        rows = made("wgan_gp", critic_steps=3, reuse_batch=reuse_batch)._round(batches)
+        assert len({tuple(batch.tolist()) for batch in rows}) == (1 if reuse_batch else 3)
+
+
+def test_a_cohort_of_one_sample_is_refused() -> None:
+    with pytest.raises(PluginError, match="the cohort has 1 sample"):
+        made("wgan_gp").fit(cohort_of().take(np.arange(1)), rng=stream(1))
