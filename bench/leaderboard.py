@@ -12,6 +12,7 @@ import pandas as pd
 from bench.audit_records import audits_file, read_audits
 from bench.audit_tables import audit_table
 from bench.board import Board, coverage, escape, make_board
+from bench.comparison_tables import comparison_tables
 from bench.errors import StoreError
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
@@ -137,6 +138,7 @@ def render(
         *attack_tables(board),
         *claim_table(board, audits),
         *audit_table(board, audits),
+        *comparison_tables(board, about["data"]["samples"]),
         *cost_table(board),
         *published_table(board, about["data"]["name"]),
         *failures(board),

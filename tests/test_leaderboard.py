@@ -277,7 +277,7 @@ def test_simulated_data_are_named_in_the_title_a_banner_and_every_caption() -> N
     captions = [line for line in text.splitlines() if line.startswith("**")]
     assert text.splitlines()[0].endswith("(`brca`, simulated)")
     assert "> ## ⚠ SIMULATED DATA" in text
-    assert len(captions) == 10
+    assert len(captions) == 12
     assert all("SIMULATED data.**" in caption for caption in captions)
     assert "so that a difference is expected" in text
     assert "simulated" not in page(rows).lower()

@@ -1,0 +1,159 @@
+"""The section of a leaderboard that compares generators with each other; there is no overall rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from bench.board import ABSENT, Board, columns, in_tables
+from bench.comparison import (
+    RESAMPLES,
+    Floats,
+    Interval,
+    by_fold,
+    control_scaled,
+    corrected_interval,
+    on_front,
+    ranks,
+    resampled_means,
+)
+from bench.registry import Measure, plugins
+from bench.strongest import strongest_attack
+
+_COLUMNS = ["label", "seed", "fold", "value"]
+
+
+def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
+    """Yield the section; nothing if fewer than two complete generators share two folds.
+
+    Parameters
+    ----------
+    n_samples : people in the cohort, training and held out together
+    """
+    measure = _first_measure(board)
+    if measure is None:
+        return
+    utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
+    exposure = _exposure(board)
+    labels = [label for label in board.ranked if board.summary(label, measure.name).complete]
+    values = by_fold(utility, labels)
+    if len(labels) < 2 or values.shape[1] < 2:
+        return
+    yield "## Comparison\n"
+    yield _paired_table(board, measure, labels, values, n_samples)
+    exposed = [label for label in labels if label in set(exposure["label"])]
+    if len(exposed) > 1:
+        yield _front_table(board, measure, exposed, utility, exposure)
+    yield from _scaled_table(board)
+
+
+def _first_measure(board: Board) -> Measure | None:
+    shown = (m for table in in_tables(board.measures.values()).values() for m in table)
+    return next((m for m in shown if m.better != "none"), None)
+
+
+def _exposure(board: Board) -> pd.DataFrame:
+    """Return the AUC of the strongest sound attack, chosen on other folds, of each generator on each fold."""
+    known = plugins("attack")
+    names = set(board.rows["attack"]) - {""}
+    sound = [name for name in names if not (name in known and known[name].option("official", False))]
+    chosen = strongest_attack(board.rows, attacks=sound)
+    label = chosen["generator"] + chosen["params"].map(lambda text: f"[{text}]" if text else "")
+    return chosen.assign(label=label).loc[chosen["value"].notna(), _COLUMNS]
+
+
+def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> str:
+    sign = -1 if measure.better == "lower" else 1
+    top = int(np.argmax(sign * values.mean(axis=1)))
+    share = _test_per_train(board, labels, n_samples)
+    places = ranks(sign * resampled_means(values))
+    body = []
+    for i, label in enumerate(labels):
+        difference = corrected_interval(values[i] - values[top], share)
+        low, high = np.quantile(places[:, i], [0.025, 0.975])
+        body.append(
+            [
+                board.head(label),
+                _interval(corrected_interval(values[i], share)),
+                ABSENT if i == top else _interval(difference, signed=True),
+                ABSENT if i == top else "yes" if difference.excludes_zero else "no",
+                f"{low:.0f} to {high:.0f}",
+                f"{(places[:, i] == 1).mean():.2f}",
+            ]
+        )
+    note = (
+        f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
+        "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
+        f"comparisons. Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in which share of them."
+    )
+    head = columns(["generator"], ["mean", "difference to the best"], "told apart")
+    head += columns([], ["rank", "first"])
+    return board.table("Paired comparison", note, head, body)
+
+
+def _test_per_train(board: Board, labels: list[str], n_samples: int) -> float:
+    trained = [board.summary(label, "n_synthetic").mean for label in labels]
+    n_train = float(np.nanmean(trained)) if not np.isnan(trained).all() else 0.8 * n_samples
+    return max(n_samples / n_train - 1, 0.0)
+
+
+def _interval(found: Interval, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    if math.isnan(found.low):
+        return f"{found.mean:{sign}.3f}"
+    return f"{found.mean:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
+
+
+def _front_table(
+    board: Board, measure: Measure, labels: list[str], utility: pd.DataFrame, exposure: pd.DataFrame
+) -> str:
+    both = utility.merge(exposure, on=["label", "seed", "fold"], suffixes=("", "_exposure"))
+    good = by_fold(both[_COLUMNS], labels)
+    leak = by_fold(both.assign(value=both["value_exposure"])[_COLUMNS], labels)
+    sign = -1 if measure.better == "lower" else 1
+    values = np.stack([sign * good, -leak], axis=2)  # (n_labels, n_folds, 2), larger is better
+    now = on_front(_no_better_than_chance(values.mean(axis=1)))
+    often = on_front(_no_better_than_chance(resampled_means(values))).mean(axis=0)
+    body = [
+        [board.head(label), f"{g:.3f}", f"{a:.3f}", "yes" if here else "no", f"{share:.2f}"]
+        for label, g, a, here, share in zip(labels, good.mean(axis=1), leak.mean(axis=1), now, often, strict=True)
+    ]
+    note = (
+        f"`{measure.name}` against the AUC of the strongest attack, chosen on other folds. On the front: no other "
+        "generator is at least as good in both. *How often*: in which share of the resamples of the folds. An attack "
+        "that finds nothing proves nothing, so that the front is of known exposure; an AUC below 0.5 counts as 0.5."
+    )
+    head = columns(["generator"], [measure.title or measure.name, "AUC ↓"], "on the front")
+    head += columns([], ["how often"])
+    return board.table("Front of utility and exposure", note, head, body)
+
+
+def _no_better_than_chance(means: Floats) -> Floats:
+    """Return (..., 2) means of utility and minus AUC, none with an AUC below 0.5: that is luck, not privacy."""
+    found: Floats = np.stack([means[..., 0], np.minimum(means[..., 1], -0.5)], axis=-1)
+    return found
+
+
+def _scaled_table(board: Board) -> Iterator[str]:
+    controls = [label for label in board.labels if label in board.controls]
+    shown = [m for table in in_tables(board.measures.values()).values() for m in table if m.better != "none"]
+    means = {m.name: [board.summary(label, m.name).mean for label in controls] for m in shown}
+    usable = [m for m in shown if not math.isnan(control_scaled(0.0, means[m.name], m.better == "higher"))]
+    if not usable:
+        return
+    body = [
+        [board.head(label), *(_scaled(board.summary(label, m.name).mean, means[m.name], m) for m in usable)]
+        for label in board.ranked
+    ]
+    note = "Means between the controls: 0 is the worst control, 1 the best; beyond them is possible."
+    yield board.table(
+        "On the scale of the controls", note, columns(["generator"], [m.title or m.name for m in usable]), body
+    )
+
+
+def _scaled(mean: float, controls: list[float], measure: Measure) -> str:
+    value = control_scaled(mean, controls, measure.better == "higher")
+    return ABSENT if math.isnan(value) else f"{value:.2f}"

@@ -1,0 +1,143 @@
+"""Comparisons of generators: intervals that know of overlapping folds, rankings, the front, the scale of the controls."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_1samp
+
+from bench.board import make_board
+from bench.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
+from bench.comparison_tables import comparison_tables
+from bench.rows import COLUMNS
+
+VALUES = np.array([0.81, 0.84, 0.80, 0.86, 0.83])
+
+
+def test_without_overlap_the_interval_is_students() -> None:
+    found, known = corrected_interval(VALUES, 0.0), ttest_1samp(VALUES, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+
+
+def test_the_correction_widens_the_interval_by_the_published_factor() -> None:
+    plain, corrected = corrected_interval(VALUES, 0.0), corrected_interval(VALUES, 0.25)
+    widened = (corrected.high - corrected.low) / (plain.high - plain.low)
+    assert widened == pytest.approx(math.sqrt((1 / 5 + 1 / 4) / (1 / 5)))
+    assert corrected.mean == pytest.approx(VALUES.mean())
+
+
+def test_one_fold_has_a_mean_and_no_interval() -> None:
+    found = corrected_interval(VALUES[:1], 0.25)
+    assert found.mean == 0.81
+    assert math.isnan(found.low)
+    assert not found.excludes_zero
+
+
+def test_the_corrected_interval_holds_where_students_does_not() -> None:
+    # cross-validation of a mean: predict the training mean, score the absolute error on the held-out people
+    rng = np.random.default_rng(1)
+    covered = np.zeros(2)
+    for _ in range(400):
+        people = rng.normal(size=50)
+        parts = rng.permutation(50).reshape(5, 10)
+        errors = np.array([np.abs(people[p] - np.delete(people, p).mean()).mean() for p in parts])
+        for i, share in enumerate((0.0, 0.25)):
+            found = corrected_interval(errors, share)
+            covered[i] += found.low <= math.sqrt(2 / math.pi) * math.sqrt(1 + 1 / 40) <= found.high
+    assert covered[1] / 400 >= 0.95
+    assert covered[1] > covered[0]
+
+
+def test_ranks_share_the_better_place() -> None:
+    assert ranks(np.array([[0.3, 0.9, 0.3, 0.1]])).tolist() == [[2, 1, 2, 4]]
+
+
+def test_the_front_of_a_case_worked_by_hand() -> None:
+    points = np.array([[3.0, 1.0], [2.0, 2.0], [1.0, 3.0], [1.0, 2.0], [2.0, 2.0]])  # the last two: dominated, a twin
+    assert on_front(points).tolist() == [True, True, True, False, True]
+    assert on_front(np.stack([points, points[::-1]]))[1].tolist() == [True, False, True, True, True]
+
+
+def test_resamples_take_the_same_folds_for_everybody_and_do_not_change() -> None:
+    values = np.stack([VALUES, VALUES + 0.01])
+    means = resampled_means(values)
+    assert means[:, 1] - means[:, 0] == pytest.approx(0.01)
+    assert np.array_equal(means, resampled_means(values))
+    assert means[:, 0].mean() == pytest.approx(VALUES.mean(), abs=0.003)
+
+
+def test_the_scale_of_the_controls_runs_from_the_worst_to_the_best() -> None:
+    assert control_scaled(0.5, [0.2, 0.8, math.nan], True) == pytest.approx(0.5)
+    assert control_scaled(0.02, [0.01, 0.21], False) == pytest.approx(0.95)
+    assert math.isnan(control_scaled(0.5, [0.2], True))
+    assert math.isnan(control_scaled(0.5, [0.2, 0.2], True))
+
+
+def test_only_folds_that_everybody_has_are_compared() -> None:
+    rows = [("a", 1, 0.1), ("a", 2, 0.2), ("b", 2, 0.4), ("b", 3, 0.5)]
+    table = pd.DataFrame([{"label": n, "seed": 42, "fold": f, "value": v} for n, f, v in rows])
+    assert by_fold(table, ["b", "a"]).tolist() == [[0.4], [0.2]]
+
+
+# -- the section of a page ---------------------------------------------------------------------------------------------
+
+
+def line(generator: str, fold: int, measure: str, value: float, attack: str = "") -> dict[str, Any]:
+    empty = {"params": "", "low": math.nan, "high": math.nan, "status": "ok", "reason": "", "key": "k"}
+    named = {"dataset": "brca", "fold": fold, "seed": 42, "generator": generator, "attack": attack}
+    return {**empty, **named, "family": "utility", "measure": measure, "value": value, "wall_s": 0.1, "peak_mb": 1.0}
+
+
+def rows_of(accuracy: dict[str, float], exposure: dict[str, float], folds: int = 5) -> pd.DataFrame:
+    found = []
+    for fold in range(1, folds + 1):
+        for name, value in accuracy.items():
+            found.append(line(name, fold, "accuracy_synthetic", value + 0.01 * (-1) ** fold))
+            found.append(line(name, fold, "n_synthetic", 80))
+        found += [line(name, fold, "auc", value, "gan_leaks") for name, value in exposure.items()]
+        found += [line(name, fold, "auc", 1.0, "mc_official") for name in exposure]
+    return pd.DataFrame(found)[COLUMNS]
+
+
+def section(*args: Any, **more: Any) -> str:
+    return "\n".join(comparison_tables(make_board(rows_of(*args, **more), simulated=False), 100))
+
+
+ACCURACY = {"multivariate": 0.85, "smote": 0.80, "nmf": 0.75, "copy_train": 0.9, "noise": 0.2}
+EXPOSURE = {"multivariate": 0.9, "smote": 0.6, "nmf": 0.7}
+
+
+def cells(text: str, table: str, name: str) -> list[str]:
+    part = text.split(f"**{table}")[1].split("\n**")[0]
+    found = next(x for x in part.splitlines() if x.startswith(f"| `{name}`"))
+    return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+def test_the_section_says_who_is_told_apart_and_who_is_on_the_front() -> None:
+    text = section(ACCURACY, EXPOSURE)
+    assert cells(text, "Paired", "multivariate")[2:] == ["-", "-", "1 to 1", "1.00"]
+    assert cells(text, "Paired", "smote")[2:] == ["-0.050 [-0.050, -0.050]", "yes", "2 to 2", "0.00"]
+    assert cells(text, "Front", "smote")[2:] == ["0.600", "yes", "1.00"]
+    assert cells(text, "Front", "nmf")[2:] == ["0.700", "no", "0.00"]  # official attacks take no part
+    assert cells(text, "On the scale", "smote")[1] == f"{(0.8 - 0.2) / 0.7:.2f}"
+
+
+def test_an_auc_below_chance_is_luck_and_not_privacy() -> None:
+    text = section(ACCURACY, {"multivariate": 0.9, "smote": 0.49, "nmf": 0.45})
+    assert cells(text, "Front", "nmf")[2:4] == ["0.450", "no"]
+
+
+def test_one_fold_or_one_generator_gives_no_comparison() -> None:
+    assert section(ACCURACY, EXPOSURE, folds=1) == ""
+    assert section({"smote": 0.8, "noise": 0.1}, {"smote": 0.6}) == ""
+
+
+def test_simulated_data_are_named_in_every_caption() -> None:
+    board = make_board(rows_of(ACCURACY, EXPOSURE), simulated=True)
+    captions = [x for x in "\n".join(comparison_tables(board, 100)).splitlines() if x.startswith("**")]
+    assert len(captions) == 3
+    assert all("SIMULATED" in x for x in captions)
