@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench import PluginError
+
 from ._nets import dense, epochs_of_batches, relu_stack
+from ._torch import fast_matrices
+
+_WARM_UP = 0.03  # part of the steps in which the rate of a cosine schedule rises
+SCHEDULES = ("constant", "cosine")
 
 
 class Condition(nn.Module):
@@ -68,24 +76,42 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * (1 + log_var - mean.square() - log_var.exp()).sum(dim=1).mean()
 
 
+def learning_rates(schedule: str, lr: float, steps: int) -> NDArray[np.float64]:
+    """Return the learning rate of each step, (steps,): always lr, or up to it and down to 0 along a cosine."""
+    if schedule not in SCHEDULES:
+        raise PluginError(f"the schedule of the learning rate is {schedule!r}; expected one of {', '.join(SCHEDULES)}.")
+    if schedule == "constant":
+        return np.full(steps, lr)
+    done = np.arange(steps)
+    rising = np.minimum((done + 1) / math.ceil(_WARM_UP * steps), 1.0)
+    rates: NDArray[np.float64] = lr * rising * (1 + np.cos(np.pi * done / steps)) / 2
+    return rates
+
+
 def train_vae(
-    model: ConditionalVAE, x: Tensor, codes: Tensor, *, steps: int, batch: int, lr: float, beta: float,
+    model: ConditionalVAE, x: Tensor, codes: Tensor, *, rates: NDArray[np.float64], batch: int, beta: float,
     draw: torch.Generator, device: torch.device,
 ) -> ConditionalVAE:  # fmt: skip
-    """Return the model, trained by Adam on mean squared error + beta * KL, on the CPU and ready to decode."""
+    """Return the model, trained by one Adam step per learning rate in `rates`, on the CPU and ready to decode."""
     model, x, codes = model.to(device).train(), x.to(device), codes.to(device)
     wanted = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(wanted, lr=lr, fused=True)
-    for rows in epochs_of_batches(len(x), batch, steps, draw):
+    optimiser = torch.optim.Adam(wanted, lr=float(rates[0]), fused=True)
+    batches = epochs_of_batches(len(x), batch, len(rates), draw)
+    for rows, rate in zip(batches, rates, strict=True):
         noise = torch.randn(len(rows), model.z_dim, generator=draw).to(device)
-        xb, yb = x[rows.to(device)], codes[rows.to(device)]
-        mean, log_var = model.encode(xb, yb)
-        rebuilt = model.decode(mean + (0.5 * log_var).exp() * noise, yb)
-        loss = (rebuilt - xb).square().mean() + beta * gaussian_kl(mean, log_var)
+        optimiser.param_groups[0]["lr"] = float(rate)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        evidence_loss(model, x[rows.to(device)], codes[rows.to(device)], noise, beta).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return model.cpu().eval()
+
+
+def evidence_loss(model: ConditionalVAE, x: Tensor, codes: Tensor, noise: Tensor, beta: float) -> Tensor:
+    """Return the squared error, averaged over samples and genes, plus beta times the KL term, for noise (n, z_dim)."""
+    with fast_matrices(x.device):
+        mean, log_var = (part.float() for part in model.encode(x, codes))
+        rebuilt = model.decode(mean + (0.5 * log_var).exp() * noise, codes).float()
+    return (rebuilt - x).square().mean() + beta * gaussian_kl(mean, log_var)
 
 
 @torch.no_grad()

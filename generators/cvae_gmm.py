@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench import Cohort, PluginError, generator
 
-from ._cvae import Condition, ConditionalVAE, train_vae
+from ._cvae import Condition, ConditionalVAE, learning_rates, train_vae
 from ._labels import class_counts
 from ._mixture import Mixture
 from ._nets import Standardiser, check_positive
@@ -61,10 +61,10 @@ class CvaeGmm:
         x, y = self.scaler_.forward(cohort.X), torch.from_numpy(codes)
         condition = Condition(len(self.labels_), self.embedding, draw)
         model = ConditionalVAE(cohort.n_genes, condition, self.z_dim, (1000, 512, 256), draw)
+        rates = learning_rates("constant", self.lr, self.epochs * -(-len(x) // self.batch))
         self.model_ = train_vae(
-            model, x, y, steps=self.epochs * -(-len(x) // self.batch), batch=self.batch, lr=self.lr, beta=self.beta,
-            draw=draw, device=pick_device(),
-        )  # fmt: skip
+            model, x, y, rates=rates, batch=self.batch, beta=self.beta, draw=draw, device=pick_device()
+        )
         self.mixtures_ = [self._mixture(x[y == code], code, draw, rng) for code in range(len(self.labels_))]
         return self
 

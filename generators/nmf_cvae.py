@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, generator
 
-from ._cvae import Condition, ConditionalVAE, decode_prior, train_vae
+from ._cvae import Condition, ConditionalVAE, decode_prior, learning_rates, train_vae
 from ._labels import class_counts
 from ._nets import Standardiser, check_positive
 from ._nmf import factorise, jitter
@@ -68,8 +68,8 @@ class NmfCvae:
         self.scaler_ = Standardiser.of(seen.astype(np.float32))
         model = ConditionalVAE(seen.shape[1], Condition(len(self.labels_), 0, draw), self.z_dim, (256, 128), draw)
         self.model_ = train_vae(
-            model, self.scaler_.forward(seen.astype(np.float32)), torch.from_numpy(codes), steps=self.steps,
-            batch=self.batch, lr=self.lr, beta=self.beta, draw=draw, device=pick_device(),
+            model, self.scaler_.forward(seen.astype(np.float32)), torch.from_numpy(codes), batch=self.batch,
+            rates=learning_rates("constant", self.lr, self.steps), beta=self.beta, draw=draw, device=pick_device(),
         )  # fmt: skip
         self.lost_ = self._lost_spread(cohort.X, codes, draw)
         return self

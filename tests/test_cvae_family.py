@@ -11,6 +11,7 @@ import dp_accounting
 import numpy as np
 import pytest
 import torch
+from bench.generators._cvae import learning_rates
 from bench.generators._privacy import gaussian_mu
 from bench.generators._private_frame import SHARES
 from bench.generators.dp_cvae import DpCvae
@@ -139,6 +140,7 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
     ("name", "changes", "message"),
     [
         ("cvae", {"steps": 0}, "steps is 0"),
+        ("cvae", {"schedule": "linear"}, "expected one of constant, cosine"),
         ("dp_cvae", {"epsilon": 0.0}, "epsilon is 0.0"),
         ("dp_cvae", {"variant": "other"}, "'end-to-end' or 'published'"),
         ("dp_cvae", {"frame_share": 1.0}, "frame_share is 1.0"),
@@ -152,6 +154,34 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
 def test_a_hyper_parameter_out_of_range_is_refused(name: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PluginError, match=message):
         made(name, **changes).fit(cohort_of(), rng=stream(1))
+
+
+# -- cvae --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cosine_rate_rises_and_falls_to_nothing_and_a_constant_one_stays() -> None:
+    rates = learning_rates("cosine", 0.003, 3000)
+    assert len(rates) == 3000
+    assert rates[0] < 1e-4
+    assert rates.argmax() == 89
+    assert 0.0029 < rates.max() <= 0.003
+    assert 0 < rates[-1] < 1e-8
+    np.testing.assert_array_equal(learning_rates("constant", 0.001, 4), [0.001] * 4)
+    assert learning_rates("cosine", 0.003, 1).tolist() == [0.003]
+
+
+def test_the_number_of_steps_does_not_grow_with_the_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+
+    class Watched(torch.optim.Adam):
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    for n in (40, 400):
+        made("cvae", batch=16).fit(cohort_of(n), rng=stream(1))
+    assert rates == 2 * learning_rates("cosine", 0.003, TINY["cvae"]["steps"]).tolist()
 
 
 # -- nmf_cvae ----------------------------------------------------------------------------------------------------------
