@@ -24,7 +24,7 @@ def measure(name: str, split: Split, synthetic: Cohort) -> Mapping[str, float]:
 def test_an_empty_release_has_no_score(toy_split: Split, name: str) -> None:
     values = measure(name, toy_split, toy_split.train.take([]))
     for measured, value in values.items():
-        of_real_people = measured.removesuffix("_2026").endswith(("_real", "_base"))
+        of_real_people = measured.removesuffix("_2026").endswith(("_real", "_base")) or "_edges_" in measured
         assert math.isnan(value) != of_real_people, measured
 
 
