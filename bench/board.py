@@ -59,6 +59,24 @@ def decimals_for(summaries: Iterable[Summary], measure: Measure | None = None) -
     return int(np.clip((3 if typical >= 1 else 2) - math.floor(math.log10(typical)), 1, 5))
 
 
+class Cell(str):
+    """The text of a table's cell that keeps the unrounded number behind it, for pages that sort by it."""
+
+    value: float
+
+    @classmethod
+    def of(cls, text: str, value: float) -> Cell:
+        """Return the cell with this text and this number behind it."""
+        cell = cls(text)
+        cell.value = value
+        return cell
+
+
+def strong(text: str) -> str:
+    """Return the text of a cell in bold; the number behind it stays."""
+    return Cell.of(f"**{text}**", text.value) if isinstance(text, Cell) else f"**{text}**"
+
+
 def number(summary: Summary, decimals: int) -> str:
     """Return ``"0.848 ± 0.018"``; a mean over the folds that survived says so: ``"0.848 ± 0.018 (4/5)"``."""
     if summary.n_planned == 0:
@@ -68,7 +86,7 @@ def number(summary: Summary, decimals: int) -> str:
         return f"none {share}"
     text = _fixed(summary.mean, decimals)
     text += "" if math.isnan(summary.sd) else f" ± {_fixed(summary.sd, decimals)}"
-    return text if summary.complete else f"{text} {share}"
+    return Cell.of(text if summary.complete else f"{text} {share}", summary.mean)
 
 
 def _fixed(value: float, decimals: int) -> str:

@@ -68,7 +68,7 @@ def _exposure(board: Board) -> pd.DataFrame:
 def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> str:
     sign = -1 if measure.better == "lower" else 1
     top = int(np.argmax(sign * values.mean(axis=1)))
-    share = _test_per_train(board, labels, n_samples)
+    share = held_out_per_train(board, labels, n_samples)
     places = ranks(sign * resampled_means(values))
     body = []
     for i, label in enumerate(labels):
@@ -94,7 +94,8 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
     return board.table("Paired comparison", note, head, body)
 
 
-def _test_per_train(board: Board, labels: list[str], n_samples: int) -> float:
+def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:
+    """Return how many people are held out for each one trained on, from the size of the releases; 1/4 without them."""
     trained = [board.summary(label, "n_synthetic").mean for label in labels]
     n_train = float(np.nanmean(trained)) if not np.isnan(trained).all() else 0.8 * n_samples
     return max(n_samples / n_train - 1, 0.0)

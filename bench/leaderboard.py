@@ -26,13 +26,13 @@ _BANNER = """> ## ⚠ SIMULATED DATA
 > The real cohort was not on the machine that made these rows; an embedded simulated cohort of the same name and shape
 > stood in for it. No number on this page is about real people, and none may be quoted as a result on the real cohort.
 """
-_LEGEND = """Every number is mean ± standard deviation (n - 1) over folds and seeds. `(4/5)` after a number: only 4
+LEGEND = """Every number is mean ± standard deviation (n - 1) over folds and seeds. `(4/5)` after a number: only 4
 of the 5 planned folds gave one, and the mean is over those 4; *Failures* says why. Bold in the tables with arrows: the
 best generator and all within one standard deviation of it; incomplete means and controls take no part. *Controls*
 (italics) bracket the tables and are not ranked. Generators stand in the order of the first column with an arrow, in
 every table.
 """
-# kind: heading, caption, what to know, text for those who cannot see it
+# of the pictures that lie beside a page; kind: heading, caption, what to know, text for those who cannot see it
 _PICTURES = {
     "roc": (
         "ROC curves",
@@ -103,13 +103,18 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
 
 def _text(path: Path) -> str:
     rows, about = read_rows(path)
-    beside = {kind: page_of(path).with_name(f"{path.stem}_{kind}.png") for kind in _PICTURES}
-    pictures = {kind: picture.name for kind, picture in beside.items() if picture.exists()}
-    body = render(rows, about, pictures, _audits(path, about["data"]["digest"]))
+    pictures = {kind: picture.name for kind, picture in pictures_of(path).items()}
+    body = render(rows, about, pictures, audits_of(path, about["data"]["digest"]))
     return f"{_MARK.format(name=path.name)}\n\n{body}"
 
 
-def _audits(path: Path, digest: str) -> pd.DataFrame:
+def pictures_of(path: Path) -> dict[str, Path]:
+    """Return the pictures that lie beside the leaderboard of a rows file, by kind: ``"pca"`` and ``"roc"``."""
+    beside = {kind: page_of(path).with_name(f"{path.stem}_{kind}.png") for kind in _PICTURES}
+    return {kind: picture for kind, picture in beside.items() if picture.exists()}
+
+
+def audits_of(path: Path, digest: str) -> pd.DataFrame:
     """Return the audits of the very cohort that a rows file is about."""
     found = read_audits(audits_file(path.parent.parent, path.stem))
     params = found["params"].map(lambda text: f"[{text}]" if text else "")
@@ -148,10 +153,17 @@ def render(
 
 
 def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
-    data, versions = about["data"], about["versions"]
+    data = about["data"]
     yield f"# Leaderboard: {data['title']} (`{data['name']}`{', simulated' if board.simulated else ''})\n"
     if board.simulated:
         yield _BANNER
+    yield "".join(f"- **{name}:** {text}\n" for name, text in facts_of(board, about).items())
+    yield LEGEND
+
+
+def facts_of(board: Board, about: Mapping[str, Any]) -> dict[str, str]:
+    """Return where the numbers come from, as Markdown, each fact by its name."""
+    data, versions = about["data"], about["versions"]
     classes = ", ".join(f"{label} {n}" for label, n in sorted(data["classes"].items()))
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     machine = about["machine"]
@@ -168,8 +180,7 @@ def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
     }
     if left_out := about.get("attacks_left_out"):
         facts["Attacks left out"] = f"{', '.join(left_out)}: they need a reference set, which this cohort lacks"
-    yield "".join(f"- **{name}:** {text}\n" for name, text in facts.items())
-    yield _LEGEND
+    return facts
 
 
 def _folds(board: Board) -> str:
@@ -183,8 +194,14 @@ def _folds(board: Board) -> str:
 
 def _picture(kind: str, name: str, data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the section of a page that shows the picture in the file `name`."""
+    heading, caption, note, shown = picture_texts(kind, data)
+    yield f"## {heading}\n"
+    yield f"**{caption}.** {note}\n"
+    yield f"![{shown}]({name})\n"
+
+
+def picture_texts(kind: str, data: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return heading, caption, what to know, and the text for those who cannot see it, of a kind of picture."""
     heading, caption, note, shown = _PICTURES[kind]
     word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
-    yield f"## {heading}\n"
-    yield f"**{caption}{mark}.** {note}\n"
-    yield f"![{shown.format(name=word + data['name'])}]({name})\n"
+    return heading, f"{caption}{mark}", note, shown.format(name=word + data["name"])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from bench.audit_tables import audited
-from bench.board import ABSENT, Board, Summary, columns, escape, number
+from bench.board import ABSENT, Board, Summary, columns, escape, number, strong
 from bench.registry import PluginInfo, plugins
 from bench.scoring import OFFICIAL_TARGETS
 from bench.strongest import strongest_attack
@@ -32,8 +32,8 @@ def attack_tables(board: Board) -> Iterator[str]:
     if not names:
         return
     known = plugins("attack")
-    official = [name for name in names if name in known and known[name].option("official", False)]
-    sound = [name for name in names if name not in official]
+    sound = sound_attacks(board)
+    official = [name for name in names if name not in sound]
     yield "## Membership inference\n"
     if sound:
         yield _strongest_table(board, sound, known)
@@ -43,14 +43,27 @@ def attack_tables(board: Board) -> Iterator[str]:
     yield _attacks_table(board, [*sound, *official], known)
 
 
+def sound_attacks(board: Board) -> list[str]:
+    """Return the attacks in the rows that may judge a generator: all but those that repeat published arithmetic."""
+    known = plugins("attack")
+    names = sorted(set(board.rows["attack"]) - {""})
+    return [name for name in names if not (name in known and known[name].option("official", False))]
+
+
+def strongest_by_label(board: Board, measure: str) -> dict[str, pd.Series[float]]:
+    """Return what the strongest attack on each generator reaches on each fold, chosen on the others, or NaN."""
+    chosen = _with_label(strongest_attack(board.rows, measure=measure, attacks=sound_attacks(board)))
+    return {label: chosen["value"][chosen["label"] == label] for label in board.labels}
+
+
 def _strongest_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
     by_auc, by_tpr = (_with_label(strongest_attack(board.rows, measure=m, attacks=attacks)) for m in _CHOSEN_BY)
     body = []
     for label in board.labels:
         first, second = by_auc[by_auc["label"] == label], by_tpr[by_tpr["label"] == label]
         groups = [_read_with(board, first, measure) for measure in ("auc_worst_class", "auc_outliers")]
-        numbers = [number(_summary(values), 3) for values in (first["value"], *groups)]
-        tpr = number(_summary(second["value"]), 3)
+        numbers = [number(summary_of(values), 3) for values in (first["value"], *groups)]
+        tpr = number(summary_of(second["value"]), 3)
         body.append([board.head(label), _names(first), _sees(first, known), *numbers, _names(second), tpr])
     note = (
         "On each fold the attack that was strongest on the other folds, so that luck is not rewarded; in brackets on "
@@ -74,7 +87,8 @@ def _read_with(board: Board, chosen: pd.DataFrame, measure: str) -> pd.Series[fl
     return chosen[where].merge(values, how="left", on=where)["value"]
 
 
-def _summary(values: pd.Series[float]) -> Summary:
+def summary_of(values: pd.Series[float]) -> Summary:
+    """Return the summary of one number per fold, NaN where it is missing."""
     return Summary(float(values.mean()), float(values.std()), int(values.notna().sum()), len(values))
 
 
@@ -105,7 +119,7 @@ def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:
         found = {name: board.summary(label, measure, name) for name in attacks}
         texts = {name: number(summary, 3) for name, summary in found.items()}
         for name in _above_chance(found, float(chance)):
-            texts[name] = f"**{texts[name]}**"
+            texts[name] = strong(texts[name])
         body.append([board.head(label), *texts.values(), board.share(label, [measure], attacks)])
     note = f"Chance {chance}; lower is more private. Bold: the strongest, if more than one sd above chance."
     if measure != "auc":
@@ -158,9 +172,8 @@ def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[st
     if claims.empty:
         return
     yield "## Privacy claims\n"
-    parts = {label: claims[claims["label"] == label] for label in board.labels}
-    body = [_claim_row(board, label, part, audits) for label, part in parts.items() if part["value"].notna().any()]
-    silent = [label for label in parts if (parts[label]["status"] == "ok").any() and parts[label]["value"].isna().all()]
+    body = list(claim_lines(board, audits).values())
+    silent = claim_nothing(board)
     note = (
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
         "claim covers the choice of hyper-parameters, nor several releases together. Audited: the largest lower bound "
@@ -171,6 +184,23 @@ def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[st
         yield board.table("Claims", note, head, body)
     if silent:
         yield f"Claim nothing: {', '.join(board.head(label) for label in silent)}.\n"
+
+
+def claim_lines(board: Board, audits: pd.DataFrame | None = None) -> dict[str, list[str]]:
+    """Return the line of each generator that claims something.
+
+    Its cells: generator, epsilon, delta, whether the claim is end to end, audited lower bound, verdict, and the text.
+    """
+    claims = board.rows[board.rows["family"] == "claim"]
+    parts = {label: claims[claims["label"] == label] for label in board.labels}
+    return {label: _claim_row(board, label, p, audits) for label, p in parts.items() if p["value"].notna().any()}
+
+
+def claim_nothing(board: Board) -> list[str]:
+    """Return the generators that were run and claim nothing."""
+    claims = board.rows[board.rows["family"] == "claim"]
+    parts = {label: claims[claims["label"] == label] for label in board.labels}
+    return [label for label, p in parts.items() if (p["status"] == "ok").any() and p["value"].isna().all()]
 
 
 def _claim_row(board: Board, label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> list[str]:

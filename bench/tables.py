@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from bench.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number
+from bench.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number, strong
 from bench.registry import Measure, plugins
 
 WIDEST = 10  # measures side by side; a longer table is cut into even parts
@@ -44,7 +44,7 @@ def _column(board: Board, measure: Measure) -> dict[str, str]:
     decimals = decimals_for(summaries.values(), measure)
     best = leaders({label: summaries[label] for label in board.ranked}, measure)
     texts = {label: number(summary, decimals) for label, summary in summaries.items()}
-    return {label: f"**{text}**" if label in best else text for label, text in texts.items()}
+    return {label: strong(text) if label in best else text for label, text in texts.items()}
 
 
 def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:

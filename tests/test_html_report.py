@@ -1,0 +1,401 @@
+"""The HTML report: what it says, that it is one safe file, and how it behaves in a browser."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bench.audit_records import COLUMNS as AUDIT_COLUMNS
+from bench.audit_records import audits_file
+from bench.board import Summary, number, strong
+from bench.cli.report import command
+from bench.comparison import Interval
+from bench.findings import Exposure, Finding
+from bench.html_front import Point, front_picture, undominated
+from bench.html_labels import Box, place
+from bench.html_parts import element, inline, plain, raw
+from bench.html_report import page_text, report_of, write_report
+from bench.rows import table, write_rows
+
+EMPTY = {"img", "input", "link", "meta"}
+PNG = b"\x89PNG\r\n\x1a\n not a real picture"
+# per generator: accuracy, AUC of the attack mc
+SCORES = {
+    "copy_train": (0.86, 1.0),
+    "multivariate": (0.85, 0.99),
+    "private_pgm": (0.84, 0.50),
+    "smote": (0.70, 0.55),
+    "real_holdout": (0.83, 0.51),
+    "noise": (0.20, 0.50),
+}
+
+
+def row(generator: str, measure: str, value: float, fold: int, **others: Any) -> dict[str, Any]:
+    known = {"dataset": "brca", "seed": 42, "params": "", "family": "utility", "attack": "", "status": "ok"}
+    cost = {"reason": "", "low": math.nan, "high": math.nan, "wall_s": 0.1, "peak_mb": 1.0, "key": "k"}
+    return {**known, **cost, "generator": generator, "measure": measure, "value": value, "fold": fold, **others}
+
+
+def rows_of(generator: str, accuracy: float, auc: float, fold: int, **others: Any) -> Iterator[dict[str, Any]]:
+    wobble = 0.004 * (fold - 2)
+    yield row(generator, "accuracy_synthetic", accuracy + wobble, fold, **others)
+    yield row(generator, "accuracy_real", 0.86, fold, **others)
+    yield row(generator, "mmd", 0.01 * accuracy, fold, **others)
+    yield row(generator, "wall_s", 12.5, fold, **{"family": "cost", **others})
+    for name, found in (("mc", auc + wobble / 2), ("gan_leaks", 0.4)):
+        reading = {"family": "privacy", "attack": name, **others}
+        yield row(generator, "auc", found, fold, **reading)
+        yield row(generator, "tpr_at_fpr_01", max(found - 0.5, 0) / 5, fold, **reading)
+
+
+def claim(generator: str, fold: int, epsilon: float = 4.0, **others: Any) -> dict[str, Any]:
+    text = "Gaussian noise; protects one sample, add-remove; delta 1e-05; exact; end to end"
+    return row(generator, "epsilon", epsilon, fold, **{"family": "claim", "reason": text, **others})
+
+
+def small_rows(folds: int = 3) -> list[dict[str, Any]]:
+    found = [r for g, (a, u) in SCORES.items() for fold in range(1, folds + 1) for r in rows_of(g, a, u, fold)]
+    return [*found, *(claim("private_pgm", fold) for fold in range(1, folds + 1))]
+
+
+def facts(simulated: bool = False, **others: Any) -> dict[str, Any]:
+    data = {"classes": {"a": 60, "b": 40}, "digest": "0123456789abcdef" * 4, "genes": 978, "name": "brca"}
+    data |= {"samples": 100, "simulated": simulated, "source": "two files", "title": "a cohort", **others}
+    machine = {"cpus": 4, "system": "Linux", "threads_per_task": 2}
+    start = {"bench": "0.1.0", "command": "bench run", "created": "2026-11-21T01:00:00+00:00", "machine": machine}
+    return {**start, "data": data, "versions": {"python": "3.11.7", "numpy": "2.4.6"}}
+
+
+def audit(generator: str, low: float, epsilon: float = 4.0) -> dict[str, Any]:
+    verdict = "refuted" if low > epsilon else "not refuted"
+    bound = {"epsilon": epsilon, "delta": 1e-5, "bound": "one run", "low": low, "ceiling": 5.6, "confidence": 0.975}
+    about = {"claimed": "4", "verdict": verdict, "attack": "mc", "detail": "9 of 9 guesses right", "attacks": "mc"}
+    counts = {"records": 100, "canaries": 0, "runs": 2, "seed": 42, "data": "0123456789ab", "bench": "0.1.0"}
+    return {"generator": generator, "params": "", **bound, **about, **counts}
+
+
+def written(
+    folder: Path,
+    rows: list[dict[str, Any]] | None = None,
+    *,
+    simulated: bool = False,
+    audits: list[dict[str, Any]] | None = None,
+    pictures: bool = False,
+    **others: Any,
+) -> Path:
+    """Return the rows file of a folder of results, with audits and pictures beside it."""
+    path = folder / "rows" / f"brca{'-simulated' if simulated else ''}.csv"
+    write_rows(path, table(rows or small_rows()), facts(simulated, **others))
+    if audits:
+        file = audits_file(folder, path.stem)
+        file.parent.mkdir()
+        pd.DataFrame(audits)[AUDIT_COLUMNS].to_csv(file, index=False)
+    if pictures:
+        for kind in ("pca", "roc"):
+            picture = folder / "leaderboard" / f"{path.stem}_{kind}.png"
+            picture.parent.mkdir(exist_ok=True)
+            picture.write_bytes(PNG)
+    return path
+
+
+class Page(HTMLParser):
+    """Every element of a page with its attributes and its text; refuses tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
+        self.open: list[tuple[str, list[str]]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        text: list[str] = []
+        self.elements.append((tag, dict(attrs), text))
+        if tag not in EMPTY and tag != "wbr":
+            self.open.append((tag, text))
+
+    def handle_endtag(self, tag: str) -> None:
+        name, _ = self.open.pop()
+        assert name == tag, f"<{name}> is closed by </{tag}>"
+
+    def handle_data(self, data: str) -> None:
+        for _, text in self.open:
+            text.append(data)
+
+    def all(self, tag: str, **attributes: str) -> list[tuple[dict[str, str | None], str]]:
+        """The attributes and the text of the elements of a kind, on one line."""
+        found = (
+            (attrs, " ".join("".join(text).split()))
+            for name, attrs, text in self.elements
+            if name == tag and all(attrs.get(k.rstrip("_")) == v for k, v in attributes.items())
+        )
+        return list(found)
+
+
+def opened(path: Path) -> Page:
+    return Page(page_text(path))
+
+
+def words(page: Page) -> str:
+    return page.all("main")[0][1]
+
+
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sections_come_in_order_and_every_link_finds_one(tmp_path: Path) -> None:
+    page = opened(written(tmp_path, audits=[audit("private_pgm", 0.5)], pictures=True))
+    titles = [text for _, text in page.all("h2")]
+    assert titles == [
+        "Summary",
+        "Use against exposure",
+        "Utility",
+        "Membership inference",
+        "Comparison",
+        *("ROC curves", "Principal components"),
+        *("Privacy claims", "Cost", "Published versus ours", "Failures", "Where the numbers come from"),
+    ]
+    ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    named = [
+        attrs[k] for _, attrs, _ in page.elements for k in ("aria-describedby", "aria-labelledby", "for") if k in attrs
+    ]
+    links = [str(attrs["href"]) for attrs, _ in page.all("a")]
+    assert {link[1:] for link in links if link.startswith("#")} | set(named) <= set(ids)
+    assert len(links) == len(titles) + 1  # and the one that skips to the summary
+
+
+def test_the_summary_says_what_leaks_and_what_does_not(tmp_path: Path) -> None:
+    text = words(opened(written(tmp_path)))
+    assert "Useful, and no attack tried here could be told apart from guessing: private_pgm." in text
+    assert re.search(r"Leak clearly \([^)]*\): multivariate \(AUC 0.990 ± 0.002, 9.8 % found\)", text)
+    assert re.search(r"Leak a little \([^)]*\): smote \(AUC 0.550 ± 0.002", text)
+    assert "which proves no privacy: private_pgm (AUC 0.500" in text
+    assert "For scale: real_holdout, real samples of other people, gives AUC 0.510" in text
+
+
+def test_the_summary_says_what_is_useful(tmp_path: Path) -> None:
+    text = words(opened(written(tmp_path)))
+    assert "of multivariate, the best here, a classifier gives the right class to 85.0 %" in text
+    assert "trained on real samples it is right for 86.0 %" in text
+    assert "Useful too (at most 5 points below real samples): private_pgm (0.840 ± 0.004)." in text
+    assert "More than 5 points below real samples: smote (0.700 ± 0.004)." in text
+
+
+@pytest.mark.parametrize(
+    ("audits", "said"),
+    [
+        ([], "Claimed, but not audited: private_pgm (epsilon 4)."),
+        (
+            [audit("private_pgm", 0.5)],
+            "not refuted, which proves nothing: private_pgm (claims epsilon 4, shown: at least 0.50)",
+        ),
+        (
+            [audit("private_pgm", 4.5)],
+            "gives away more than the claim allows: private_pgm (claims epsilon 4, shown: at least 4.50)",
+        ),
+        ([audit("smote", 4.5)], "smote claims nothing; tested as if it claimed epsilon 4, it was refuted."),
+    ],
+)
+def test_the_summary_holds_claims_against_audits(tmp_path: Path, audits: list[dict[str, Any]], said: str) -> None:
+    text = words(opened(written(tmp_path, audits=audits)))
+    assert said in text
+    assert "Claim differential privacy, every step inside the budget: private_pgm (epsilon 4)." in text
+
+
+def test_with_one_fold_nothing_is_said_about_leaks(tmp_path: Path) -> None:
+    text = words(opened(written(tmp_path, small_rows(folds=1))))
+    assert "cannot be said, because no attack was run on two folds or more" in text
+    assert "Nothing to draw: no generator has both" in text
+
+
+def test_rows_without_attacks_claims_or_accuracy_still_give_a_report(tmp_path: Path) -> None:
+    text = words(opened(written(tmp_path, [row("smote", "mmd", 0.01, fold) for fold in (1, 2)])))
+    assert "No attack tried to tell" in text
+    assert "Cannot be said: the rows hold no accuracy_synthetic." in text
+    assert "The rows hold no claims." in text
+
+
+def exposure(mean: float, low: float) -> Exposure:
+    return Exposure(Summary(mean, 0.01, 5, 5), Interval(mean, low, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("auc", "found", "leak"),
+    [
+        ((0.90, 0.88), (0.50, 0.45), "clear"),
+        ((0.52, 0.49), (0.20, 0.15), "clear"),  # few people, surely exposed
+        ((0.54, 0.52), (0.01, 0.00), "slight"),
+        ((0.80, 0.40), (0.01, 0.00), "unsure"),
+        ((0.54, 0.49), (0.02, 0.00), "chance"),
+        ((math.nan, math.nan), (0.02, 0.00), "unknown"),
+    ],
+)
+def test_a_leak_is_named_by_size_and_by_what_luck_explains(
+    auc: tuple[float, float], found: tuple[float, float], leak: str
+) -> None:
+    nothing = Summary(math.nan, math.nan, 0, 0)
+    both = {"auc": exposure(*auc), "tpr_at_fpr_01": exposure(*found)}
+    assert Finding(both, nothing, nothing, None).leak == leak
+
+
+def test_failures_and_incomplete_means_are_shown(tmp_path: Path) -> None:
+    rows = small_rows()
+    place_ = next(i for i, r in enumerate(rows) if r["generator"] == "smote" and r["measure"] == "accuracy_synthetic")
+    rows[place_] |= {"value": math.nan, "status": "failed", "reason": "the loss is NaN"}
+    text = words(opened(written(tmp_path, rows)))
+    assert "the loss is NaN" in text
+    assert "Not judged, because folds are missing: smote (0.702 ± 0.003 (2/3))." in text
+
+
+def test_the_provenance_names_versions_seeds_digest_and_command(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    text = words(opened(path))
+    for fact in ("numpy 2.4.6", "seed 42: folds 1-3", "0123456789abcdef" * 4, "bench run", "brca.csv, SHA-256 "):
+        assert fact in text
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def test_cells_keep_the_unrounded_number() -> None:
+    assert raw(strong(number(Summary(0.123456789, 0.1, 5, 5), 3))) == "0.123456789"
+    assert raw(number(Summary(math.nan, math.nan, 0, 5), 3)) is None
+    assert (raw("**1,089** people"), raw("+0.5 [0.1, 0.9]"), raw("1e-05"), raw("-")) == ("1089", "+0.5", "1e-05", None)
+
+
+def test_tables_have_captions_heads_and_names_to_filter_by(tmp_path: Path) -> None:
+    page = opened(written(tmp_path))
+    assert len(page.all("caption")) == len(page.all("table")) > 5
+    assert all(attrs["scope"] in ("row", "col") for attrs, _ in page.all("th"))
+    lines = [text for attrs, text in page.all("tr") if attrs.get("data-generator") == "smote"]
+    assert any("0.700 ± 0.004" in line for line in lines)
+    values = [attrs["data-value"] for attrs, text in page.all("td") if text == "0.700 ± 0.004"]
+    assert values
+    assert all(float(str(v)) == pytest.approx(0.7, abs=1e-12) for v in values)
+
+
+def test_marks_of_markdown_become_elements_and_nothing_else_does() -> None:
+    assert inline("**`a[b,c]`** *x* 1 \\| 2 <b>") == (
+        "<strong><code>a[<wbr>b,<wbr>c]</code></strong> <em>x</em> 1 | 2 &lt;b&gt;"
+    )
+    assert plain("*noise* (control) &lt;x>") == "noise (control) <x>"
+    assert element("p", "<", title='"', hidden=True, id=None) == '<p title="&quot;" hidden>&lt;</p>'
+
+
+def test_what_comes_from_rows_is_escaped(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
+    rows = [*small_rows(), *(r for fold in (1, 2, 3) for r in rows_of("smote", 0.5, 0.6, fold, params=evil))]
+    rows += [row("smote", "mmd", math.nan, 4, status="failed", reason=evil)]
+    text = page_text(written(tmp_path, rows, title=evil, source=evil))
+    page = Page(text)
+    assert len(page.all("script")) == 1
+    assert not page.all("img")
+    assert not any(name.startswith("on") for _, attrs, _ in page.elements for name in attrs)
+    assert "alert(1)" in words(page)
+
+
+# -- one file, the same each time --------------------------------------------------------------------------------------
+
+
+def test_nothing_is_loaded_from_anywhere(tmp_path: Path) -> None:
+    text = page_text(written(tmp_path, pictures=True))
+    page = Page(text)
+    sources = [attrs[k] for tag, attrs, _ in page.elements for k in ("src", "href") if k in attrs and tag != "a"]
+    assert len(sources) == 3  # the icon and two pictures
+    assert all(str(source).startswith("data:") for source in sources)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "http:" not in text
+    policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0][0]["content"]
+    assert str(policy).startswith("default-src 'none'; img-src data:;")
+    assert all(attrs["alt"] for attrs, _ in page.all("img"))
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (written(tmp_path / name, pictures=True) for name in ("a", "b"))
+    assert write_report(one).read_bytes() == write_report(two).read_bytes()
+    assert report_of(one) == tmp_path / "a" / "report" / "brca.html"
+
+
+def test_simulated_data_are_marked_in_every_view(tmp_path: Path) -> None:
+    page = opened(written(tmp_path, simulated=True, audits=[audit("private_pgm", 0.5)], pictures=True))
+    assert "SIMULATED" in page.all("title")[0][1]
+    for tag in ("h1", "h2", "caption", "figcaption", "svg"):
+        assert page.all(tag)
+        assert all("SIMULATED" in text for _, text in page.all(tag)), tag
+    assert all("SIMULATED" in str(attrs["alt"]) for attrs, _ in page.all("img"))
+    assert "SIMULATED" in page.all("p", class_="banner")[0][1]
+    assert '@top-center { content: "SIMULATED DATA"' in page.all("style")[0][1]
+
+
+def test_real_data_are_not_marked(tmp_path: Path) -> None:
+    assert "SIMULATED" not in page_text(written(tmp_path, pictures=True))
+
+
+def test_the_command_writes_the_report_on_request(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    asked = CliRunner().invoke(command, ["--html", "--out", str(tmp_path)])
+    assert asked.exit_code == 0, asked.output
+    assert str(report_of(path)) in asked.output
+    assert report_of(path).read_text(encoding="utf-8") == page_text(path)
+    assert CliRunner().invoke(command, ["--html", "--check", "--out", str(tmp_path)]).exit_code == 2
+
+
+# -- the picture -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_labels_cover_neither_points_nor_each_other(crowded: bool) -> None:
+    rng = np.random.default_rng(3)
+    spread = 30.0 if crowded else 400.0
+    points = [(450 + spread * rng.uniform(-1, 1), 450 + spread * rng.uniform(-1, 1), "x" * n) for n in range(10, 50)]
+    room = Box(0, 0, 960, 1000)
+    labels = place(points, room, radius=6)
+    assert all(room.holds(label) for label in labels)
+    assert not any(a.meets(b) for a, b in itertools.combinations(labels, 2))
+    marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y, _ in points]
+    assert not any(label.meets(mark) for label in labels for mark in marks)
+
+
+def point(label: str, auc: float, use: float, *, control: bool = False, n_ok: int = 5) -> Point:
+    return Point(label, control, Summary(auc, 0.01, n_ok, 5), Summary(use, 0.02, 5, 5))
+
+
+def test_the_front_is_free_of_controls_of_incomplete_means_and_of_luck() -> None:
+    points = [
+        point("good", 0.5, 0.8),
+        point("lucky", 0.45, 0.79),  # below chance is no more private than chance
+        point("useful", 0.9, 0.85),
+        point("control", 0.5, 0.9, control=True),
+        point("partial", 0.5, 0.95, n_ok=4),
+    ]
+    assert undominated(points) == ["good", "useful"]
+
+
+def test_a_control_below_the_others_is_drawn_on_the_edge_and_controls_are_hollow() -> None:
+    points = [point("a", 0.5, 0.8), point("b", 0.7, 0.85), point("noise", 0.5, 0.1, control=True)]
+    page = Page(front_picture(points, ("AUC", "accuracy"), "described", "SIMULATED data"))
+    assert [text for attrs, text in page.all("text") if "name" in str(attrs["class"])] == [
+        "a",
+        "b",
+        "noise (below: 0.10)",
+    ]
+    assert [attrs["class"] for attrs, _ in page.all("polygon")] == ["onfront", "onfront", "control"]
+    assert page.all("text", class_="stamp")[0][1] == "SIMULATED data"
+
+
+def test_one_point_alone_and_a_name_of_any_length_can_be_drawn() -> None:
+    long = point("x" * 500, 0.5, 0.8)
+    assert "x" * 400 not in "".join(text for _, text in Page(front_picture([long], ("", ""), "", "")).all("text"))
