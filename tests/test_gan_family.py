@@ -141,6 +141,7 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
     ("name", "changes", "message"),
     [
         ("cvae_gmm", {"epochs": 0}, "epochs is 0"),
+        ("cvae_gmm", {"most_steps": 0}, "most_steps is 0"),
         ("cvae_gmm", {"draws": -1}, "draws is -1"),
         ("cvae_gmm", {"covariance": "round"}, "covariance is 'round'"),
         ("wgan_gp", {"critic_steps": 0}, "critic_steps is 0"),
@@ -183,6 +184,14 @@ def test_a_small_class_gets_fewer_components() -> None:
     few = cohort.take(np.flatnonzero((cohort.y != "b") | (np.cumsum(cohort.y == "b") <= 3)))
     mixtures = made("cvae_gmm", components=2).fit(few, rng=stream(1)).mixtures_
     assert [len(mixture.weights) for mixture in mixtures] == [2, 1, 2]
+
+
+def test_no_cohort_is_trained_on_for_more_than_the_most_steps() -> None:
+    digests = set()
+    for changes in ({"epochs": 3}, {"epochs": 50, "most_steps": 3}):  # an epoch of 40 samples is one step
+        model = made("cvae_gmm", **changes).fit(cohort_of(40), rng=stream(1))
+        digests.add(model.sample(20, rng=stream(2)).digest)
+    assert len(digests) == 1
 
 
 # -- wgan_gp -----------------------------------------------------------------------------------------------------------
