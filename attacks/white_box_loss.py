@@ -12,6 +12,8 @@ from bench import AttackView, Cohort, PluginError, attack, integer_seed
 
 from ._classes import given_labels
 
+_TINY = 1e-12  # a loss may be 0, its logarithm may not
+
 
 @attack("white_box_loss", access="white-box", opt_in=True, family="model")
 @dataclass(kw_only=True)
@@ -23,8 +25,8 @@ class WhiteBoxLoss:
     A diffusion model gives losses at fixed timesteps and fixed noise draws, a variational autoencoder the terms of the
     evidence lower bound; a generator offers them by a method ``losses``. An unusual person has a large loss under any
     model, so the same generator is trained twice more, on either half of the candidates, and the loss of each target
-    is compared with its loss under the model of the half without it. Each term of the difference is scaled to its
-    spread over the targets, and the terms are averaged.
+    is divided by its loss under the model of the half without it. The logarithm of each term is scaled to its spread
+    over the targets, and the terms are averaged.
 
     After Watson, Guo, Cormode and Sablayrolles 2022 (difficulty calibration, arXiv 2111.08440).
     """
@@ -39,9 +41,9 @@ class WhiteBoxLoss:
         order = np.argsort(view.targets @ rng.standard_normal(len(view.genes)))  # the given order must not matter
         people = _cohort(view, view.targets[order], labels[order])
         seed = integer_seed(rng)
-        gain = -_losses(view.fitted, people, seed)
+        gain = -np.log(_losses(view.fitted, people, seed) + _TINY)
         if self.calibrate:
-            gain += _losses_without(view, people, seed, rng)
+            gain += np.log(_losses_without(view, people, seed, rng) + _TINY)
         scores = np.empty(len(order))
         scores[order] = (gain / np.maximum(gain.std(axis=0), 1e-12)).mean(axis=1)
         return scores

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench import PluginError
 
 if TYPE_CHECKING:
+    from ._cvae import ConditionalVAE
     from ._diffusion import Denoiser
 
 Floats = NDArray[np.float64]
@@ -48,3 +49,22 @@ def denoising_losses(denoise: Denoiser, x: Tensor, codes: Tensor, rates: Tensor,
             found = denoise(noisy, torch.full((len(x),), t), codes).float()
             losses[:, column] += (found - noise).double().square().mean(dim=1) / _DRAWS
     return losses.numpy()
+
+
+@torch.no_grad()
+def evidence_losses(model: ConditionalVAE, x: Tensor, codes: Tensor, beta: float, draw: torch.Generator) -> Floats:
+    """Return (n, 2): the squared error of the rebuilt record over fixed latent draws, and that + beta * KL.
+
+    KL alone would mislead: a network that knows a record by heart places it far from the prior.
+
+    Parameters
+    ----------
+    x : (n, n_inputs) records as the network sees them
+    codes : (n,) their class codes
+    beta : weight of the KL term in the network's loss
+    """
+    noise = torch.randn(1, _DRAWS, model.z_dim, generator=draw).expand(len(x), -1, -1)
+    rebuilt, mean, log_var = model(x, codes, noise)
+    error = (rebuilt - x[:, None]).double().square().mean(dim=(1, 2))
+    kl = -0.5 * (1 + log_var - mean.square() - log_var.exp()).double().sum(dim=1)
+    return torch.stack([error, error + beta * kl], dim=1).numpy()

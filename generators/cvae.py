@@ -7,12 +7,14 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench import Cohort, generator
 
 from ._cvae import Condition, ConditionalVAE, decode_prior, learning_rates, train_vae
 from ._labels import class_counts
 from ._nets import Standardiser, check_positive
+from ._record_losses import codes_of, evidence_losses
 from ._torch import pick_device, torch_generator
 
 
@@ -67,3 +69,8 @@ class Cvae:
         codes = rng.permutation(np.repeat(np.arange(len(self.labels_)), class_counts(self.counts_, n)))
         X = self.scaler_.back(decode_prior(self.model_, codes, torch_generator(rng)))
         return self.like_.synthetic(X, self.labels_[codes])
+
+    def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the (n, 2) terms of the evidence lower bound of people: what the fitted network says of each."""
+        codes = codes_of("cvae", self.labels_, cohort.y)
+        return evidence_losses(self.model_, self.scaler_.forward(cohort.X), codes, self.beta, torch_generator(rng))

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bench import Cohort, PluginError, generator
@@ -15,6 +16,7 @@ from ._cvae import Condition, ConditionalVAE, learning_rates, train_vae
 from ._labels import class_counts
 from ._mixture import Mixture
 from ._nets import Standardiser, check_positive
+from ._record_losses import codes_of, evidence_losses
 from ._torch import pick_device, torch_generator
 
 _SHAPES = ("diag", "full", "tied", "spherical")
@@ -81,6 +83,11 @@ class CvaeGmm:
         with torch.no_grad():
             decoded = self.model_.decode(torch.from_numpy(z), torch.from_numpy(codes))
         return self.like_.synthetic(self.scaler_.back(decoded), self.labels_[codes])
+
+    def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the (n, 2) terms of the evidence lower bound of people: what the fitted network says of each."""
+        codes = codes_of("cvae_gmm", self.labels_, cohort.y)
+        return evidence_losses(self.model_, self.scaler_.forward(cohort.X), codes, self.beta, torch_generator(rng))
 
     def _check(self) -> None:
         check_positive(
