@@ -231,7 +231,10 @@ def test_kl_of_a_hand_worked_case() -> None:
 # -- every measure -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(set(plugins("metric")) - {"discriminative"}))
+SPLIT_BY_CHANCE = {"discriminative", "c2st", "tstr_trees"}  # rows are shuffled or drawn by position
+
+
+@pytest.mark.parametrize("name", sorted(set(plugins("metric")) - SPLIT_BY_CHANCE))
 def test_the_order_of_rows_does_not_matter(people: tuple[Cohort, Cohort, Cohort], name: str) -> None:
     shuffled = [c.take(np.random.default_rng(9).permutation(len(c))) for c in people]
     assert measure(name, *shuffled) == pytest.approx(measure(name, *people), abs=1e-6, nan_ok=True)
