@@ -31,6 +31,11 @@ class Point:
     exposure: Summary
     use: Summary
 
+    @property
+    def name(self) -> str:
+        """The label as tables show it."""
+        return f"{self.label} (control)" if self.control else self.label
+
 
 @dataclass(frozen=True)
 class _Scale:
@@ -169,7 +174,7 @@ def _point(p: Point, x: _Scale, y: _Scale, front: bool) -> Html:
         bars.append(_line(cx, y(p.use.mean - u), cx, y(p.use.mean + u), "bar"))
     kind = "control" if p.control else "onfront" if front else "other"
     tip = f"{p.label}: AUC {p.exposure.mean:.3f} ± {a:.3f}, use {p.use.mean:.3f} ± {u:.3f}"
-    return element("g", *bars, _shape(cx, cy, kind, p.use.mean < y.low), element("title", tip), data_generator=p.label)
+    return element("g", *bars, _shape(cx, cy, kind, p.use.mean < y.low), element("title", tip), data_generator=p.name)
 
 
 def _shape(cx: float, cy: float, kind: str, below: bool) -> Html:
@@ -188,7 +193,7 @@ def _label(p: Point, cx: float, cy: float, box: Box, text: str) -> Html:
     far = abs(end - cx) > 2 * _MARK + 2 or abs(middle - cy) > LINE
     leader = [_line(cx, cy, end, middle, "leader")] if far else []
     kind = "name control" if p.control else "name"
-    return element("g", *leader, _words(text, box.left, middle + 4, class_=kind), data_generator=p.label)
+    return element("g", *leader, _words(text, box.left, middle + 4, class_=kind), data_generator=p.name)
 
 
 KEY = (

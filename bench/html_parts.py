@@ -19,6 +19,8 @@ _MARKS = re.compile(r"\\([|*])|`([^`]+)`|\*\*(.+?)\*\*|\*(?=\S)([^*]+)\*")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
 _BREAKS = re.compile(r"(?<=[\[,])")  # where the name of a generator may go on in the next line
 _NARROW = re.compile(r"(?<=[\[,_/=])")  # and where the head of a column may
+_LONG = 60  # letters; a longer cell gets a wide column
+_WIDE = 12  # columns; a wider table breaks its numbers in print
 
 
 class Html(str):
@@ -120,6 +122,7 @@ class HtmlBoard(Board):
             element("thead", element("tr", *heads)),
             element("tbody", *rows),
             aria_describedby=note_id,
+            class_="wide" if len(head) > _WIDE else None,
         )
         box = element("div", whole, class_="box", role="region", tabindex="0", aria_label=f"Table: {caption}")
         return element("div", element("p", inline(note), class_="note", id=note_id), box, class_="tabled")
@@ -142,7 +145,7 @@ def _head(text: str, side: str | None) -> Html:
 
 def _row(cells: Sequence[str], sides: Sequence[str | None], generator: str | None) -> Html:
     rest = (
-        element("td", inline(cell), class_=side, data_value=raw(cell))
+        element("td", inline(cell), class_=side or ("long" if len(plain(cell)) > _LONG else None), data_value=raw(cell))
         for cell, side in zip(cells[1:], sides[1:], strict=True)
     )
     control = "control" if generator and generator.endswith(" (control)") else None

@@ -201,10 +201,11 @@ def _bar(board: HtmlBoard) -> Html:
 
 def _lead(about: Mapping[str, Any]) -> str:
     data = about["data"]
+    whom = "the people in it" if not data["simulated"] else "those in it, who are SIMULATED"
     return (
         f"Dataset `{data['name']}`: {data['samples']} samples, {data['genes']} genes, {len(data['classes'])} classes. "
         f"Last run {about['created'][:10]}, omics-bench {about['bench']}. What synthetic copies of it are worth to "
-        "science, and what they give away about the people in it."
+        f"science, and what they give away about {whom}."
     )
 
 

@@ -31,26 +31,36 @@ def summary(board: HtmlBoard, found: Mapping[str, Finding], about: Mapping[str, 
 
 def _opening(board: HtmlBoard, about: Mapping[str, Any]) -> Html:
     data, attacks = about["data"], len(sound_attacks(board))
-    start = "These numbers are about SIMULATED data, not about real people. " if board.simulated else ""
-    tried = (
-        f"{attacks} attacks then tried" if attacks > 1 else "One attack then tried" if attacks else "No attack tried"
+    start = (
+        "These numbers are about SIMULATED data, not about people: what is called real stands in for real samples. "
+        if board.simulated
+        else ""
     )
+    tried = "No attack was run."
+    if attacks:
+        many = f"{attacks} attacks" if attacks > 1 else "One attack"
+        tried = f"{many} then tried to tell from a release who was in the training data."
+    controls = f" and {len(board.controls)} controls" if board.controls else ""
     text = (
-        f"{start}{len(board.ranked)} generators and {len(board.controls)} controls were trained on parts of "
-        f"{data['title']} ({data['samples']} samples, {data['genes']} genes) and released synthetic samples. {tried} "
-        "to tell from a release who was in the training data, and classifiers trained on it were tested on real "
-        "samples that no generator had seen. All figures are means over folds, ± their standard deviation."
+        f"{start}{len(board.ranked)} generators{controls} were trained on parts of {data['title']} "
+        f"({data['samples']} samples, {data['genes']} genes) and released synthetic samples. {tried} Classifiers "
+        "trained on a release were tested on real samples that no generator had seen. All figures are means over "
+        "folds, ± their standard deviation."
     )
     return element("p", text)
 
 
 def _bottom_line(ranked: Mapping[str, Finding]) -> Html:
-    safe = [label for label, f in ranked.items() if f.useful and f.leak == "chance"]
-    text = "**Useful, and no attack tried here could be told apart from guessing:** "
-    known = {f.leak for f in ranked.values()} - {"unknown"}
-    nobody = "none of the generators." if known else "cannot be said, because no attack was run on two folds or more."
-    more = " No attack that fails proves privacy: a stronger one may exist." if safe else ""
-    return element("p", inline(f"{text}{_names(safe)}.{more}" if safe else f"{text}{nobody}"), class_="bottom-line")
+    if all(f.leak == "unknown" for f in ranked.values()):
+        text = "**What leaks cannot be said here**, because no attack was run on two folds or more."
+    elif safe := [label for label, f in ranked.items() if f.useful and f.leak == "chance"]:
+        text = (
+            f"**Useful, and no attack tried here could be told apart from guessing:** {_names(safe)}. No attack that "
+            "fails proves privacy: a stronger one may exist."
+        )
+    else:
+        text = "**No generator here is both useful and out of reach of the attacks** that were tried."
+    return element("p", inline(text), class_="bottom-line")
 
 
 # -- what leaks --------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@
 
   const input = document.getElementById("filter");
   const named = Array.from(document.querySelectorAll("[data-generator]"));
-  const all = new Set(named.filter((e) => e.tagName === "TR").map((e) => e.dataset.generator));
+  const all = new Set(Array.from(document.querySelectorAll("#summary tr[data-generator]"), (e) => e.dataset.generator));
   function filter() {
     const wanted = input.value.trim().toLowerCase();
     const fits = (name) => name.toLowerCase().includes(wanted);

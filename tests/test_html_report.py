@@ -216,13 +216,13 @@ def test_the_summary_holds_claims_against_audits(tmp_path: Path, audits: list[di
 
 def test_with_one_fold_nothing_is_said_about_leaks(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path, small_rows(folds=1))))
-    assert "cannot be said, because no attack was run on two folds or more" in text
+    assert "What leaks cannot be said here, because no attack was run on two folds or more." in text
     assert "Nothing to draw: no generator has both" in text
 
 
 def test_rows_without_attacks_claims_or_accuracy_still_give_a_report(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path, [row("smote", "mmd", 0.01, fold) for fold in (1, 2)])))
-    assert "No attack tried to tell" in text
+    assert "No attack was run." in text
     assert "Cannot be said: the rows hold no accuracy_synthetic." in text
     assert "The rows hold no claims." in text
 

@@ -1,0 +1,278 @@
+"""The HTML report in a headless Chromium, if there is one: silent, offline, sortable, and readable on a phone."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import select
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pytest
+
+from bench.html_report import write_report
+from bench.rows import table, write_rows
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium and no chrome on PATH")
+SCORES = {"a": 0.81, "b[epsilon=4.0,variant=published,bins=12]": 0.803, "c": 0.9, "noise": 0.2}
+
+
+class Browser:
+    """A headless Chromium that is spoken to over a pipe, and everything it said unasked."""
+
+    def __init__(self, profile: Path) -> None:
+        there, self.writing = os.pipe()
+        self.reading, back = os.pipe()
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (there, back)]  # clear of the numbers 3 and 4
+        line = 'exec "$0" "$@" 3<&"$THERE" 4>&"$BACK"'
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "about:blank"]
+        flags += ["--no-first-run", "--disable-background-networking", f"--user-data-dir={profile}"]
+        self.process = subprocess.Popen(
+            ["bash", "-c", line, str(CHROMIUM), *flags],
+            env={**os.environ, "THERE": str(ends[0]), "BACK": str(ends[1])},
+            pass_fds=ends,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for end in (there, back, *ends):
+            os.close(end)
+        self.numbers, self.rest, self.said, self.session = count(1), b"", list[dict[str, Any]](), None
+        target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
+        attach = {"targetId": target["targetId"], "flatten": True}
+        self.session = self.call("Target.attachToTarget", **attach)["sessionId"]
+        for domain in ("Runtime", "Log", "Network", "Page"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Return the answer to a command."""
+        message = {"id": next(self.numbers), "method": method, "params": params}
+        message |= {"sessionId": self.session} if self.session else {}
+        os.write(self.writing, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == message["id"]:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self.said.append(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self.rest:
+            assert select.select([self.reading], [], [], 120)[0], "Chromium says nothing"
+            part = os.read(self.reading, 1 << 16)
+            assert part, "Chromium has gone"
+            self.rest += part
+        line, _, self.rest = self.rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def open(self, path: Path, *, width: int = 1280) -> None:
+        """Open a file and wait until it has loaded."""
+        self.said.clear()
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.call("Page.navigate", url=path.as_uri())
+        while not any(message.get("method") == "Page.loadEventFired" for message in self.said):
+            self.said.append(self._next())
+
+    def js(self, expression: str) -> Any:
+        """Return the value of an expression on the page."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def press(self, key: str, text: str = "") -> None:
+        """Press a key where the focus is."""
+        known = {"Tab": 9, "Enter": 13}
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": known.get(key, 0)}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **pressed)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    def close(self) -> None:
+        """End the browser."""
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.writing)
+        os.close(self.reading)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    found = Browser(tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on simulated data, with long names, a wide table and a picture."""
+    folder = tmp_path_factory.mktemp("out")
+    rows = []
+    for label, value in SCORES.items():
+        name, _, params = label.removesuffix("]").partition("[")
+        for fold in (1, 2, 3):
+            known = {"dataset": "brca", "fold": fold, "seed": 42, "generator": name, "params": params, "status": "ok"}
+            known |= {"reason": "", "low": math.nan, "high": math.nan, "wall_s": 0.1, "peak_mb": 1.0, "key": "k"}
+            for measure in ("accuracy_synthetic", "accuracy_real", "aupr_synthetic", "mmd", "discriminative_score"):
+                one = {"family": "utility", "measure": measure, "attack": "", "value": value + fold / 1000}
+                rows.append({**known, **one})
+            for attack in ("mc", "gan_leaks", "mahalanobis_ratio_class", "marginal_ratio_class", "surrogate_loss"):
+                one = {"family": "privacy", "measure": "auc", "attack": attack, "value": value / 2 + 0.1 + fold / 500}
+                rows.append({**known, **one})
+    data = {"classes": {"x": 60}, "digest": "0" * 64, "genes": 978, "name": "brca", "samples": 100, "simulated": True}
+    about = {
+        "bench": "0.1.0",
+        "command": "bench run",
+        "created": "2026-11-21T01:00:00+00:00",
+        "versions": {"numpy": "2"},
+    }
+    about |= {"machine": {"cpus": 4, "system": "Linux", "threads_per_task": 2}}
+    path = folder / "rows" / "brca-simulated.csv"
+    write_rows(path, table(rows), {**about, "data": {**data, "source": "two files", "title": "a cohort"}})
+    figure, _ = plt.subplots(figsize=(8, 4))
+    (folder / "leaderboard").mkdir()
+    figure.savefig(folder / "leaderboard" / "brca-simulated_roc.png")
+    plt.close(figure)
+    return write_report(path)
+
+
+HEAD = "document.querySelectorAll('#utility table thead th')[{}]"
+NAMES = "Array.from(document.querySelectorAll('#utility tbody th'), e => e.textContent)"
+LONG = "b[epsilon=4.0,variant=published,bins=12]"
+
+
+def test_the_page_is_silent_and_asks_nobody(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.js("document.querySelector('thead button').click()")
+    methods = [message.get("method") for message in browser.said]
+    assert "Runtime.exceptionThrown" not in methods
+    assert "Runtime.consoleAPICalled" not in methods
+    assert [m["params"] for m in browser.said if m.get("method") == "Log.entryAdded"] == []
+    asked = [m["params"]["request"]["url"] for m in browser.said if m.get("method") == "Network.requestWillBeSent"]
+    assert asked[0] == report.as_uri()
+    assert all(url.startswith("data:") for url in asked[1:])
+    assert browser.js("document.querySelector('img').naturalWidth") > 0
+
+
+def test_a_click_sorts_a_table_and_a_third_one_undoes_it(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    first = browser.js(NAMES)
+    found = []
+    for _ in range(3):
+        browser.js(f"{HEAD.format(1)}.querySelector('button').click()")
+        found.append((browser.js(f"{HEAD.format(1)}.getAttribute('aria-sort')"), browser.js(NAMES)))
+    best = ["c", "a", LONG, "noise (control)"]
+    assert found == [("descending", best), ("ascending", best[::-1]), (None, first)]
+
+
+def test_the_keyboard_sorts_too_and_one_column_at_a_time(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.js(f"{HEAD.format(0)}.querySelector('button').focus()")
+    browser.press("Enter", "\r")
+    assert browser.js(f"{HEAD.format(0)}.getAttribute('aria-sort')") == "ascending"
+    assert browser.js(NAMES) == ["a", LONG, "c", "noise (control)"]
+    browser.press("Tab")
+    browser.press("Enter", "\r")
+    assert browser.js("document.querySelectorAll('#utility th[aria-sort]').length") == 1
+    assert browser.js(NAMES)[0] == "c"
+
+
+def test_what_is_missing_stays_last_either_way(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.js("delete document.querySelector('#utility tr[data-generator=a] td').dataset.value")
+    for _ in range(2):
+        browser.js(f"{HEAD.format(1)}.querySelector('button').click()")
+        assert browser.js(NAMES)[-1] == "a"
+
+
+def test_the_filter_keeps_the_generators_of_that_name(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.js("document.getElementById('filter').focus()")
+    browser.call("Input.insertText", text="EPSILON=4")
+    shown = "Array.from(document.querySelectorAll('tr[data-generator]')).filter(e => e.offsetHeight)"
+    assert set(browser.js(f"{shown}.map(e => e.dataset.generator)")) == {LONG}
+    assert browser.js("document.getElementById('shown').textContent") == "1 of 4 shown"
+
+
+def test_the_mark_of_simulated_data_stays_in_view(browser: Browser, report: Path) -> None:
+    browser.open(report, width=390)
+    browser.js("window.scrollTo(0, document.body.scrollHeight)")
+    place = browser.js("(r => [r.top, r.bottom])(document.querySelector('.banner').getBoundingClientRect())")
+    assert place[0] == 0
+    assert place[1] > 20
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_is_wider_than_the_screen_but_tables_in_their_boxes(browser: Browser, report: Path, width: int) -> None:
+    browser.open(report, width=width)
+    assert browser.js("document.documentElement.scrollWidth") <= width
+    wide = "Array.from(document.querySelectorAll('.box')).filter(e => e.scrollWidth > e.clientWidth)"
+    assert browser.js(f"{wide}.every(e => e.tabIndex === 0 && getComputedStyle(e).overflowX === 'auto')")
+
+
+CONTRAST = """(() => {
+  const parts = (c) => c.match(/[\\d.]+/g).map(Number);
+  const light = (c) => parts(c).slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (parts(c)[3] !== 0) return c;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = Array.from(document.body.querySelectorAll("*"))
+    .filter((e) => !e.closest("svg,script") && Array.from(e.childNodes).some((n) => n.nodeType === 3 && n.data.trim()));
+  return texts.map((e) => {
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+    return [(a + 0.05) / (b + 0.05), e.tagName + "." + e.className];
+  });
+})()"""
+
+
+def test_text_stands_out_from_its_ground(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    found = browser.js(CONTRAST)
+    assert len(found) > 100
+    assert [pair for pair in found if pair[0] < 4.5] == []
+
+
+def test_every_stop_of_the_keyboard_shows_where_it_is(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.press("Tab")
+    assert browser.js("document.activeElement.className") == "skip"
+    assert browser.js("document.activeElement.getBoundingClientRect().left") >= 0
+    for _ in range(20):
+        browser.press("Tab")
+        assert browser.js("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_labels_in_the_picture_do_not_overlap_as_drawn(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    boxes = browser.js(
+        "Array.from(document.querySelectorAll('svg .name'), e => (r => [r.left, r.top + 2, r.right, r.bottom - 2])"
+        "(e.getBoundingClientRect()))"
+    )
+    assert len(boxes) == len(SCORES)
+    pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
+    assert not [1 for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+
+
+def test_it_prints_without_what_only_a_screen_needs(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        hidden = "['.filter', 'nav', '.skip'].map(s => getComputedStyle(document.querySelector(s)).display)"
+        assert browser.js(hidden) == ["none"] * 3
+        assert browser.js("getComputedStyle(document.querySelector('.box')).overflowX") == "visible"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
