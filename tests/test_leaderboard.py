@@ -347,7 +347,7 @@ def test_the_published_file_holds_the_known_values_under_the_names_of_our_rows()
 
 def test_published_measures_without_an_attack_are_those_of_a_metric_where_one_declares_them() -> None:
     declared = {m.name for info in plugins("metric").values() for m in info.measures}
-    utility = {p.measure for p in published_numbers() if not p.attack and "coexpression" not in p.measure}
+    utility = {p.measure for p in published_numbers() if not p.attack}
     assert utility <= declared
 
 
