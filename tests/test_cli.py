@@ -273,7 +273,19 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(place: Path) -> None:
 
 
 def test_every_command_has_help() -> None:
-    for words in ([], ["run"], ["list"], ["check"], ["data"], ["results"], ["report"], ["score"], ["audit"], ["study"]):
+    for words in (
+        [],
+        ["run"],
+        ["list"],
+        ["check"],
+        ["data"],
+        ["results"],
+        ["report"],
+        ["score"],
+        ["audit"],
+        ["study"],
+        ["compare"],
+    ):
         done = bench(Path.cwd(), *words, "--help")
         assert done.returncode == 0, done.stderr
         assert "Usage" in done.stdout

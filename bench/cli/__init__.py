@@ -15,6 +15,7 @@ from bench.errors import BenchError
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
     "check": ("bench.cli.check", "Check a plugin against the contract and say in words what is wrong."),
+    "compare": ("bench.cli.compare", "Say what changed between two folders of results, and what moved beyond noise."),
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
     "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),

@@ -1,0 +1,77 @@
+"""What changed between two results of the same benchmark, and which numbers moved beyond noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.comparison import Interval, corrected_interval
+
+_NUMBER = ["generator", "params", "measure", "attack"]
+_FOLD = ["seed", "fold"]
+_COST = {"wall_s", "peak_mb"}  # differ between any two runs
+TEST_PER_TRAIN = 0.25  # held-out people per training person in five folds
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number of one generator in two results.
+
+    Parameters
+    ----------
+    generator, measure, attack : which number; attack is empty for a metric
+    before, after : means over the folds that both have
+    difference : after - before, fold by fold, with its corrected interval
+    """
+
+    generator: str
+    measure: str
+    attack: str
+    before: float
+    after: float
+    difference: Interval
+
+    @property
+    def moved(self) -> bool:
+        """True if the folds agree that it moved; one fold alone never does."""
+        return self.difference.excludes_zero
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame) -> list[Change]:
+    """Return every number that both rows hold and that is not equal in both, those beyond noise first.
+
+    Parameters
+    ----------
+    before, after : as `bench.rows.read_rows` returns them; cost is left out
+    """
+    both = _good(before).merge(_good(after), on=[*_NUMBER, *_FOLD], suffixes=("_before", "_after"))
+    found = []
+    for (generator, params, measure, attack), part in both.groupby(_NUMBER, sort=True):
+        delta = (part["value_after"] - part["value_before"]).to_numpy(dtype=np.float64)
+        if not delta.any():
+            continue
+        label = f"{generator}[{params}]" if params else str(generator)
+        means = float(part["value_before"].mean()), float(part["value_after"].mean())
+        found.append(Change(label, str(measure), str(attack), *means, corrected_interval(delta, TEST_PER_TRAIN)))
+    return sorted(found, key=lambda c: (not c.moved, c.generator, c.attack, c.measure))
+
+
+def only_in(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    """Return what succeeded in the first rows and is not in the second at all, or failed there, one line each."""
+    key = [*_NUMBER, *_FOLD]
+    missing = _good(first).merge(_good(second)[key], how="left", on=key, indicator=True)
+    missing = missing[missing["_merge"] == "left_only"]
+    lines = []
+    for (generator, params), part in missing.groupby(["generator", "params"], sort=True):
+        label = f"{generator}[{params}]" if params else str(generator)
+        names = sorted({a or m for m, a in zip(part["measure"], part["attack"], strict=True)})
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        lines.append(f"{label}: {len(part)} numbers ({shown})")
+    return lines
+
+
+def _good(rows: pd.DataFrame) -> pd.DataFrame:
+    kept = rows[(rows["status"] == "ok") & rows["value"].notna() & ~rows["measure"].isin(_COST)]
+    return kept[[*_NUMBER, *_FOLD, "value"]]
