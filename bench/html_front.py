@@ -108,6 +108,7 @@ def front_picture(points: Sequence[Point], axes: tuple[str, str], described: str
         viewBox=f"0 0 {_WIDTH:.0f} {height:.0f}",
         role="img",
         aria_label=described,
+        data_name=", ".join(filter(None, ["Use against exposure", mark])),
         class_="front",
     )
 

@@ -38,6 +38,78 @@
     });
   });
 
+  // -- tables and the picture as files -------------------------------------------------------------------------------
+
+  const linesOf = (table) => Array.from(table.rows).filter((row) => !row.hidden).map((row) => Array.from(row.cells));
+  const captionOf = (table) => textOf(table.caption);
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const csv = (table) => linesOf(table).map((cells) => cells.map(textOf).map(quoted).join(",") + "\n").join("");
+
+  const SPECIAL = {
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "≥": "$\\geq$",
+    "↑": "$\\uparrow$", "↓": "$\\downarrow$", "<": "$<$", ">": "$>$",
+  };
+  const escaped = (text) => text.replace(/[\\~^±≥↑↓<>]|[&%$#_{}]/g, (mark) => SPECIAL[mark] || `\\${mark}`);
+
+  function latex(table) {
+    const lines = linesOf(table).map((cells) => {
+      const texts = cells.map((cell) => {
+        const text = escaped(textOf(cell));
+        return cell.querySelector("strong") ? `\\textbf{${text}}` : text;
+      });
+      return `${texts.join(" & ")} \\\\\n`;
+    });
+    const sides = Array.from(table.tHead.rows[0].cells, (cell) => (cell.classList.contains("num") ? "r" : "l")).join("");
+    const body = `\\toprule\n${lines[0]}\\midrule\n${lines.slice(1).join("")}\\bottomrule\n`;
+    const caption = `\\caption{${escaped(captionOf(table))}}\n`;
+    return `\\begin{table}\n${caption}\\begin{tabular}{${sides}}\n${body}\\end{tabular}\n\\end{table}\n`;
+  }
+
+  function svg(picture) {
+    const copy = picture.cloneNode(true);
+    const rules = Array.from(document.styleSheets[0].cssRules, (rule) => rule.cssText);
+    const style = document.createElementNS(copy.namespaceURI, "style");
+    style.textContent = rules.filter((text) => /^(:root|\.front)/.test(text)).join("\n");
+    copy.prepend(style);
+    copy.setAttribute("font-family", "sans-serif");
+    return new XMLSerializer().serializeToString(copy);
+  }
+
+  function offer(beside, name, kinds) {
+    const line = document.createElement("p");
+    line.className = "save";
+    line.append("Save as ");
+    Object.entries(kinds).forEach(([kind, [ending, type, make]]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = kind;
+      button.setAttribute("aria-label", `Save ${name} as ${kind}`);
+      button.addEventListener("click", () => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([make()], { type }));
+        link.download = `${name.replace(/[^A-Za-z0-9]+/g, "-").toLowerCase()}.${ending}`;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      });
+      line.append(button, " ");
+    });
+    beside.after(line);
+  }
+
+  document.querySelectorAll("table").forEach((table) => {
+    const kinds = {
+      CSV: ["csv", "text/csv", () => csv(table)],
+      LaTeX: ["tex", "text/plain", () => latex(table)],
+    };
+    offer(table.closest(".box"), captionOf(table), kinds);
+  });
+  document.querySelectorAll("svg.front").forEach((picture) => {
+    const kinds = { SVG: ["svg", "image/svg+xml", () => svg(picture)] };
+    offer(picture.closest(".box"), picture.dataset.name, kinds);
+  });
+
+  // -- only some generators ------------------------------------------------------------------------------------------
+
   const input = document.getElementById("filter");
   const named = Array.from(document.querySelectorAll("[data-generator]"));
   const all = new Set(Array.from(document.querySelectorAll("#summary tr[data-generator]"), (e) => e.dataset.generator));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import math
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import pytest
@@ -84,8 +86,8 @@ class Browser:
             self.said.append(self._next())
 
     def js(self, expression: str) -> Any:
-        """Return the value of an expression on the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of an expression on the page, or what a promise comes to."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -200,6 +202,46 @@ def test_the_filter_keeps_the_generators_of_that_name(browser: Browser, report: 
     shown = "Array.from(document.querySelectorAll('tr[data-generator]')).filter(e => e.offsetHeight)"
     assert set(browser.js(f"{shown}.map(e => e.dataset.generator)")) == {LONG}
     assert browser.js("document.getElementById('shown').textContent") == "1 of 4 shown"
+
+
+SAVED = """(async () => {{
+  let saved;
+  URL.createObjectURL = (blob) => {{ saved = blob; return "#"; }};
+  let name;
+  HTMLAnchorElement.prototype.click = function () {{ name = this.download; }};
+  document.querySelector('button[aria-label="Save {}"]').click();
+  return [name, await saved.text()];
+}})()"""
+
+
+def test_a_table_is_saved_as_it_is_sorted_and_filtered(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.js(f"{HEAD.format(1)}.querySelector('button').click()")
+    browser.js("(e => {e.value = 'e'; e.dispatchEvent(new Event('input'))})(document.getElementById('filter'))")
+    name, text = browser.js(SAVED.format("Utility, SIMULATED data as CSV"))
+    assert name == "utility-simulated-data.csv"
+    lines = list(csv.reader(text.splitlines()))
+    assert lines[0][:2] == ["generator", "acc syn ↑"]
+    assert [line[:2] for line in lines[1:]] == [[LONG, "0.805 ± 0.001"], ["noise (control)", "0.202 ± 0.001"]]
+
+
+def test_a_table_is_saved_for_papers(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    name, text = browser.js(SAVED.format("Utility, SIMULATED data as LaTeX"))
+    assert name == "utility-simulated-data.tex"
+    assert "\\caption{Utility, SIMULATED data}\n\\begin{tabular}{lrrrr" in text
+    assert "generator & acc syn $\\uparrow$ & " in text
+    assert "\nc & \\textbf{0.902 $\\pm$ 0.001} & " in text
+
+
+def test_the_picture_is_saved_with_its_styles(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    name, text = browser.js(SAVED.format("Use against exposure, SIMULATED data as SVG"))
+    assert name == "use-against-exposure-simulated-data.svg"
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert ".front .grid" in text
+    assert "SIMULATED data" in text
 
 
 def test_the_mark_of_simulated_data_stays_in_view(browser: Browser, report: Path) -> None:
