@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from bench.audit_reading import GAUSSIAN
-from bench.board import Summary, columns, number
+from bench.board import Summary, columns, in_tables, number
 from bench.findings import CLEAR, USE, Finding
 from bench.html_parts import Html, HtmlBoard, bullets, element, inline, join
 from bench.privacy_tables import claim_nothing, sound_attacks
@@ -145,7 +146,19 @@ def _uses(board: HtmlBoard, ranked: Mapping[str, Finding]) -> list[Html]:
         ],
     }
     items = [inline(f"{start} {_accuracies(labels, ranked)}.") for start, labels in groups.items() if labels]
-    return [element("p", inline(text)), bullets(items)]
+    return [element("p", inline(text)), bullets([*items, *_elsewhere(board)])]
+
+
+def _elsewhere(board: HtmlBoard) -> Iterator[Html]:
+    """Yield a line for each other table: who is among the best there, and in how many of its measures."""
+    for table, measures in in_tables(board.measures.values()).items():
+        scores = [m for m in measures if m.better != "none"]
+        found = ({label: board.summary(label, m.name) for label in board.ranked} for m in scores)
+        best = Counter(label for m, held in zip(scores, found, strict=True) for label in leaders(held, m))
+        if best and table != "utility":
+            among = ", ".join(f"`{label}` ({best[label]})" for label in sorted(best, key=lambda x: (-best[x], x)))
+            name = table.replace("_", " ")
+            yield inline(f"**Among the best in {name}**, in how many of its {len(scores)} measures: {among}.")
 
 
 def _accuracies(labels: Iterable[str], ranked: Mapping[str, Finding]) -> str:

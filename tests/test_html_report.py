@@ -193,6 +193,13 @@ def test_the_summary_says_what_is_useful(tmp_path: Path) -> None:
     assert "More than 5 points below real samples: smote (0.700 ± 0.004)." in text
 
 
+def test_the_summary_names_the_best_of_every_other_table(tmp_path: Path) -> None:
+    more = [("kl_holdout", 0.5), ("mmd_holdout", 0.1)]
+    rows = [row(g, m, v * k, f) for k, g in enumerate(("smote", "private_pgm"), 1) for m, v in more for f in (1, 2, 3)]
+    text = words(opened(written(tmp_path, [*small_rows(), *rows])))
+    assert "Among the best in fidelity, in how many of its 2 measures: smote (2)." in text
+
+
 @pytest.mark.parametrize(
     ("audits", "said"),
     [
