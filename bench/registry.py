@@ -29,7 +29,7 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "attack": ("score",),
     "metric": ("__call__",),
 }
-_EXTRAS = {"torch": "deep", "opacus": "deep", "mbi": "pgm", "anndata": "h5ad", "xgboost": "deep"}
+_EXTRAS = {"torch": "deep", "opacus": "deep", "mbi": "pgm", "anndata": "h5ad", "xgboost": "deep", "gseapy": "pathways"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 T = TypeVar("T", bound=type)
 
@@ -159,9 +159,18 @@ def attack(
 
 
 def metric(
-    name: str, *, family: str, measures: tuple[Measure, ...], doi: str = "", needs: tuple[str, ...] = ()
+    name: str,
+    *,
+    family: str,
+    measures: tuple[Measure, ...],
+    opt_in: bool = False,
+    doi: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Callable[[T], T]:
-    """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`."""
+    """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`.
+
+    `opt_in` marks a metric that needs something from the user and runs only when it is named.
+    """
     if not measures:
         raise PluginError(f"metric {name!r} declares no measure; name each number it returns.")
     return lambda cls: _declare("metric", name, cls)

@@ -11,7 +11,7 @@ import pytest
 from bench import Cohort, Split
 from bench.registry import create, find, plugins
 
-METRICS = sorted(plugins("metric"))
+METRICS = sorted(name for name, info in plugins("metric").items() if not info.option("opt_in", False))
 
 
 def measure(name: str, split: Split, synthetic: Cohort) -> Mapping[str, float]:
