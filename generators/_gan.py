@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench import PluginError
@@ -76,3 +78,9 @@ def full_batches(n: int, size: int, draw: torch.Generator) -> Iterator[Tensor]:
     size = min(size, n)
     while True:
         yield from (rows for rows in epochs_of_batches(n, size, -(-n // size), draw) if len(rows) == size)
+
+
+def balanced_rows(codes: NDArray[np.int64], counts: NDArray[np.int64], size: int, draw: torch.Generator) -> Tensor:
+    """Return the rows of a batch: classes at the rate of their log-sizes, any sample of each."""
+    rates = torch.from_numpy((np.log1p(counts) / counts)[codes])
+    return rates.multinomial(size, replacement=True, generator=draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 _ROUNDS = 40  # of expectation and maximisation
 _NARROWEST = 0.05  # the smallest spread of a mode, in standard deviations of its gene
-_BLOCK = 1_000_000  # numbers held at once, times the number of modes
+_BLOCK = 100_000  # values fitted at once: few enough for the caches
 
 Array = NDArray[np.float64]
 
@@ -37,8 +38,8 @@ class Modes:
         """Return the (n, n_genes) mode of each value, drawn from the modes that it may be from."""
         out = np.empty(X.shape, dtype=np.int64)
         for i, row in enumerate(X):
-            share, _ = _shares(row[None].astype(np.float64), self.weights, self.means, self.scales)
-            out[i] = (share[0].cumsum(axis=1)[:, :-1] < rng.random((len(row), 1))).sum(axis=1)
+            share, _ = _shares(row[None].astype(np.float64), self.weights.T, self.means.T, self.scales.T)
+            out[i] = (share[:-1, 0].cumsum(axis=0) < rng.random(len(row))).sum(axis=0)
         return out
 
     def forward(self, X: NDArray[np.float32], mode: NDArray[np.int64]) -> Array:
@@ -60,32 +61,31 @@ class Modes:
 def _fit_best(X: Array, most: int, apart: float) -> tuple[Array, Array, Array]:
     """Return weights, means and scales, each (n_genes, most), of the modes apart that have the best BIC per gene."""
     best = np.full(X.shape[1], np.inf)
-    kept = tuple(np.zeros((X.shape[1], most)) for _ in range(3))
+    weights, means, scales = kept = tuple(np.zeros((3, X.shape[1], most)))
     for modes in range(1, most + 1):
         *fitted, bic = _fit(X, modes)
         better = (bic < best) & (_separation(*fitted[1:]) >= apart)
         best[better] = bic[better]
         for whole, part in zip(kept, fitted, strict=True):
-            whole[better, :modes] = part[better]
-    return kept
+            whole[better, :modes] = part[:, better].T
+    return weights, means, scales
 
 
 def _fit(X: Array, modes: int) -> tuple[Array, Array, Array, Array]:
-    """Return weights, means and scales (n_genes, modes) by expectation and maximisation, and BIC (n_genes,)."""
+    """Return weights, means and scales (modes, n_genes) by expectation and maximisation, and BIC (n_genes,)."""
     spread = X.std(axis=0)
     spread[spread <= 1e-6 * np.maximum(np.abs(X.mean(axis=0)), 1)] = 0  # constant up to rounding
-    means = np.quantile(X, (np.arange(modes) + 0.5) / modes, axis=0).T if modes > 1 else X.mean(axis=0)[:, None]
-    weights, scales = np.full(means.shape, 1 / modes), np.repeat(spread[:, None] / modes, modes, axis=1)
+    means = np.quantile(X, (np.arange(modes) + 0.5) / modes, axis=0) if modes > 1 else X.mean(axis=0)[None]
+    weights, scales = np.full(means.shape, 1 / modes), np.repeat(spread[None] / modes, modes, axis=0)
     for _ in range(_ROUNDS if modes > 1 else 0):
         share, _ = _shares(X, weights, means, scales)
-        mass = share.sum(axis=0) + 1e-9
-        weights = mass / mass.sum(axis=1, keepdims=True)
-        means = np.einsum("ngk,ng->gk", share, X) / mass
-        square = np.einsum("ngk,ngk->gk", share, (X[:, :, None] - means) ** 2) / mass
-        scales = np.maximum(np.sqrt(square), _NARROWEST * spread[:, None])
+        mass = share.sum(axis=1) + 1e-9
+        weights = mass / mass.sum(axis=0)
+        means = (share * X).sum(axis=1) / mass
+        square = (share * (X - means[:, None]) ** 2).sum(axis=1) / mass
+        scales = np.maximum(np.sqrt(square), _NARROWEST * spread)
     _, density = _shares(X, weights, means, scales)
-    free = 3 * modes - 1
-    return weights, means, scales, free * np.log(len(X)) - 2 * density.sum(axis=0)
+    return weights, means, scales, (3 * modes - 1) * np.log(len(X)) - 2 * density.sum(axis=0)
 
 
 def _separation(means: Array, scales: Array) -> Array:
@@ -93,21 +93,21 @@ def _separation(means: Array, scales: Array) -> Array:
 
     Two equal Gaussians have two peaks where it is above 2.
     """
-    closest = np.full(len(means), np.inf)
-    for i in range(means.shape[1]):
-        for j in range(i):
-            spread = np.sqrt((scales[:, i] ** 2 + scales[:, j] ** 2) / 2)
-            gap = np.abs(means[:, i] - means[:, j])
-            closest = np.minimum(closest, np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0))
+    closest = np.full(means.shape[1], np.inf)
+    for i, j in itertools.combinations(range(len(means)), 2):
+        spread = np.sqrt((scales[i] ** 2 + scales[j] ** 2) / 2)
+        gap = np.abs(means[i] - means[j])
+        closest = np.minimum(closest, np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0))
     return closest
 
 
 def _shares(X: Array, weights: Array, means: Array, scales: Array) -> tuple[Array, Array]:
-    """Return the share of each mode in each value (n, n_genes, modes), and the values' log-densities (n, n_genes)."""
+    """Return the share of each mode in each value (modes, n, n_genes), and the values' log-densities (n, n_genes)."""
     scale = np.where(scales > 0, scales, 1.0)  # a constant gene's only value: any spread will do
     with np.errstate(divide="ignore"):
-        log = np.log(weights / scale) - 0.5 * ((X[:, :, None] - means) / scale) ** 2
-    top = log.max(axis=2, keepdims=True)
+        height = np.log(weights / scale)
+    log = height[:, None] - 0.5 * ((X - means[:, None]) / scale[:, None]) ** 2
+    top = log.max(axis=0)
     share = np.exp(log - top)
-    total = share.sum(axis=2, keepdims=True)
-    return share / total, (top + np.log(total))[:, :, 0]
+    total = share.sum(axis=0)
+    return share / total, top + np.log(total)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.generators._mixture import Mixture
+from bench.generators._modes import Modes
 from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, Split, stream
@@ -19,17 +20,19 @@ from bench.types import claim_of
 
 torch = pytest.importorskip("torch")
 
-from bench.generators._gan import critic_loss, full_batches  # noqa: E402 (needs torch)
+from bench.generators._gan import Dropout, balanced_rows, critic_loss, full_batches  # noqa: E402 (needs torch)
 
 # Small forms that learn the embedded cohort in seconds.
 LEARNING: dict[str, dict[str, Any]] = {
     "cvae_gmm": {"epochs": 20},
     "wgan_gp": {"steps": 100, "lr": 1e-3},
+    "ctgan": {"steps": 120, "lr": 3e-3, "pac": 1, "modes": 2},
 }
 # Forms that only have to run.
 TINY: dict[str, dict[str, Any]] = {
     "cvae_gmm": {"epochs": 3, "z_dim": 8},
     "wgan_gp": {"steps": 3, "noise": 8, "critic_steps": 2},
+    "ctgan": {"steps": 3, "noise": 8, "critic_steps": 2, "batch": 4, "pac": 2, "modes": 2},
 }
 
 
@@ -147,6 +150,12 @@ def test_no_guarantee_is_claimed_where_there_is_none(name: str) -> None:
         ("wgan_gp", {"critic_steps": 0}, "critic_steps is 0"),
         ("wgan_gp", {"embedding": -1}, "embedding is -1"),
         ("wgan_gp", {"batch": 1}, "batch is 1"),
+        ("ctgan", {"lr": 0}, "lr is 0"),
+        ("ctgan", {"batch": 1, "pac": 1}, "batch is 1"),
+        ("ctgan", {"modes": -1}, "modes is -1"),
+        ("ctgan", {"apart": -1}, "apart is -1"),
+        ("ctgan", {"dropout": 1}, "dropout is 1"),
+        ("ctgan", {"batch": 5}, "batch is 5 and pac 2"),
     ],
 )
 def test_a_hyper_parameter_out_of_range_is_refused(name: str, changes: dict[str, Any], message: str) -> None:
@@ -223,6 +232,74 @@ def test_the_published_round_shows_the_critic_one_batch() -> None:
         assert len({tuple(batch.tolist()) for batch in rows}) == (1 if reuse_batch else 3)
 
 
-def test_a_cohort_of_one_sample_is_refused() -> None:
+@pytest.mark.parametrize("name", ["wgan_gp", "ctgan"])
+def test_a_cohort_of_one_sample_is_refused(name: str) -> None:
     with pytest.raises(PluginError, match="the cohort has 1 sample"):
-        made("wgan_gp").fit(cohort_of().take(np.arange(1)), rng=stream(1))
+        made(name).fit(cohort_of().take(np.arange(1)), rng=stream(1))
+
+
+# -- ctgan -------------------------------------------------------------------------------------------------------------
+
+
+def two_peaks(n: int = 4000) -> NDArray[np.float32]:
+    """Return three genes: one peak, two peaks (30 % at 2, 70 % at 9), and one value."""
+    rng = stream(1)
+    low = rng.random(n) < 0.3
+    peaks = np.where(low, rng.normal(2, 0.5, n), rng.normal(9, 1, n))
+    return np.stack([rng.normal(5, 2, n), peaks, np.full(n, 3.25)], axis=1).astype(np.float32)
+
+
+def test_the_modes_of_a_gene_are_found() -> None:
+    modes = Modes.of(two_peaks(), 3, 2.0)
+    assert (modes.weights > 0).sum(axis=1).tolist() == [1, 2, 1]
+    np.testing.assert_allclose(modes.weights[1], [0.3, 0.7], atol=0.02)
+    np.testing.assert_allclose(modes.means[1], [2, 9], atol=0.1)
+    np.testing.assert_allclose(modes.scales[1], [0.5, 1], atol=0.05)
+    np.testing.assert_allclose(modes.scales[[0, 2], 0], [2, 0], atol=0.1)
+
+
+def test_modes_that_overlap_are_one() -> None:
+    rng = stream(1)
+    skewed = np.where(rng.random(4000) < 0.3, rng.normal(2, 1, 4000), rng.normal(3.5, 1, 4000))[:, None]
+    assert Modes.of(skewed.astype(np.float32), 2, 2.0).weights.shape == (1, 1)
+    assert Modes.of(skewed.astype(np.float32), 2, 0.0).weights.shape == (1, 2)
+
+
+def test_genes_written_by_their_modes_are_read_back() -> None:
+    X = two_peaks()
+    modes = Modes.of(X, 2, 2.0)
+    chosen = modes.choose(X, stream(2))
+    assert 0.28 < (chosen[:, 1] == 0).mean() < 0.32
+    distance = modes.forward(X, chosen)
+    assert np.abs(distance).max() < 6
+    np.testing.assert_array_equal(modes.back(distance, chosen).astype(np.float32), X)
+
+
+def test_a_gene_of_two_peaks_is_drawn_with_two() -> None:
+    cohort = cohort_of(300)
+    X = cohort.X.copy()
+    X[:, 3] = two_peaks(300)[:, 1]
+    model = made("ctgan", steps=60, lr=1e-3, batch=50).fit(replace(cohort, X=X), rng=stream(1))
+    drawn = model.sample(400, rng=stream(2)).X[:, 3]
+    assert 0.1 < (drawn < 4).mean() < 0.6
+    assert ((drawn > 4) & (drawn < 6)).mean() < 0.1
+
+
+def test_the_published_form_stays_within_one_deviation() -> None:
+    cohort = cohort_of()
+    synthetic = made("ctgan", modes=0).fit(cohort, rng=stream(1)).sample(200, rng=stream(2))
+    centre, spread = cohort.X.mean(axis=0), cohort.X.std(axis=0)
+    assert (np.abs(synthetic.X - centre) <= 1.0001 * spread).all()
+
+
+def test_rare_classes_are_trained_more_often_than_they_occur() -> None:
+    codes = np.repeat([0, 1], [20, 3])
+    rows = balanced_rows(codes, np.array([20, 3]), 20_000, torch.Generator().manual_seed(1)).numpy()
+    assert codes[rows].mean() == pytest.approx(np.log(4) / (np.log(4) + np.log(21)), abs=0.02)
+    assert set(rows) == set(range(23))
+
+
+def test_dropout_keeps_the_mean_and_drops_the_rate() -> None:
+    out = Dropout(0.25, torch.Generator().manual_seed(1))(torch.ones(200, 200))
+    assert (out == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert out.mean().item() == pytest.approx(1, abs=0.01)
