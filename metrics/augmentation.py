@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench import Cohort, Measure, metric
 
-from ._recall import class_recalls
+from ._recall import recognise
 
 _SHARES = {"10": 0.1, "30": 0.3, "100": 1.0}  # of the training samples of each class
 
@@ -52,8 +52,8 @@ class Augmentation:
         added = synthetic.take(np.sort(rng.permutation(len(synthetic))[: self.most]))
         for suffix, share in _SHARES.items():
             few = train if share == 1 else train.take(_first_of_each_class(train.y[order], share, order))
-            alone = class_recalls(few, few, holdout).mean()
-            both = class_recalls(_joined(few, added), few, holdout).mean() if len(added) else nan
+            alone = recognise(few, few, holdout).recall.mean()
+            both = recognise(_joined(few, added), few, holdout).recall.mean() if len(added) else nan
             values[f"augmentation_{suffix}_real"] = float(alone)
             values[f"augmentation_gain_{suffix}"] = float(both - alone)
         return values

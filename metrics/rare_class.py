@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench import Cohort, Measure, metric
 
-from ._recall import class_recalls
+from ._recall import recognise
 
 
 @metric(
     "rare_class",
     family="utility",
     measures=(
-        Measure("rare_class_recall_synthetic", "higher", 0, 1, table="in_use", rank=1, title="rare class syn"),
-        Measure("rare_class_recall_real", "none", 0, 1, table="in_use", rank=2, title="rare class real"),
+        Measure("rare_class_f1_synthetic", "higher", 0, 1, table="in_use", rank=1, title="rare class F1 syn"),
+        Measure("rare_class_f1_real", "none", 0, 1, table="in_use", rank=2, title="rare class F1 real"),
+        Measure("rare_class_recall_synthetic", "higher", 0, 1),
+        Measure("rare_class_recall_real", "none", 0, 1),
         Measure("worst_class_recall_synthetic", "higher", 0, 1, table="in_use", rank=3, title="worst class syn"),
         Measure("worst_class_recall_real", "none", 0, 1, table="in_use", rank=4, title="worst class real"),
         Measure("balanced_accuracy_synthetic", "higher", 0, 1, table="in_use", rank=5, title="balanced acc syn"),
@@ -28,12 +31,13 @@ from ._recall import class_recalls
 )
 @dataclass(kw_only=True)
 class RareClass:
-    """Return the recall of single classes, on held-out samples, of a classifier of synthetic or of training samples.
+    """Return how well classifiers of synthetic and of training samples recognise single classes among the held-out.
 
     The classifier is that of `tstr_2026`. ``rare_class_recall`` is the recall of the class with the fewest training
-    samples (of several, their mean), ``worst_class_recall`` the smallest recall of a class, and ``balanced_accuracy``
-    the mean over classes (doi:10.1109/ICPR.2010.764). Only classes with a held-out sample count. A class that the
-    release lacks has recall 0. NaN without a synthetic sample, the first also if the rare class is not held out.
+    samples (of several, their mean), ``rare_class_f1`` its F1, ``worst_class_recall`` the smallest recall of a class,
+    and ``balanced_accuracy`` the mean recall over classes (doi:10.1109/ICPR.2010.764). Recall alone is won by calling
+    everybody rare; F1 is not. Only classes with a held-out sample count. A class that the release lacks has recall and
+    F1 0. NaN without a synthetic sample, the first two also if the rare class is not held out.
     """
 
     def __call__(
@@ -42,10 +46,17 @@ class RareClass:
         """Return the recalls of both classifiers."""
         labels, counts = np.unique(train.y, return_counts=True)
         rare = np.isin(holdout.classes, labels[counts == counts.min()])
-        values = {}
+        values: dict[str, float] = {}
         for role, cohort in (("synthetic", synthetic), ("real", train)):
-            found = class_recalls(cohort, train, holdout) if len(cohort) else np.full(len(rare), nan)
-            values[f"rare_class_recall_{role}"] = float(found[rare].mean()) if rare.any() else nan
-            values[f"worst_class_recall_{role}"] = float(found.min())
-            values[f"balanced_accuracy_{role}"] = float(found.mean())
+            values |= {f"{name}_{role}": value for name, value in _read(cohort, train, holdout, rare).items()}
         return values
+
+
+def _read(cohort: Cohort, train: Cohort, holdout: Cohort, rare: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the measures of the classifier of one cohort; `rare` marks the rare among the held-out classes."""
+    names = ("rare_class_f1", "rare_class_recall", "worst_class_recall", "balanced_accuracy")
+    if len(cohort) == 0:
+        return dict.fromkeys(names, nan)
+    found = recognise(cohort, train, holdout)
+    of_rare = [float(values[rare].mean()) if rare.any() else nan for values in (found.f1, found.recall)]
+    return dict(zip(names, (*of_rare, float(found.recall.min()), float(found.recall.mean())), strict=True))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, recall_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -49,7 +49,9 @@ def test_recalls_are_those_of_scikit_learn(people: tuple[Cohort, Cohort, Cohort]
     train, holdout, synthetic = people
     found = measure("rare_class", *people)
     for role, source in (("synthetic", synthetic), ("real", train)):
-        recalls = recall_score(holdout.y, predicted([source], train, holdout), average=None)
+        called = predicted([source], train, holdout)
+        recalls = recall_score(holdout.y, called, average=None)
+        assert found[f"rare_class_f1_{role}"] == pytest.approx(f1_score(holdout.y, called, average=None)[2])
         assert found[f"rare_class_recall_{role}"] == pytest.approx(recalls[2])  # class c is the smallest
         assert found[f"worst_class_recall_{role}"] == pytest.approx(recalls.min())
         assert found[f"balanced_accuracy_{role}"] == pytest.approx(recalls.mean())
