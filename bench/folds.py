@@ -19,7 +19,7 @@ from bench.files import replacing
 from bench.types import Cohort, Split
 
 N_FOLDS = 5  # the challenge's number of folds
-_FOLD_NAME = re.compile(r"split_([1-9]\d*)")
+_FOLD_NAME = re.compile(r"split_([1-9][0-9]{0,4})")
 
 
 def make_splits(cohort: Cohort, *, seed: int, n_folds: int = N_FOLDS, reference: Cohort | None = None) -> list[Split]:
@@ -92,14 +92,21 @@ def _check_classes_present(cohort: Cohort, sides: dict[str, NDArray[np.intp]], f
 
 def write_splits(path: Path, splits: Sequence[Split]) -> None:
     """Write the challenge's ``*_splits.yaml``: per fold the sample names of ``train_index`` and ``test_index``."""
+    text = splits_yaml(splits)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def splits_yaml(splits: Sequence[Split]) -> str:
+    """Return the text of the challenge's ``*_splits.yaml``."""
     import yaml  # here, so that `bench list` starts fast
 
     content = {
         f"split_{split.fold}": {"train_index": list(split.train.samples), "test_index": list(split.holdout.samples)}
         for split in splits
     }
-    with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump({"splits": content}, sort_keys=False), encoding="utf-8")
+    text: str = yaml.safe_dump({"splits": content}, sort_keys=False)
+    return text
 
 
 def read_splits(path: Path, cohort: Cohort, *, seed: int, reference: Cohort | None = None) -> list[Split]:
@@ -118,49 +125,60 @@ def read_splits(path: Path, cohort: Cohort, *, seed: int, reference: Cohort | No
         If the file is no splits file, names an unknown sample, leaves a sample of the cohort out of a fold, puts one
         on both sides or holds one out twice.
     """
-    folds = _read_folds(path)
-    rows = {name: i for i, name in enumerate(cohort.samples)}
+    return splits_from(_load_yaml(path), str(path), cohort, seed=seed, reference=reference)
+
+
+def splits_from(content: Any, name: str, cohort: Cohort, *, seed: int, reference: Cohort | None = None) -> list[Split]:
+    """Return the splits that the loaded content of a splits file stands for; `name` is the file's, for messages.
+
+    Parameters and errors are those of `read_splits`. Every name must have been loaded as text.
+    """
+    folds = _folds(name, content)
+    rows = {sample: i for i, sample in enumerate(cohort.samples)}
     held_out: dict[str, int] = {}
     splits = []
     for fold, sides in sorted(folds.items()):
-        where = f"{path}, split_{fold}"
+        where = f"{name}, split_{fold}"
         _check_sides(where, sides, rows)
-        for name in sides["test_index"]:
-            if name in held_out:
+        for sample in sides["test_index"]:
+            if sample in held_out:
                 raise DataError(
-                    f"{where}: sample {name!r} is held out here and in split_{held_out[name]}; expected every sample "
-                    "in one test_index only. Mend the file."
+                    f"{where}: sample {sample!r} is held out here and in split_{held_out[sample]}; expected every "
+                    "sample in one test_index only. Mend the file."
                 )
-            held_out[name] = fold
-        train, holdout = (np.sort([rows[name] for name in sides[side]]) for side in ("train_index", "test_index"))
+            held_out[sample] = fold
+        train, holdout = (np.sort([rows[sample] for sample in sides[side]]) for side in ("train_index", "test_index"))
         splits.append(Split(cohort.take(train), cohort.take(holdout), fold, seed, reference))
     return splits
 
 
-def _read_folds(path: Path) -> dict[int, dict[str, list[str]]]:
+def _load_yaml(path: Path) -> Any:
     import yaml  # here, so that `bench list` starts fast
 
     try:
         # The base loader makes no objects and keeps every name as text: a sample called 007 stays 007.
-        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)  # noqa: S506
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)  # noqa: S506
     except FileNotFoundError as error:
         raise DataError(f"the splits file {path} does not exist; give the path of a *_splits.yaml.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"the splits file {path} cannot be read as YAML: {error}. Export it again.") from error
+
+
+def _folds(path: str, content: Any) -> dict[int, dict[str, list[str]]]:
     folds = content.get("splits") if isinstance(content, dict) else None
     if not isinstance(folds, dict) or not folds:
         raise DataError(f"{path} has no folds under the top key 'splits'; expected the challenge's *_splits.yaml.")
     return {_fold_number(path, name): _sides(path, name, sides) for name, sides in folds.items()}
 
 
-def _fold_number(path: Path, name: str) -> int:
+def _fold_number(path: str, name: str) -> int:
     match = _FOLD_NAME.fullmatch(name)
     if match is None:
         raise DataError(f"{path}: fold {name!r} is not known; expected split_1, split_2 and so on.")
     return int(match[1])
 
 
-def _sides(path: Path, name: str, sides: Any) -> dict[str, list[str]]:
+def _sides(path: str, name: str, sides: Any) -> dict[str, list[str]]:
     for side in ("train_index", "test_index"):
         names = sides.get(side) if isinstance(sides, dict) else None
         if not isinstance(names, list) or not names or not all(isinstance(sample, str) for sample in names):

@@ -285,6 +285,9 @@ def test_every_command_has_help() -> None:
         ["audit"],
         ["study"],
         ["compare"],
+        ["submit"],
+        ["submit", "pack"],
+        ["submit", "check"],
     ):
         done = bench(Path.cwd(), *words, "--help")
         assert done.returncode == 0, done.stderr

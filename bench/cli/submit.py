@@ -1,0 +1,110 @@
+"""`bench submit`: entries of the challenge, from a generator to a zip file and from zip files to a leaderboard."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.archive import RefusedError
+from bench.cli import options
+from bench.cli.progress import RunProgress
+from bench.datasets import load_dataset
+from bench.errors import BenchError
+from bench.runner import Limits, execute, pending
+from bench.selection import choose
+from bench.store import Store
+from bench.submission import Submission, file_name, read_submission
+from bench.submission_config import check_seed
+from bench.submission_pack import Entry, plan_entry, write_submission
+
+console = Console(stderr=True)
+
+
+@click.group("submit")
+def submit_group() -> None:
+    """Pack, check and score entries of the challenge; nothing in an entry is ever run."""
+
+
+@submit_group.command("pack")
+@click.option("--team", required=True, help="Your team's name: letters, digits, '.', '_' and '-'.")
+@click.option("--generator", required=True, help="One generator: name or name[param=value].")
+@click.option("--dataset", required=True, help="The real cohort it is trained on.")
+@click.option("--seed", type=int, required=True, help="Your team's own; the rules forbid 41 and 42.")
+@click.option("--out", "target", type=click.Path(path_type=Path), default=Path(), help="Folder, or the zip file.")
+@click.option("--store", type=click.Path(path_type=Path), default=Path("results/store"), show_default=True)
+@options.limits
+@options.device
+@options.plugin
+def pack(
+    team: str,
+    generator: str,
+    dataset: str,
+    seed: int,
+    target: Path,
+    store: Path,
+    timeout: float | None,
+    threads: int,
+    jobs: int | None,
+) -> None:
+    """Run a generator on your team's own five folds and write the zip file that the rules ask for.
+
+    The file is called blueteam_TEAM_DATASET.zip. It is checked before the command ends.
+    """
+    check_seed(seed)
+    chosen = choose("generator", generator)
+    if len(chosen) != 1:
+        raise BenchError(f"--generator {generator!r} names {len(chosen)} generators; an entry has one.")
+    path = _target(target, file_name(team, dataset))
+    entry = Entry(team, chosen[0], load_dataset(dataset), seed)
+    scope, plan = plan_entry(entry, Store(store).open())
+    todo = pending(plan, scope.store)
+    with RunProgress(len(todo), console) as progress:
+        limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
+        outcome = execute(plan, todo, scope.store, limits, progress)
+    if outcome.lost:
+        raise BenchError(f"{outcome.lost} of {len(plan)} folds failed, so nothing was packed; the reasons are above.")
+    write_submission(path, entry, scope, plan)
+    _describe(path, read_submission(path))
+
+
+def _target(target: Path, name: str) -> Path:
+    if target.suffix != ".zip":
+        return target / name
+    if target.name != name:
+        raise BenchError(f"--out names the file {target.name!r}; the rules ask for {name!r}. Name it so, or a folder.")
+    return target
+
+
+@submit_group.command("check")
+@click.argument("zips", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(zips: tuple[Path, ...]) -> None:
+    """Say what is wrong with entries, as a stranger would see them: one line per problem.
+
+    Nothing in a zip file is run or unpacked. The exit status is 1 if there is a problem.
+    """
+    wrong = False
+    for path in zips:
+        try:
+            _describe(path, read_submission(path))
+        except RefusedError as error:
+            wrong = True
+            _refuse(path, error)
+    sys.exit(1 if wrong else 0)
+
+
+def _refuse(path: Path, error: RefusedError) -> None:
+    for problem in error.problems:
+        click.echo(f"{path.name}: {problem}")
+
+
+def _describe(path: Path, entry: Submission) -> None:
+    sizes = ", ".join(str(len(cohort)) for _, cohort in sorted(entry.synthetic.items()))
+    click.echo(
+        f"{path.name}: all well: team {entry.team}, {entry.generator} on {entry.dataset.label_name}, "
+        f"seed {entry.seed}, {sizes} synthetic rows in folds 1 to {len(entry.splits)}"
+    )
+    for note in entry.notes:
+        click.echo(f"{path.name}: note: {note}")
