@@ -75,9 +75,17 @@ def plan_generators(
 
 
 def plan_given(
-    scope: Scope, name: str, given: dict[int, Cohort], metrics: Sequence[Choice], attacks: Sequence[Choice]
+    scope: Scope,
+    name: str,
+    given: dict[int, Cohort],
+    metrics: Sequence[Choice],
+    attacks: Sequence[Choice],
+    params: str = "",
 ) -> list[PlannedCell]:
-    """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are put into the store."""
+    """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are put into the store.
+
+    `params` is what tables show in brackets behind the name.
+    """
     if inside := [choice.info.name for choice in attacks if choice.info.option("access") in WITH_CODE]:
         raise DataError(f"attack {inside[0]!r} needs the generator's code, which a folder of samples does not hold.")
     files = scope.files()
@@ -87,7 +95,7 @@ def plan_given(
         sample_key = key("given", synthetic=given[split.fold].digest)
         scope.store.write_sample(sample_key, given[split.fold])
         data = CellData(*files, _rows(split.train, rows), _rows(split.train, rows), _rows(split.holdout, rows))
-        cells.append(_planned(scope, split, data, (name, ""), [], metrics, attacks, sample_key))
+        cells.append(_planned(scope, split, data, (name, params), [], metrics, attacks, sample_key))
     return cells
 
 

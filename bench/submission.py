@@ -21,7 +21,7 @@ from bench.errors import BenchError, DataError
 from bench.folds import N_FOLDS, make_splits, splits_from
 from bench.plain_yaml import parse_plain
 from bench.strict_tables import read_labels, read_values
-from bench.submission_config import FORBIDDEN_SEEDS, Config, read_config
+from bench.submission_config import FORBIDDEN_SEEDS, read_config
 from bench.types import Cohort, Split
 
 __all__ = ["FORBIDDEN_SEEDS", "Submission", "code_of", "file_name", "read_submission", "table_names"]
@@ -42,6 +42,17 @@ class Submission:
     splits: tuple[Split, ...]
     synthetic: dict[int, Cohort]
     notes: tuple[str, ...]
+    folds_of_seed: bool
+
+    @property
+    def name(self) -> str:
+        """Team and generator, as tables name the entry."""
+        return f"{self.team}.{self.generator}"
+
+    @property
+    def mark(self) -> str:
+        """What tables show in brackets behind the name: the split is the team's own, and whether its seed gives it."""
+        return f"split={'own' if self.folds_of_seed else 'own_and_not_of_its_seed'},seed={self.seed}"
 
 
 def code_of(dataset: str) -> str:
@@ -127,8 +138,11 @@ class _Reader:
         assert config is not None
         assert splits is not None
         found = {fold: cohort for fold, cohort in tables.items() if cohort is not None}
-        notes = tuple(_notes(self._dataset, splits, found, config))
-        return Submission(team, self._dataset, config.generator, config.seed, tuple(splits), found, notes)
+        of_seed = _of_seed(self._dataset, splits, config.seed)
+        notes = tuple(_notes(splits, found, None if of_seed else config.seed))
+        return Submission(
+            team, self._dataset, config.generator, config.seed, tuple(splits), found, notes, folds_of_seed=of_seed
+        )
 
     def _stop_if_wrong(self) -> None:
         if len(self._problems) > _MOST_PROBLEMS:
@@ -196,11 +210,10 @@ def _common_folder(names: list[str]) -> str:
     return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
 
 
-def _notes(dataset: Dataset, splits: list[Split], found: dict[int, Cohort], config: Config) -> Iterator[str]:
+def _notes(splits: list[Split], found: dict[int, Cohort], wrong_seed: int | None) -> Iterator[str]:
     """Yield what breaks no rule, but what a reader of the numbers should know."""
-    expected = make_splits(dataset.cohort, seed=config.seed, reference=dataset.reference)
-    if [split.digest for split in splits] != [split.digest for split in expected]:
-        yield f"the folds are not those that seed {config.seed} gives on this cohort."
+    if wrong_seed is not None:
+        yield f"the folds are not those that seed {wrong_seed} gives on this cohort."
     for split in splits:
         if (n := len(found[split.fold])) != len(split.train):
             yield f"split {split.fold} has {n:,} synthetic rows for {len(split.train):,} training samples."
@@ -208,3 +221,9 @@ def _notes(dataset: Dataset, splits: list[Split], found: dict[int, Cohort], conf
             yield f"split {split.fold} has no synthetic row of class {gone[0]!r}."
         if (n := len(np.unique(found[split.fold].X, axis=0))) < len(found[split.fold]):
             yield f"split {split.fold} has {len(found[split.fold]) - n:,} rows that repeat another."
+
+
+def _of_seed(dataset: Dataset, splits: list[Split], seed: int) -> bool:
+    """Return whether these are the folds that a seed gives on this cohort, and not chosen in some other way."""
+    expected = make_splits(dataset.cohort, seed=seed, reference=dataset.reference)
+    return [split.digest for split in splits] == [split.digest for split in expected]

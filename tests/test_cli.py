@@ -288,6 +288,7 @@ def test_every_command_has_help() -> None:
         ["submit"],
         ["submit", "pack"],
         ["submit", "check"],
+        ["submit", "score"],
     ):
         done = bench(Path.cwd(), *words, "--help")
         assert done.returncode == 0, done.stderr

@@ -27,7 +27,9 @@ from bench.datasets import home
 from bench.errors import BenchError, DataError
 from bench.folds import make_splits, splits_yaml
 from bench.plain_yaml import parse_plain
+from bench.store import Store
 from bench.submission import read_submission
+from bench.submission_scoring import plan_entries, zips_in
 
 SEED = 7
 NAME = "blueteam_Tigers_toy.zip"
@@ -559,3 +561,70 @@ def test_check_prints_one_line_per_problem_and_exit_status_1(members: Members, t
     assert "all well" in lines[0]
     assert all(line.startswith(f"{NAME}: synthetic_") for line in lines[1:])
     assert "Traceback" not in done.stderr
+
+
+# -- scoring ---------------------------------------------------------------------------------------------------------
+
+FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--threads", "1"]
+
+
+def test_a_packed_entry_gets_the_numbers_that_its_generator_gets_in_a_run(data_home: Path, tmp_path: Path) -> None:
+    assert invoke(*pack_words(), "--store", str(tmp_path / "results/store"), "--out", str(tmp_path)).exit_code == 0
+    assert bench(tmp_path, "submit", "score", NAME, *FEW).returncode == 0
+    done = bench(tmp_path, "run", "--dataset", "toy", "--generators", "multivariate", "--seeds", str(SEED), *FEW)
+    assert done.returncode == 0, done.stderr
+    theirs, ours = (pd.read_csv(tmp_path / out / "rows/toy.csv") for out in ("scores", "results"))
+    keys = ["fold", "seed", "measure", "attack", "value"]
+    scored = ours[~ours["family"].isin(["cost", "claim"])]
+    assert set(theirs["generator"] + "[" + theirs["params"] + "]") == {"Tigers.multivariate[split=own,seed=7]"}
+    assert len(theirs) > 50
+    pd.testing.assert_frame_equal(theirs[keys], scored[keys].reset_index(drop=True))
+
+
+def test_many_entries_give_one_leaderboard_and_a_bad_one_is_named(members: Members, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    pack(folder, {**members, "lib/scores.csv": b"auc\n0.5"})
+    pack(folder, members | swapped_folds(members), "blueteam_Lions_toy.zip")
+    pack(folder, cell("nan")(members), "blueteam_Wolves_toy.zip")
+    done = bench(tmp_path, "submit", "score", "all", "--out", "out", *FEW)
+    assert done.returncode == 1
+    assert "blueteam_Wolves_toy.zip: synthetic_data_split_1.csv, line 5" in done.stdout
+    assert "1 of 3 entries were refused and are in no table" in done.stdout
+    assert ", 0 from the store, 0 lost" in done.stderr
+    page = (tmp_path / "out/leaderboard/toy.md").read_text()
+    assert "`Tigers.claw[split=own,seed=7]`" in page
+    assert "`Lions.claw[split=own_and_not_of_its_seed,seed=7]`" in page
+    assert "Wolves" not in page
+    again = bench(tmp_path, "submit", "score", str(folder / NAME), "--out", "out", *FEW)
+    assert again.returncode == 0
+    assert "0 tasks computed, 10 from the store, 0 lost" in again.stderr
+
+
+def swapped_folds(members: Members) -> Members:
+    """Return a splits file whose folds stand in another order than their seed gives."""
+    folds = yaml.safe_load(members["toy_splits.yaml"])["splits"]
+    folds["split_1"], folds["split_2"] = folds["split_2"], folds["split_1"]
+    return {"toy_splits.yaml": yaml.safe_dump({"splits": folds}).encode()}
+
+
+def test_a_refused_entry_leaves_no_store_behind(members: Members, tmp_path: Path) -> None:
+    path = pack(tmp_path, label(b"=1+1")(members))
+    done = invoke("score", str(path), "--out", str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert "as a formula" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_entry_twice_and_a_folder_of_nothing_are_refused(members: Members, tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    paths = [pack(tmp_path, members), pack(tmp_path / "copy", members)]
+    refused: list[str] = []
+    ballots = plan_entries(paths, Store(tmp_path / "store"), [], [], lambda path, error: refused.extend(error.problems))
+    assert [len(ballot.plan) for ballot in ballots] == [5]
+    assert refused == [
+        "another file brings an entry Tigers.claw[split=own,seed=7] too; expected one of a team, generator and seed."
+    ]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="holds no zip file"):
+        zips_in([tmp_path / "none"])

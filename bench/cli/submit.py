@@ -8,17 +8,22 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bench import records
 from bench.archive import RefusedError
 from bench.cli import options
 from bench.cli.progress import RunProgress
 from bench.datasets import load_dataset
 from bench.errors import BenchError
+from bench.leaderboard import write_leaderboard
+from bench.roc_pictures import draw_roc
+from bench.rows import read_rows
 from bench.runner import Limits, execute, pending
 from bench.selection import choose
 from bench.store import Store
 from bench.submission import Submission, file_name, read_submission
 from bench.submission_config import check_seed
 from bench.submission_pack import Entry, plan_entry, write_submission
+from bench.submission_scoring import Ballot, plan_entries, zips_in
 
 console = Console(stderr=True)
 
@@ -93,6 +98,59 @@ def check(zips: tuple[Path, ...]) -> None:
             wrong = True
             _refuse(path, error)
     sys.exit(1 if wrong else 0)
+
+
+@submit_group.command("score")
+@click.argument("entries", metavar="ZIP|FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
+@click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("scores"), show_default=True, help="For results.")
+@options.limits
+@options.plugin
+def score(
+    entries: tuple[Path, ...],
+    attacks: str,
+    metrics: str,
+    out: Path,
+    timeout: float | None,
+    threads: int,
+    jobs: int | None,
+) -> None:
+    """Compute every number of entries anew from their synthetic tables, and write one leaderboard per dataset.
+
+    Each entry is judged on its team's own split, and marked so. Scores that an entry brings are not read, and its code
+    is not run. An entry that `bench submit check` would refuse is named and left out: exit status 1.
+    """
+    scoring = choose("metric", metrics), choose("attack", attacks)
+    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
+    refused: list[Path] = []
+
+    def refuse(path: Path, error: RefusedError) -> None:
+        refused.append(path)
+        _refuse(path, error)
+
+    ballots = plan_entries(zips_in(entries), Store(out / "store"), *scoring, refuse)
+    lost = sum(_judge(ballot, limits, out) for ballot in ballots)
+    if refused:
+        click.echo(f"{len(refused)} of {len(zips_in(entries))} entries were refused and are in no table.")
+    sys.exit(1 if refused or lost else 0)
+
+
+def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
+    """Score the entries for one dataset, write the leaderboard, and return how many tasks were lost."""
+    store, dataset = ballot.store, ballot.dataset
+    todo = pending(ballot.plan, store)
+    with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
+        outcome = execute(ballot.plan, todo, store, limits, progress)
+    facts = records.about(dataset, limits.threads)
+    facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries}
+    records.keep(store, dataset, outcome.rows, facts)
+    rows = records.publish(store, dataset.slug, out)
+    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
+    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
+    console.print(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
+    console.print(str(write_leaderboard(rows)), soft_wrap=True, highlight=False)
+    return outcome.lost
 
 
 def _refuse(path: Path, error: RefusedError) -> None:
