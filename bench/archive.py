@@ -19,6 +19,7 @@ from bench.errors import DataError
 
 MIB = 1 << 20
 MAX_MEMBERS = 1000
+MAX_PROBLEMS = 20  # that are said; the rest is counted
 MAX_MEMBER = 512 * MIB  # unpacked; a fold of the largest cohort takes 60 MiB
 MAX_TOTAL = 2048 * MIB  # unpacked, all members together
 MAX_RATIO = 200  # numbers as text shrink to a third or a tenth; a bomb to a thousandth
@@ -32,7 +33,8 @@ class RefusedError(DataError):
     """Something from strangers that cannot be used; `problems` holds one line for each reason."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        left = len(problems) - MAX_PROBLEMS
+        self.problems = (*problems[:MAX_PROBLEMS], *([f"and {left:,} more problems."] if left > 0 else []))
         super().__init__("\n".join(self.problems))
 
 

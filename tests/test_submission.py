@@ -130,6 +130,7 @@ def test_genes_in_another_order_are_put_in_place_by_name(members: Members, tmp_p
 
 def test_a_zipped_folder_with_code_in_folders_of_its_own_is_fine(members: Members, tmp_path: Path) -> None:
     inside = {f"entry/{name}": content for name, content in members.items()}
+    inside |= {"__MACOSX/entry/._config.yaml": b"x", "entry/.DS_Store": b"x"}
     inside |= {"entry/more.py": b"", "entry/lib/model.R": b"quit()", "entry/lib/weights.pkl": b"never opened"}
     assert read_submission(pack(tmp_path, inside)).team == "Tigers"
 
@@ -427,7 +428,7 @@ def test_no_change_of_bytes_gives_anything_but_an_entry_or_a_reason(
     members: Members, tmp_path: Path, what: str
 ) -> None:
     good, rng, refused = pack(tmp_path, members).read_bytes(), np.random.default_rng(3), 0
-    for _ in range(80):
+    for _ in range(40):
         if what == "zip":
             (tmp_path / NAME).write_bytes(mutated(good, rng))
         elif what == "directory":
@@ -436,7 +437,7 @@ def test_no_change_of_bytes_gives_anything_but_an_entry_or_a_reason(
         else:
             pack(tmp_path, {**members, what: mutated(members[what], rng)})
         refused += is_refused(tmp_path / NAME)  # raises whatever is no refusal
-    assert refused > 25
+    assert refused > 10
 
 
 def is_refused(path: Path) -> bool:
@@ -563,6 +564,25 @@ def test_check_prints_one_line_per_problem_and_exit_status_1(members: Members, t
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_name_cannot_steer_the_terminal(data_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "blueteam_\x1b[2J\udcff_toy.zip"
+    path.write_bytes(b"")
+    done = invoke("check", str(path))
+    assert done.exit_code == 1
+    assert done.output.isascii()
+    assert "\x1b" not in done.output
+
+
+def test_without_the_real_cohort_a_check_says_what_it_compared_with(
+    members: Members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_DATA_HOME", str(tmp_path))
+    members = {name.replace("toy", "TCGA-BRCA"): content for name, content in members.items()}
+    said = refusal(pack(tmp_path, members, "blueteam_Tigers_TCGA-BRCA.zip"))
+    assert "SIMULATED stand-in" in said
+    assert "bench data fetch brca" in said
+
+
 # -- scoring ---------------------------------------------------------------------------------------------------------
 
 FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--threads", "1"]
@@ -571,14 +591,18 @@ FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--threads", "1"]
 def test_a_packed_entry_gets_the_numbers_that_its_generator_gets_in_a_run(data_home: Path, tmp_path: Path) -> None:
     assert invoke(*pack_words(), "--store", str(tmp_path / "results/store"), "--out", str(tmp_path)).exit_code == 0
     assert bench(tmp_path, "submit", "score", NAME, *FEW).returncode == 0
-    done = bench(tmp_path, "run", "--dataset", "toy", "--generators", "multivariate", "--seeds", str(SEED), *FEW)
+    done = bench(
+        tmp_path, "run", "--dataset", "toy", "--generators", "multivariate", "--seeds", str(SEED), "--folds", "1", *FEW
+    )
     assert done.returncode == 0, done.stderr
     theirs, ours = (pd.read_csv(tmp_path / out / "rows/toy.csv") for out in ("scores", "results"))
     keys = ["fold", "seed", "measure", "attack", "value"]
     scored = ours[~ours["family"].isin(["cost", "claim"])]
     assert set(theirs["generator"] + "[" + theirs["params"] + "]") == {"Tigers.multivariate[split=own,seed=7]"}
-    assert len(theirs) > 50
-    pd.testing.assert_frame_equal(theirs[keys], scored[keys].reset_index(drop=True))
+    assert set(theirs["fold"]) == {1, 2, 3, 4, 5}
+    assert len(scored) > 10
+    first = theirs[theirs["fold"] == 1]
+    pd.testing.assert_frame_equal(first[keys].reset_index(drop=True), scored[keys].reset_index(drop=True))
 
 
 def test_many_entries_give_one_leaderboard_and_a_bad_one_is_named(members: Members, tmp_path: Path) -> None:

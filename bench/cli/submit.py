@@ -154,8 +154,9 @@ def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
 
 
 def _refuse(path: Path, error: RefusedError) -> None:
+    name = path.name if path.name.isprintable() else ascii(path.name)  # a name may try to steer the terminal
     for problem in error.problems:
-        click.echo(f"{path.name}: {problem}")
+        click.echo(f"{name}: {problem}")
 
 
 def _describe(path: Path, entry: Submission) -> None:
