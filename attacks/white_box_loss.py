@@ -50,7 +50,7 @@ class WhiteBoxLoss:
 
 
 def _losses_without(view: AttackView, people: Cohort, seed: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return (n_targets, n_terms) losses, each under a model of the half of the targets that the person is not in."""
+    """Return (n_targets, n_terms) losses, each under a model of the half without the person, but for a class of one."""
     assert view.make_generator is not None
     first = np.zeros(len(people), dtype=bool)
     for label in people.classes:  # class by class, so that both halves have all classes

@@ -18,7 +18,7 @@ from bench.errors import DataError, PluginError
 from bench.registry import create
 from bench.seeds import stream
 from bench.selection import Choice
-from bench.tasks import check_sample, set_threads
+from bench.tasks import check_sample, one_line, set_threads
 from bench.types import GRANTS, AttackView, Cohort, Generator, PrivacyClaim, claim_of
 
 _ACCESS = ("black-box", "black-box + labels")
@@ -41,11 +41,17 @@ class Suspects:
 def suspects(cohort: Cohort, canaries: int, seed: int) -> Suspects:
     """Return the cohort's own records as audited, or, with canaries, these as audited and the cohort always in.
 
+    The set of classes is public in every claim, so one person of each class has no coin and is always in: a class that
+    comes and goes with its people would give their coins away.
+
     A canary is made of genes of different people, three times as far from the mean as these: a record that nobody is
     like, because a guarantee holds for such a one too.
     """
     if canaries == 0:
-        return Suspects(cohort.take(np.arange(0)), cohort)
+        order = stream(seed, "audit", "always").permutation(len(cohort))
+        first = order[np.unique(cohort.y[order], return_index=True)[1]]  # one of each class, at random
+        always = np.isin(np.arange(len(cohort)), first)
+        return Suspects(cohort.take(always), cohort.take(~always))
     rng = stream(seed, "audit", "canaries")
     rows = rng.integers(len(cohort), size=(canaries, cohort.n_genes))
     mean = cohort.X.mean(axis=0)
@@ -78,8 +84,14 @@ def run_trial(who: Suspects, generator: Choice, attacks: Sequence[Choice], seed:
     n = len(who.always) + m // 2  # the number of the training samples would give a coin away
     release = fitted.sample(n, rng=stream(seed, "audit", "sample", run))
     check_sample(release, like=train, n=n)
-    scores = {choice.label: _scores(who, release, choice, seed, run) for choice in attacks}
-    return Trial(inside, scores, claim_of(fitted))
+    scores: dict[str, NDArray[np.float64]] = {}
+    failed: dict[str, str] = {}
+    for choice in attacks:
+        try:
+            scores[choice.label] = _scores(who, release, choice, seed, run)
+        except Exception as error:  # one attack that cannot read one release must not lose all trainings
+            failed[choice.label] = one_line(error)
+    return Trial(inside, scores, claim_of(fitted), failed)
 
 
 def _joined(always: Cohort, chosen: Cohort) -> Cohort:
@@ -148,7 +160,7 @@ def claim_under_test(claim: PrivacyClaim | None, epsilon: float | None, delta: f
     """
     if claim is None and (epsilon is None or delta is None):
         raise DataError("the generator claims nothing; give the claim to test with --epsilon and --delta.")
-    if claim is not None and claim.neighbours != "add-remove" and epsilon is None:
+    if claim is not None and claim.neighbours != "add-remove" and (epsilon is None or delta is None):
         raise DataError(
             f"the claim (epsilon {claim.epsilon:g}) is about neighbours that {claim.neighbours}; the coins of an audit "
             "add and remove records. Give the claim for that with --epsilon and --delta."

@@ -7,7 +7,7 @@ the ceiling that a perfect attack would have reached with as many records and tr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from bench.audit_bounds import (
     repeated_ceiling,
     repeated_epsilon,
 )
+from bench.errors import PluginError
 from bench.types import PrivacyClaim
 
-EACH = 0.975  # confidence of each of the two independent readings; both hold together at 95 %
+EACH = 0.975  # confidence of each of the two readings; both hold together at 95 %
 FEWEST_RUNS = 20  # below, no error rate can be told from one half
 GAUSSIAN = "repeated runs, Gaussian"
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the records that are guessed
@@ -37,11 +38,13 @@ class Trial:
     inside : (n_audited,) which audited records were in it
     scores : (n_audited,) by attack: what it made of each of them, higher for more likely inside
     claim : what the fitted generator claims
+    failed : why, by attack, for those that raised an error on this release
     """
 
     inside: NDArray[np.bool_]
     scores: Mapping[str, NDArray[np.float64]]
     claim: PrivacyClaim | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,20 @@ class Bound:
 
 
 def bounds(trials: Sequence[Trial], delta: float) -> list[Bound]:
-    """Return every bound that there is: for several records from one run, from `FEWEST_RUNS` on for one record."""
+    """Return every bound that there is: for several records from one run, from `FEWEST_RUNS` on for one record.
+
+    An attack that failed on one of the releases takes no part.
+
+    Raises
+    ------
+    PluginError
+        If every attack failed on some release.
+    """
+    whole = [name for name in trials[0].scores if all(name in trial.scores for trial in trials)]
+    if not whole:
+        reasons = {name: reason for trial in trials for name, reason in trial.failed.items()}
+        raise PluginError(f"no attack came through on all {len(trials)} releases: {reasons}.")
+    trials = [replace(trial, scores={name: trial.scores[name] for name in whole}) for trial in trials]
     found = [_one_run(trials[:-1], trials[-1], delta)] if len(trials[-1].inside) > 1 else []
     if len(trials) >= FEWEST_RUNS:
         half = len(trials) // 2
@@ -73,16 +89,20 @@ def bounds(trials: Sequence[Trial], delta: float) -> list[Bound]:
     return found
 
 
-def refuted(found: Sequence[Bound], epsilon: float) -> bool:
-    """Return whether a bound that holds for every private mechanism exceeds the claim; the Gaussian one does not."""
+def exceeded(found: Sequence[Bound], epsilon: float) -> bool:
+    """Return whether a bound that holds for every private mechanism exceeds epsilon; the Gaussian one does not."""
     return any(bound.low > epsilon for bound in found if bound.kind != GAUSSIAN)
 
 
-def verdict(found: Sequence[Bound], epsilon: float) -> str:
-    """Return the outcome in words that cannot be read as a proof of privacy."""
-    if refuted(found, epsilon):
-        return "refuted"
-    if max(bound.ceiling for bound in found) <= epsilon:
+def verdict(found: Sequence[Bound], epsilon: float, end_to_end: bool = True) -> str:
+    """Return the outcome in words that cannot be read as a proof of privacy.
+
+    A claim that lists steps outside its budget concedes that the whole release may exceed it: then it is exceeded, and
+    not refuted.
+    """
+    if exceeded(found, epsilon):
+        return "refuted" if end_to_end else "exceeded, as steps outside the budget may"
+    if max((bound.ceiling for bound in found if bound.kind != GAUSSIAN), default=0.0) <= epsilon:
         return "not testable with so few records and runs"
     return "not refuted"
 
@@ -110,7 +130,7 @@ def _one_run(others: Sequence[Trial], last: Trial, delta: float) -> Bound:
 def _guess(trial: Trial, attack: str, share: float) -> tuple[int, int]:
     """Return how many records are guessed, half as members and half not, and how many guesses are right."""
     m = len(trial.inside)
-    k = max(1, round(share * m / 2))
+    k = max(1, min(round(share * m / 2), m // 2))
     order = np.argsort(trial.scores[attack], kind="stable")
     right = int((~trial.inside[order[:k]]).sum() + trial.inside[order[m - k :]].sum())
     return 2 * k, right

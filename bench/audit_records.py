@@ -14,11 +14,24 @@ from bench.selection import Choice
 from bench.store import write_atomic
 
 COLUMNS = [
-    *("generator", "params", "epsilon", "delta", "claimed", "bound", "low", "ceiling", "confidence"),
+    *("generator", "params", "epsilon", "delta", "claimed", "end_to_end", "bound", "low", "ceiling", "confidence"),
     *("verdict", "attack", "detail", "records", "canaries", "runs", "seed", "attacks", "data", "bench"),
 ]
-_TEXT = ["generator", "params", "claimed", "bound", "verdict", "attack", "detail", "attacks", "data", "bench"]
-_SAME = ["generator", "params", "epsilon", "delta", "canaries"]  # a later audit of the same claim takes the place
+_TEXT = [
+    "generator",
+    "params",
+    "claimed",
+    "end_to_end",
+    "bound",
+    "verdict",
+    "attack",
+    "detail",
+    "attacks",
+    "data",
+    "bench",
+]
+# only the very same audit takes the place of an earlier one: a rerun with other coins must not erase a refutation
+_SAME = ["generator", "params", "epsilon", "delta", "canaries", "runs", "seed", "attacks", "data"]
 
 
 def audits_file(out: Path, slug: str) -> Path:
@@ -37,7 +50,12 @@ def audit_lines(
     about : the other columns, the same in each line
     """
     name = {"generator": generator.info.name, "params": generator.params_text}
-    tested = {"epsilon": epsilon, "delta": delta, "confidence": EACH, "verdict": verdict(found, epsilon)}
+    tested = {
+        "epsilon": epsilon,
+        "delta": delta,
+        "confidence": EACH,
+        "verdict": verdict(found, epsilon, about["end_to_end"] != "no"),
+    }
     lines = [
         {**about, **name, **tested, **{k: v for k, v in vars(b).items() if k != "kind"}, "bound": b.kind} for b in found
     ]
@@ -45,7 +63,7 @@ def audit_lines(
 
 
 def add_audit(path: Path, lines: pd.DataFrame) -> None:
-    """Write the lines of an audit into a file of audits, in the place of an earlier one of the same claim."""
+    """Write the lines of an audit into a file of audits, in the place of an earlier run of the very same audit."""
     earlier = read_audits(path)
     again = pd.MultiIndex.from_frame(earlier[_SAME]).isin(pd.MultiIndex.from_frame(lines[_SAME]))
     kept = earlier[~again]
@@ -65,7 +83,7 @@ def read_audits(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False)
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, float_precision="round_trip")
     except (OSError, ValueError) as error:
         raise StoreError(f"the audits {path} cannot be read ({error}). `bench audit` writes them.") from error
     if list(table.columns) != COLUMNS:

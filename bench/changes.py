@@ -50,7 +50,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> list[Change]:
     found = []
     for (generator, params, measure, attack), part in both.groupby(_NUMBER, sort=True):
         delta = (part["value_after"] - part["value_before"]).to_numpy(dtype=np.float64)
-        if not delta.any():
+        if np.allclose(part["value_after"], part["value_before"], rtol=1e-9, atol=1e-12):  # rounding is no change
             continue
         label = f"{generator}[{params}]" if params else str(generator)
         means = float(part["value_before"].mean()), float(part["value_after"].mean())

@@ -45,8 +45,9 @@ def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
     yield "## Comparison\n"
     yield _paired_table(board, measure, labels, values, n_samples)
     exposed = [label for label in labels if label in set(exposure["label"])]
-    if len(exposed) > 1:
-        yield _front_table(board, measure, exposed, utility, exposure)
+    both = utility.merge(exposure, on=["label", "seed", "fold"], suffixes=("", "_exposure"))
+    if len(exposed) > 1 and by_fold(both[_COLUMNS], exposed).shape[1] > 1:
+        yield _front_table(board, measure, exposed, both)
     yield from _scaled_table(board)
 
 
@@ -87,7 +88,8 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
     note = (
         f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
         "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
-        f"comparisons. Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in which share of them."
+        f"comparisons. Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in which share of them. "
+        "Folds are few and overlap, and the best is chosen on the same folds: both ranges are too narrow."
     )
     head = columns(["generator"], ["mean", "difference to the best"], "told apart")
     head += columns([], ["rank", "first"])
@@ -108,10 +110,7 @@ def _interval(found: Interval, signed: bool = False) -> str:
     return f"{found.mean:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
 
 
-def _front_table(
-    board: Board, measure: Measure, labels: list[str], utility: pd.DataFrame, exposure: pd.DataFrame
-) -> str:
-    both = utility.merge(exposure, on=["label", "seed", "fold"], suffixes=("", "_exposure"))
+def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.DataFrame) -> str:
     good = by_fold(both[_COLUMNS], labels)
     leak = by_fold(both.assign(value=both["value_exposure"])[_COLUMNS], labels)
     sign = -1 if measure.better == "lower" else 1

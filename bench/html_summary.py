@@ -190,6 +190,7 @@ def _audited(ranked: Mapping[str, Finding], audits: pd.DataFrame) -> list[Html]:
     made = {label: f.claim for label, f in ranked.items() if f.claim is not None}
     verdicts = {
         "**REFUTED**": "**Refuted: the release gives away more than the claim allows:**",
+        "exceeded, as steps outside the budget may": "**Exceeded, as steps outside the budget may**, which are listed:",
         "not refuted": "**Audited and not refuted**, which proves nothing:",
         "not testable so": "**Audited with too few records or runs to refute the claim**, whatever the attack:",
         "-": "**Claimed, but not audited:**",

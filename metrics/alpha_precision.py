@@ -30,14 +30,15 @@ _GRID = np.linspace(0, 1, 101)
 class AlphaPrecision:
     """Return integrated alpha-precision and beta-recall, and authenticity, against the training samples.
 
-    The alpha-support is the ball around the mean of the training samples that holds a share alpha of them. Alpha-
-    precision is 1 - 2 |P(alpha) - alpha| integrated over alpha, P(alpha) the share of synthetic samples in that
-    ball. Beta-recall is the same of R(beta): the share of training samples whose nearest synthetic sample is closer
-    than their nearest fellow, and in the beta-support of the release (the reading of the authors' code). Both are
-    1/2 or less for a release that is always inside or never; a release more typical than people loses as much as
-    one that is less. Authenticity: the share of synthetic samples that are farther from their nearest training
-    sample than that one from its nearest fellow. On the values as they are, without an embedding (the published
-    form learns one). NaN where there is no synthetic sample or fewer than two training samples.
+    The alpha-support is the ball around the mean of the training samples that holds a share alpha of them.
+    Alpha-precision is 1 - 2 |P(alpha) - alpha| integrated over alpha, P(alpha) the share of synthetic samples in
+    that ball. Beta-recall is the same of R(beta): the share of training samples whose nearest synthetic sample is
+    closer than their nearest fellow, and in the beta-support of the release: the ball around its mean with a
+    share beta of it. Alpha-precision is near 0 for a release that is always inside or never: one more typical
+    than people loses as much as one that is less. Authenticity: the share of synthetic samples that are farther
+    from their nearest training sample than that one from its nearest fellow. On the values as they are, without
+    an embedding (the published form learns one). NaN where there is no synthetic sample or fewer than two
+    training samples.
     """
 
     def __call__(

@@ -79,7 +79,14 @@ def facts(simulated: bool = False, **others: Any) -> dict[str, Any]:
 def audit(generator: str, low: float, epsilon: float = 4.0) -> dict[str, Any]:
     verdict = "refuted" if low > epsilon else "not refuted"
     bound = {"epsilon": epsilon, "delta": 1e-5, "bound": "one run", "low": low, "ceiling": 5.6, "confidence": 0.975}
-    about = {"claimed": "4", "verdict": verdict, "attack": "mc", "detail": "9 of 9 guesses right", "attacks": "mc"}
+    about = {
+        "claimed": "4",
+        "end_to_end": "yes",
+        "verdict": verdict,
+        "attack": "mc",
+        "detail": "9 of 9 guesses right",
+        "attacks": "mc",
+    }
     counts = {"records": 100, "canaries": 0, "runs": 2, "seed": 42, "data": "0123456789ab", "bench": "0.1.0"}
     return {"generator": generator, "params": "", **bound, **about, **counts}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from rich.progress import track
 
 from bench import __version__
 from bench.audit import claim_under_test, run_trials, suspects, usable
-from bench.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, refuted, verdict
+from bench.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
 from bench.audit_records import add_audit, audit_lines, audits_file
 from bench.cli import options
 from bench.datasets import load_dataset
@@ -56,7 +57,7 @@ def command(
     """Test the privacy claim of GENERATOR, such as private_pgm[epsilon=4].
 
     Each record is trained on or left out by a fair coin, and attacks guess the coins from the release alone. From how
-    often they are right follows a lower bound of epsilon. A bound above the claim refutes it: exit status 1. A bound
+    often they are right follows a lower bound of epsilon. A bound above the claim refutes it: exit status 3. A bound
     below proves nothing; the ceiling says what a perfect attack would have shown.
 
     Two runs give the one-run bound over many records; 20 and more give also the bounds over repeated runs for the one
@@ -75,10 +76,13 @@ def command(
         claim_under_test(trial.claim, epsilon, delta)  # what cannot be tested is said before the last training
     claim = _largest(trials.values())
     e, d = claim_under_test(claim, epsilon, delta)
+    whole = claim is None or claim.end_to_end
     found = bounds([trials[run] for run in range(runs)], d)
-    _say(choice, found, e, d, data.simulated)
+    _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", verdict(found, e, whole), data.simulated)
+    _say_failed(trials.values())
     about = {
-        "claimed": "nothing" if claim is None else f"{claim.epsilon:g}",
+        "claimed": "nothing" if claim is None else repr(claim.epsilon),
+        "end_to_end": "-" if claim is None else "yes" if whole else "no",
         "records": len(who.audited),
         "canaries": canaries,
         "runs": runs,
@@ -88,7 +92,7 @@ def command(
         "bench": __version__,
     }
     _keep(out, data.slug, audit_lines(choice, found, e, d, about))
-    sys.exit(1 if refuted(found, e) else 0)
+    sys.exit(3 if exceeded(found, e) and whole else 0)
 
 
 def _keep(out: Path, slug: str, lines: pd.DataFrame) -> None:
@@ -107,13 +111,23 @@ def _one(text: str) -> Choice:
 
 
 def _largest(trials: Iterable[Trial]) -> PrivacyClaim | None:
-    """Return the largest claim of all trainings: one that depends on the data is tested where it promises least."""
-    return max((t.claim for t in trials if t.claim), key=lambda claim: claim.epsilon, default=None)
+    """Return the largest epsilon and delta claimed by any training: what depends on the data is promised no better."""
+    claims = [trial.claim for trial in trials if trial.claim]
+    if not claims:
+        return None
+    worst = max(claims, key=lambda claim: claim.epsilon)
+    return replace(worst, delta=max(claim.delta for claim in claims))
 
 
-def _say(choice: Choice, found: list[Bound], epsilon: float, delta: float, simulated: bool) -> None:
+def _say_failed(trials: Iterable[Trial]) -> None:
+    failed = {name: reason for trial in trials for name, reason in trial.failed.items()}
+    for name, reason in failed.items():
+        click.echo(f"  {name} failed on a release and took no part: {reason}")
+
+
+def _say(choice: Choice, found: list[Bound], claim: str, outcome: str, simulated: bool) -> None:
     mark = " (SIMULATED data)" if simulated else ""
-    click.echo(f"{choice.label}: claim epsilon {epsilon:g}, delta {delta:g}{mark}: {verdict(found, epsilon)}")
+    click.echo(f"{choice.label}: {claim}{mark}: {outcome}")
     for b in found:
         note = "; holds for mechanisms with a Gaussian trade-off, no ground for a verdict" if b.kind == GAUSSIAN else ""
         low = f"epsilon at least {b.low:.3f} (at most {b.ceiling:.3f} could be shown)"
