@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pytest
+from bench.attacks.white_box_loss import _losses_without
 
 from bench import AttackView, Cohort, PluginError, stream
 from bench.registry import create, find
@@ -128,6 +129,13 @@ def test_denoising_losses_of_denoisers_worked_by_hand() -> None:
     nothing = denoising_losses(lambda noisy, t, codes: torch.zeros_like(noisy), x, torch.zeros(3), rates, draw())
     draws = torch.stack([torch.randn(8, 1, 4, generator=g) for g in [draw()] for _ in range(5)])
     assert nothing == pytest.approx(draws.square().mean(dim=(1, 3)).mean(dim=1).repeat(3, 1).numpy(), rel=1e-5)
+
+
+def test_each_target_is_compared_with_a_model_that_never_saw_it() -> None:
+    view, _ = attacked(Remembers(), 1)
+    asked = people(2 * N_MEMBERS + N_OTHERS, 1).take(np.arange(N_MEMBERS + N_OTHERS))
+    losses = _losses_without(view, asked, 1, stream(1, "halves"))
+    assert (losses > 0).all()  # the nearest person in training is always somebody else
 
 
 def test_a_class_with_one_candidate_is_scored_too() -> None:
