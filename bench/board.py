@@ -11,6 +11,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.registry import Measure, plugins
+from bench.rows import with_labels
 
 Column = tuple[str, str]  # its head and its alignment
 ABSENT = "-"  # planned for no fold
@@ -175,7 +176,7 @@ class Board:
 
 def make_board(rows: pd.DataFrame, *, simulated: bool) -> Board:
     """Return the board of the rows of one dataset."""
-    named = rows.assign(label=rows["generator"] + rows["params"].map(lambda text: f"[{text}]" if text else ""))
+    named = with_labels(rows)
     held = set(named["measure"][named["attack"] == ""])
     declared = (m for info in plugins("metric").values() for m in info.measures)
     measures = {m.name: m for m in declared if m.name in held}

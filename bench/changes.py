@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bench.comparison import Interval, corrected_interval
+from bench.rows import with_labels
 
-_NUMBER = ["generator", "params", "measure", "attack"]
+_NUMBER = ["label", "measure", "attack"]
 _FOLD = ["seed", "fold"]
 _COST = {"wall_s", "peak_mb"}  # differ between any two runs
 TEST_PER_TRAIN = 0.25  # held-out people per training person in five folds
@@ -48,13 +49,12 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> list[Change]:
     """
     both = _good(before).merge(_good(after), on=[*_NUMBER, *_FOLD], suffixes=("_before", "_after"))
     found = []
-    for (generator, params, measure, attack), part in both.groupby(_NUMBER, sort=True):
+    for (label, measure, attack), part in both.groupby(_NUMBER, sort=True):
         delta = (part["value_after"] - part["value_before"]).to_numpy(dtype=np.float64)
         if np.allclose(part["value_after"], part["value_before"], rtol=1e-9, atol=1e-12):  # rounding is no change
             continue
-        label = f"{generator}[{params}]" if params else str(generator)
         means = float(part["value_before"].mean()), float(part["value_after"].mean())
-        found.append(Change(label, str(measure), str(attack), *means, corrected_interval(delta, TEST_PER_TRAIN)))
+        found.append(Change(str(label), str(measure), str(attack), *means, corrected_interval(delta, TEST_PER_TRAIN)))
     return sorted(found, key=lambda c: (not c.moved, c.generator, c.attack, c.measure))
 
 
@@ -64,8 +64,7 @@ def only_in(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
     missing = _good(first).merge(_good(second)[key], how="left", on=key, indicator=True)
     missing = missing[missing["_merge"] == "left_only"]
     lines = []
-    for (generator, params), part in missing.groupby(["generator", "params"], sort=True):
-        label = f"{generator}[{params}]" if params else str(generator)
+    for label, part in missing.groupby("label", sort=True):
         names = sorted({a or m for m, a in zip(part["measure"], part["attack"], strict=True)})
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         lines.append(f"{label}: {len(part)} numbers ({shown})")
@@ -74,4 +73,4 @@ def only_in(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
 
 def _good(rows: pd.DataFrame) -> pd.DataFrame:
     kept = rows[(rows["status"] == "ok") & rows["value"].notna() & ~rows["measure"].isin(_COST)]
-    return kept[[*_NUMBER, *_FOLD, "value"]]
+    return with_labels(kept)[[*_NUMBER, *_FOLD, "value"]]

@@ -20,8 +20,9 @@ from bench.comparison import (
     ranks,
     resampled_means,
 )
-from bench.registry import Measure, plugins
-from bench.strongest import strongest_attack
+from bench.registry import Measure
+from bench.rows import with_labels
+from bench.strongest import sound_attacks, strongest_attack
 
 _COLUMNS = ["label", "seed", "fold", "value"]
 
@@ -58,12 +59,8 @@ def _first_measure(board: Board) -> Measure | None:
 
 def _exposure(board: Board) -> pd.DataFrame:
     """Return the AUC of the strongest sound attack, chosen on other folds, of each generator on each fold."""
-    known = plugins("attack")
-    names = set(board.rows["attack"]) - {""}
-    sound = [name for name in names if not (name in known and known[name].option("official", False))]
-    chosen = strongest_attack(board.rows, attacks=sound)
-    label = chosen["generator"] + chosen["params"].map(lambda text: f"[{text}]" if text else "")
-    return chosen.assign(label=label).loc[chosen["value"].notna(), _COLUMNS]
+    chosen = with_labels(strongest_attack(board.rows, attacks=sound_attacks(board.rows)))
+    return chosen.loc[chosen["value"].notna(), _COLUMNS]
 
 
 def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> str:

@@ -12,7 +12,8 @@ from bench.audit_reading import GAUSSIAN
 from bench.board import Summary, columns, in_tables, number
 from bench.findings import CLEAR, USE, Finding
 from bench.html_parts import Html, HtmlBoard, bullets, element, inline, join
-from bench.privacy_tables import claim_nothing, sound_attacks
+from bench.privacy_tables import claim_nothing
+from bench.strongest import sound_attacks
 from bench.tables import leaders
 
 
@@ -31,7 +32,7 @@ def summary(board: HtmlBoard, found: Mapping[str, Finding], about: Mapping[str, 
 
 
 def _opening(board: HtmlBoard, about: Mapping[str, Any]) -> Html:
-    data, attacks = about["data"], len(sound_attacks(board))
+    data, attacks = about["data"], len(sound_attacks(board.rows))
     start = (
         "These numbers are about SIMULATED data, not about people: what is called real stands in for real samples. "
         if board.simulated

@@ -16,7 +16,7 @@ from bench.comparison_tables import comparison_tables
 from bench.errors import StoreError
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
-from bench.rows import read_rows
+from bench.rows import read_rows, with_labels
 from bench.store import write_atomic
 from bench.tables import cost_table, failures, measure_tables
 
@@ -116,9 +116,7 @@ def pictures_of(path: Path) -> dict[str, Path]:
 
 def audits_of(path: Path, digest: str) -> pd.DataFrame:
     """Return the audits of the very cohort that a rows file is about."""
-    found = read_audits(audits_file(path.parent.parent, path.stem))
-    params = found["params"].map(lambda text: f"[{text}]" if text else "")
-    found = found.assign(label=found["generator"] + params)
+    found = with_labels(read_audits(audits_file(path.parent.parent, path.stem)))
     return found[found["data"] == digest[:12]]
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 from bench.audit_tables import NOT_AUDITED, audited
 from bench.board import ABSENT, Board, Summary, columns, escape, number, strong
 from bench.registry import PluginInfo, plugins
+from bench.rows import with_labels
 from bench.scoring import OFFICIAL_TARGETS
-from bench.strongest import strongest_attack
+from bench.strongest import sound_attacks, strongest_attack
 
 _READINGS = {  # measure: title, chance
     "auc": ("AUC", "0.5"),
@@ -32,7 +33,7 @@ def attack_tables(board: Board) -> Iterator[str]:
     if not names:
         return
     known = plugins("attack")
-    sound = sound_attacks(board)
+    sound = sound_attacks(board.rows)
     official = [name for name in names if name not in sound]
     yield "## Membership inference\n"
     if sound:
@@ -43,21 +44,14 @@ def attack_tables(board: Board) -> Iterator[str]:
     yield _attacks_table(board, [*sound, *official], known)
 
 
-def sound_attacks(board: Board) -> list[str]:
-    """Return the attacks in the rows that may judge a generator: all but those that repeat published arithmetic."""
-    known = plugins("attack")
-    names = sorted(set(board.rows["attack"]) - {""})
-    return [name for name in names if not (name in known and known[name].option("official", False))]
-
-
 def strongest_by_label(board: Board, measure: str) -> dict[str, pd.Series[float]]:
     """Return what the strongest attack on each generator reaches on each fold, chosen on the others, or NaN."""
-    chosen = _with_label(strongest_attack(board.rows, measure=measure, attacks=sound_attacks(board)))
+    chosen = with_labels(strongest_attack(board.rows, measure=measure, attacks=sound_attacks(board.rows)))
     return {label: chosen["value"][chosen["label"] == label] for label in board.labels}
 
 
 def _strongest_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
-    by_auc, by_tpr = (_with_label(strongest_attack(board.rows, measure=m, attacks=attacks)) for m in _CHOSEN_BY)
+    by_auc, by_tpr = (with_labels(strongest_attack(board.rows, measure=m, attacks=attacks)) for m in _CHOSEN_BY)
     body = []
     for label in board.labels:
         first, second = by_auc[by_auc["label"] == label], by_tpr[by_tpr["label"] == label]
@@ -74,10 +68,6 @@ def _strongest_table(board: Board, attacks: Sequence[str], known: Mapping[str, P
     head = columns(["generator", "strongest by AUC", "sees"], ["AUC ↓", "worst class ↓", "outliers ↓"])
     head += columns(["strongest by TPR at FPR 1 %"], ["TPR ↓"])
     return board.table("Strongest attack on each generator, chosen on other folds", note, head, body)
-
-
-def _with_label(chosen: pd.DataFrame) -> pd.DataFrame:
-    return chosen.assign(label=chosen["generator"] + chosen["params"].map(lambda text: f"[{text}]" if text else ""))
 
 
 def _read_with(board: Board, chosen: pd.DataFrame, measure: str) -> pd.Series[float]:

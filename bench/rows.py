@@ -113,6 +113,16 @@ def write_rows(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None
     write_atomic(path.with_suffix(".json"), lambda f: f.write(text.encode()))
 
 
+def with_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a further column ``label``: the generator with its parameters, as a user writes it.
+
+    Parameters
+    ----------
+    rows : with the columns ``generator`` and ``params``
+    """
+    return rows.assign(label=rows["generator"] + rows["params"].map(lambda text: f"[{text}]" if text else ""))
+
+
 def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of a CSV file and what the JSON file beside it says about them.
 

@@ -8,7 +8,16 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from bench.registry import plugins
+
 _RELEASE = ["dataset", "seed", "generator", "params"]
+
+
+def sound_attacks(rows: pd.DataFrame) -> list[str]:
+    """Return the attacks in the rows that may judge a generator: all but those that repeat published arithmetic."""
+    known = plugins("attack")
+    names = sorted(set(rows["attack"]) - {""})
+    return [name for name in names if not (name in known and known[name].option("official", False))]
 
 
 def strongest_attack(
