@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bench.generators._mixture import Mixture
 from bench.generators._modes import Modes
+from cohorts import cohort_of, correlation_agreement, utility
 from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, Split, stream
@@ -41,16 +42,6 @@ def made(name: str, **changes: Any) -> Any:
     return create(find("generator", name), {**TINY[name], **changes})
 
 
-def cohort_of(n: int = 40, genes: int = 12, labels: str = "ab") -> Cohort:
-    """Return classes of equal size with means of their own, in mixed order."""
-    rng = np.random.default_rng(3)
-    y = rng.permutation(np.resize(list(labels), n))
-    X = 8 + rng.normal(size=(len(set(labels)), genes))[np.searchsorted(sorted(set(labels)), y)]
-    names = tuple(f"G{g}" for g in range(genes))
-    X = np.clip(X + 0.3 * rng.normal(size=(n, genes)), 0, 20)
-    return Cohort(X=X, y=y, genes=names, samples=tuple(map(str, range(n))), units="vst")
-
-
 @pytest.fixture(scope="module")
 def split() -> Split:
     """The first fold of the embedded cohort, every fourth gene."""
@@ -63,19 +54,6 @@ def drawn(name: str, split: Split, **params: Any) -> Cohort:
     model = create(find("generator", name), params).fit(split.train, rng=stream(1))
     synthetic: Cohort = model.sample(len(split.train), rng=stream(2))
     return synthetic
-
-
-def correlation_agreement(real: Cohort, synthetic: Cohort) -> float:
-    """Return how well the gene-gene correlations of the two match, as the correlation of the two lists."""
-    pairs = np.triu_indices(real.n_genes, 1)
-    lists = [np.corrcoef(cohort.X.T.astype(np.float64))[pairs] for cohort in (real, synthetic)]
-    return float(np.corrcoef(*lists)[0, 1])
-
-
-def utility(split: Split, synthetic: Cohort) -> tuple[float, float]:
-    """Return accuracy and AUPR on real people of classifiers trained on the synthetic ones."""
-    values = create(find("metric", "tstr"))(split.train, split.holdout, synthetic, rng=stream(0))
-    return values["accuracy_synthetic"], values["aupr_synthetic"]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+from cohorts import cohort
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
@@ -24,13 +25,6 @@ def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, seed: 
         train, holdout, synthetic, rng=np.random.default_rng(seed)
     )
     return values
-
-
-def cohort(X: object, y: object = None) -> Cohort:
-    values = np.asarray(X, dtype=np.float32)
-    labels = np.asarray(["a"] * len(values) if y is None else y)
-    samples, genes = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("sg", values.shape, strict=True))
-    return Cohort(X=values, y=labels, genes=tuple(genes), samples=tuple(samples), units="vst")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from math import isnan
 import numpy as np
 import pytest
 from bench.metrics.tstr_trees import calibration_error
+from cohorts import cohort
 from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp, wasserstein_distance
 from sklearn.calibration import calibration_curve
@@ -22,13 +23,6 @@ def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, **para
         train, holdout, synthetic, rng=np.random.default_rng(0)
     )
     return values
-
-
-def cohort(X: object, y: object = None) -> Cohort:
-    values = np.asarray(X, dtype=np.float32)
-    labels = np.asarray(["a"] * len(values) if y is None else y)
-    samples, genes = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("sg", values.shape, strict=True))
-    return Cohort(X=values, y=labels, genes=tuple(genes), samples=tuple(samples), units="vst")
 
 
 @pytest.fixture(scope="module")
