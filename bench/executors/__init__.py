@@ -1,0 +1,10 @@
+"""Where the work of a run is done: in this process, in child processes here, or on the machines of a cluster.
+
+An executor gets the cells that have something to do and gives back short reports as they come; results travel through
+the store alone. All of them call `run_cell`, so that limits and isolation are the same everywhere.
+"""
+
+from bench.executors.base import Executor, Limits, Todo, run_cell
+from bench.executors.local import LocalProcesses
+
+__all__ = ["Executor", "Limits", "LocalProcesses", "Todo", "run_cell"]
