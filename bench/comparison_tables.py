@@ -20,6 +20,7 @@ from bench.comparison import (
     ranks,
     resampled_means,
 )
+from bench.critical_difference import ROPE, Ranking, posterior, ranking
 from bench.registry import Measure
 from bench.rows import with_labels
 from bench.strongest import sound_attacks, strongest_attack
@@ -34,15 +35,11 @@ def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
     ----------
     n_samples : people in the cohort, training and held out together
     """
-    measure = _first_measure(board)
-    if measure is None:
+    compared = _compared(board)
+    if compared is None:
         return
-    utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
-    exposure = _exposure(board)
-    labels = [label for label in board.ranked if board.summary(label, measure.name).complete]
-    values = by_fold(utility, labels)
-    if len(labels) < 2 or values.shape[1] < 2:
-        return
+    measure, labels, utility = compared
+    values, exposure = by_fold(utility, labels), _exposure(board)
     yield "## Comparison\n"
     yield _paired_table(board, measure, labels, values, n_samples)
     exposed = [label for label in labels if label in set(exposure["label"])]
@@ -50,6 +47,26 @@ def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
     if len(exposed) > 1 and by_fold(both[_COLUMNS], exposed).shape[1] > 1:
         yield _front_table(board, measure, exposed, both)
     yield from _scaled_table(board)
+
+
+def ranking_of(board: Board, n_samples: int) -> tuple[Measure, Ranking] | None:
+    """Return the measure that generators are compared by and their ranking; None if there is nothing to compare."""
+    compared = _compared(board)
+    if compared is None:
+        return None
+    measure, labels, utility = compared
+    values = (-1 if measure.better == "lower" else 1) * by_fold(utility, labels)
+    return measure, ranking(labels, values, held_out_per_train(board, labels, n_samples))
+
+
+def _compared(board: Board) -> tuple[Measure, list[str], pd.DataFrame] | None:
+    """Return the first measure with a direction, the generators complete in it, and their values by fold."""
+    measure = _first_measure(board)
+    if measure is None:
+        return None
+    utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
+    labels = [label for label in board.ranked if board.summary(label, measure.name).complete]
+    return (measure, labels, utility) if min(by_fold(utility, labels).shape) > 1 else None
 
 
 def _first_measure(board: Board) -> Measure | None:
@@ -70,27 +87,42 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
     places = ranks(sign * resampled_means(values))
     body = []
     for i, label in enumerate(labels):
-        difference = corrected_interval(values[i] - values[top], share)
         low, high = np.quantile(places[:, i], [0.025, 0.975])
         body.append(
             [
                 board.head(label),
                 _interval(corrected_interval(values[i], share)),
-                ABSENT if i == top else _interval(difference, signed=True),
-                ABSENT if i == top else "yes" if difference.excludes_zero else "no",
+                *([ABSENT] * 3 if i == top else _against_best(values[i] - values[top], share, measure)),
                 f"{low:.0f} to {high:.0f}",
                 f"{(places[:, i] == 1).mean():.2f}",
             ]
         )
+    pairs = len(labels) * (len(labels) - 1) // 2
+    told = int((ranking(labels, sign * values, share).p_values < 0.05).sum()) // 2
     note = (
         f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
         "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
-        f"comparisons. Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in which share of them. "
-        "Folds are few and overlap, and the best is chosen on the same folds: both ranges are too narrow."
+        f"comparisons; when it is (Holm), {told} of all {pairs} pairs {'is' if told == 1 else 'are'} told apart. "
+        f"*As good*: probability that it is worse by less than {_rope(measure):g} (Bayesian correlated t test, flat "
+        f"prior, Corani and Benavoli 2015). Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in "
+        "which share of them. Folds are few and overlap, and the best is chosen on the same folds: both ranges are too "
+        "narrow."
     )
     head = columns(["generator"], ["mean", "difference to the best"], "told apart")
-    head += columns([], ["rank", "first"])
+    head += columns([], ["as good", "rank", "first"])
     return board.table("Paired comparison", note, head, body)
+
+
+def _against_best(differences: Floats, share: float, measure: Measure) -> list[str]:
+    """Return the difference, whether it is told apart from none, and how probable it is that it does not matter."""
+    found = corrected_interval(differences, share)
+    known = posterior(-differences if measure.better == "lower" else differences, share, _rope(measure))
+    return [_interval(found, signed=True), "yes" if found.excludes_zero else "no", f"{known.same + known.better:.2f}"]
+
+
+def _rope(measure: Measure) -> float:
+    """Return the difference that is of no practical account: of shares one point, of other measures none is known."""
+    return ROPE if measure.low >= 0 and measure.high <= 1 else 0.0
 
 
 def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:

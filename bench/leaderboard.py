@@ -14,8 +14,10 @@ from bench.audit_tables import audit_table
 from bench.board import Board, coverage, escape, make_board
 from bench.comparison_tables import comparison_tables
 from bench.errors import StoreError
+from bench.pngs import drawn_from
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
+from bench.rank_pictures import RankPicture, rank_picture
 from bench.rows import read_rows, with_labels
 from bench.store import write_atomic
 from bench.tables import cost_table, failures, measure_tables
@@ -34,6 +36,13 @@ every table.
 """
 # of the pictures that lie beside a page; kind: heading, caption, what to know, text for those who cannot see it
 _PICTURES = {
+    "ranks": (
+        "Critical differences",
+        "Mean ranks over folds",
+        "A bar joins neighbours among whom no pair is told apart: t tests corrected for overlapping training sets, "
+        "then Holm-corrected over all pairs. Folds are few: what a bar joins is not shown to be equal.",
+        "Critical-difference diagram of {name}: generators at their mean rank, bars over those not told apart",
+    ),
     "roc": (
         "ROC curves",
         "ROC curves, both axes logarithmic",
@@ -58,8 +67,10 @@ def page_of(rows: Path) -> Path:
 
 
 def write_leaderboard(rows: Path) -> Path:
-    """Write the leaderboard of a rows file and return its path."""
+    """Write the leaderboard of a rows file, with the picture that rows alone give, and return its path."""
     page = page_of(rows)
+    if ranks := _ranks_of(rows):
+        ranks.write(_beside(rows, "ranks"))
     text = _text(rows)
     write_atomic(page, lambda f: f.write(text.encode()))
     return page
@@ -73,7 +84,15 @@ def stale(rows: Path, lines: int = 20) -> str | None:
     old, new = page.read_text(encoding="utf-8").splitlines(), _text(rows).splitlines()
     diff = list(difflib.unified_diff(old, new, str(page), f"what {rows} gives", lineterm="", n=0))
     left = [f"... and {len(diff) - lines} more lines"] if len(diff) > lines else []
+    ranks, picture = _ranks_of(rows), _beside(rows, "ranks")
+    if ranks and ranks.fingerprint != drawn_from(picture):
+        left.append(f"{picture} does not show what the rows give.")
     return "\n".join([*diff[:lines], *left]) or None
+
+
+def _ranks_of(rows: Path) -> RankPicture | None:
+    found, about = read_rows(rows)
+    return rank_picture(found, about["data"])
 
 
 def orphans(out: Path) -> list[Path]:
@@ -109,9 +128,13 @@ def _text(path: Path) -> str:
 
 
 def pictures_of(path: Path) -> dict[str, Path]:
-    """Return the pictures that lie beside the leaderboard of a rows file, by kind: ``"pca"`` and ``"roc"``."""
-    beside = {kind: page_of(path).with_name(f"{path.stem}_{kind}.png") for kind in _PICTURES}
+    """Return the pictures that lie beside the leaderboard of a rows file, by kind, as `_PICTURES` has them."""
+    beside = {kind: _beside(path, kind) for kind in _PICTURES}
     return {kind: picture for kind, picture in beside.items() if picture.exists()}
+
+
+def _beside(path: Path, kind: str) -> Path:
+    return page_of(path).with_name(f"{path.stem}_{kind}.png")
 
 
 def audits_of(path: Path, digest: str) -> pd.DataFrame:
@@ -131,7 +154,7 @@ def render(
     Parameters
     ----------
     rows, about : as `bench.rows.read_rows` returns them
-    pictures : file names of the pictures beside the page, by kind: ``"pca"`` and ``"roc"``
+    pictures : file names of the pictures beside the page, by kind: ``"ranks"``, ``"roc"`` and ``"pca"``
     audits : as `bench.audit_records.read_audits` returns them, with a further column ``label``
     """
     board = make_board(rows, simulated=about["data"]["simulated"])

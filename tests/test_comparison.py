@@ -119,8 +119,8 @@ def cells(text: str, table: str, name: str) -> list[str]:
 
 def test_the_section_says_who_is_told_apart_and_who_is_on_the_front() -> None:
     text = section(ACCURACY, EXPOSURE)
-    assert cells(text, "Paired", "multivariate")[2:] == ["-", "-", "1 to 1", "1.00"]
-    assert cells(text, "Paired", "smote")[2:] == ["-0.050 [-0.050, -0.050]", "yes", "2 to 2", "0.00"]
+    assert cells(text, "Paired", "multivariate")[2:] == ["-", "-", "-", "1 to 1", "1.00"]
+    assert cells(text, "Paired", "smote")[2:] == ["-0.050 [-0.050, -0.050]", "yes", "0.00", "2 to 2", "0.00"]
     assert cells(text, "Front", "smote")[2:] == ["0.600", "yes", "1.00"]
     assert cells(text, "Front", "nmf")[2:] == ["0.700", "no", "0.00"]  # official attacks take no part
     assert cells(text, "On the scale", "smote")[1] == f"{(0.8 - 0.2) / 0.7:.2f}"
