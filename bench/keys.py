@@ -1,7 +1,7 @@
 """Names for results: a key says everything that a number depends on, so an equal key means an equal number.
 
-The code of a plugin enters by its syntax tree (comments and docstrings are free to change), together with the helper
-files it imports and the versions of the libraries that those import.
+The code of a plugin enters by its syntax tree (comments, docstrings and the resources that a generator asks for are
+free to change), together with the helper files it imports and the versions of the libraries that those import.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.registry import PluginInfo
+from bench.resources import RESOURCES
 
 # Raised by hand when the engine itself starts to give other numbers for the same plugins and data.
 ENGINE = 1
@@ -100,11 +101,19 @@ def _project_file(module: str, folder: Path) -> Path | None:
 
 
 def _bare(tree: ast.Module) -> str:
-    """Dump a syntax tree without docstrings and positions."""
+    """Dump a syntax tree without docstrings, positions and the resources in the decorator of a generator."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            _strip_resources(node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return ast.dump(tree)
+
+
+def _strip_resources(node: ast.ClassDef) -> None:
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "generator":
+            call.keywords = [k for k in call.keywords if k.arg not in RESOURCES]
 
 
 def _libraries(tree: ast.Module) -> set[str]:

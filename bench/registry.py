@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from bench.errors import MissingExtraError, PluginError, near_name
+from bench.resources import Resources, resources_of
 from bench.types import Access
 
 Kind = Literal["generator", "attack", "metric"]
@@ -84,6 +85,11 @@ class PluginInfo:
         return bool(self.option("control", False))
 
     @property
+    def resources(self) -> Resources:
+        """The memory, time and GPUs that the decorator asks for."""
+        return resources_of(self.options)
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         """The measures a metric returns."""
         return tuple(self.option("measures", ()))
@@ -122,6 +128,9 @@ def generator(
     fits: Literal["train", "spare"] = "train",
     needs: tuple[str, ...] = (),
     quick: Mapping[str, Any] | None = None,
+    memory_gb: float | None = None,
+    minutes: float | None = None,
+    gpus: int | None = None,
 ) -> Callable[[T], T]:
     """Declare a generator: a dataclass with ``fit(cohort, *, rng)`` and ``sample(n, *, rng)``.
 
@@ -133,6 +142,7 @@ def generator(
     fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
     needs : import names of optional packages
     quick : hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
+    memory_gb, minutes, gpus : what one cell needs on a cluster; no part of any result's key
     """
     return lambda cls: _declare("generator", name, cls)
 
@@ -246,6 +256,7 @@ def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: st
                 raise PluginError(f"parameter {line.target.id!r} has no default; give it one.")
             params[line.target.id] = _value(line.value)
     summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
+    resources_of(options)  # refuses what cannot be asked for
     return PluginInfo(kind, str(name), summary, path, module, params, options, origin)
 
 

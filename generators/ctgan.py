@@ -49,7 +49,9 @@ class _Decoder(nn.Module):
         return torch.cat([out[:, : self.n_genes].tanh(), shares.flatten(1)], dim=1)
 
 
-@generator("ctgan", doi="10.48550/arXiv.1907.00503", needs=("torch",), quick={"steps": 30})
+@generator(
+    "ctgan", doi="10.48550/arXiv.1907.00503", needs=("torch",), quick={"steps": 30}, memory_gb=4, minutes=120, gpus=1
+)
 @dataclass(kw_only=True)
 class CtGan:
     """Train a conditional tabular GAN on genes written as distances from modes, and draw from it.

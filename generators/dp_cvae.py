@@ -25,7 +25,14 @@ from ._torch import pick_device, torch_generator
 _DREAMS = 4000  # decoded draws from which the spread that the decoder gives each gene is measured
 
 
-@generator("dp_cvae", needs=("torch", "opacus"), quick={"steps": 5, "rate": 1.0, "draws": 1})
+@generator(
+    "dp_cvae",
+    needs=("torch", "opacus"),
+    quick={"steps": 5, "rate": 1.0, "draws": 1},
+    memory_gb=4,
+    minutes=60,
+    gpus=1,
+)
 @dataclass(kw_only=True)
 class DpCvae:
     """Release noisy class means and spreads, and train a small conditional VAE of what remains by per-example DP-SGD.

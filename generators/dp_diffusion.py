@@ -36,6 +36,9 @@ _GROUPS = 8
     "dp_diffusion",
     needs=("torch", "opacus"),
     quick={"hidden": 16, "steps": 5, "rate": 1.0, "draws": 2, "sampling_steps": 5},
+    memory_gb=4,
+    minutes=120,
+    gpus=1,
 )
 @dataclass(kw_only=True)
 class DpDiffusion:

@@ -34,6 +34,9 @@ _TIME, _CONDITION, _LABEL = 256, 128, 64  # widths: sinusoids of the timestep, t
     doi="10.5281/zenodo.22693680",
     needs=("torch", "imblearn", "opacus"),
     quick={"per_class": 40, "hidden": (32,), "epochs": 2, "sampling_steps": 5},
+    memory_gb=4,
+    minutes=120,
+    gpus=1,
 )
 @dataclass(kw_only=True)
 class NoisyDiffusion:

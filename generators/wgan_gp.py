@@ -65,7 +65,9 @@ class _Scores(nn.Module):
         return out
 
 
-@generator("wgan_gp", doi="10.48550/arXiv.1704.00028", needs=("torch",), quick={"steps": 30})
+@generator(
+    "wgan_gp", doi="10.48550/arXiv.1704.00028", needs=("torch",), quick={"steps": 30}, memory_gb=4, minutes=120, gpus=1
+)
 @dataclass(kw_only=True)
 class WganGp:
     """Train a class-conditional Wasserstein GAN with gradient penalty on standardised genes and draw from it.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from bench.keys import key, source_digest
+from bench.registry import PluginInfo, plugins
 
 PLUGIN = '''"""A plugin."""
 
@@ -53,3 +55,24 @@ def test_code_of_the_plugin_and_of_its_helper_changes_the_digest(folder: Path) -
 def test_a_key_depends_on_step_and_parts_but_not_on_their_order() -> None:
     assert key("sample", a=1, b=2.0) == key("sample", b=2.0, a=1)
     assert len({key("sample", a=1), key("metric", a=1), key("sample", a=2), key("sample", b=1)}) == 4
+
+
+@pytest.mark.parametrize("info", plugins("generator").values(), ids=lambda info: info.name)
+def test_what_a_generator_asks_of_its_machine_does_not_change_its_digest(info: PluginInfo, tmp_path: Path) -> None:
+    tree = ast.parse(info.path.read_text())
+    call = next(node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "generator")
+    call.keywords = [k for k in call.keywords if k.arg not in ("memory_gb", "minutes", "gpus")]
+    digests = []
+    for more in ("", "memory_gb=1.5", "memory_gb=64, minutes=30, gpus=2", "control=None"):
+        call.keywords += ast.parse(f"f({more})").body[0].value.keywords  # type: ignore[attr-defined]
+        (tmp_path / "thing.py").write_text(ast.unparse(tree))
+        digests.append(digest(tmp_path))
+    assert digests[0] == digests[1] == digests[2] != digests[3]
+
+
+def test_the_same_words_elsewhere_are_code(folder: Path) -> None:
+    digests = []
+    for call in ("double(1)", "double(1, gpus=1)", "generator(1, gpus=1)", "generator(1, gpus=2)"):
+        (folder / "thing.py").write_text(PLUGIN.replace("double(1)", call))
+        digests.append(digest(folder))
+    assert len(set(digests)) == 4

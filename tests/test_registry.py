@@ -63,6 +63,14 @@ def test_a_file_from_anywhere_becomes_a_generator_with_its_parameters(tmp_path: 
     assert create(info, {"scale": 2.0}).scale == 2.0
 
 
+def test_a_generator_says_what_it_asks_of_its_machine(tmp_path: Path) -> None:
+    asked = [", memory_gb=1.5, minutes=30, gpus=2", ', needs=("torch",)', ', needs=("torch",), gpus=0', ""]
+    infos = [add_plugin_file(write(tmp_path, f"asks_{i}", more=more)) for i, more in enumerate(asked)]
+    found = [(r.memory_gb, r.minutes, r.gpus) for r in (info.resources for info in infos)]
+    assert found == [(1.5, 30, 2), (None, None, 1), (None, None, 0), (None, None, 0)]
+    assert all(create(info) for info in infos)
+
+
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(PluginError, match="Did you mean 'multivariate'"):
         find("generator", "multivariat")
@@ -76,6 +84,9 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         (GOOD.replace('"{name}"', '"other"'), "declares 'other'; expected the file's name"),
         ("x = 1\n", "declares no @generator, @attack or @metric class"),
         ("def broken(:\n", "cannot be read"),
+        (GOOD.replace("{more}", ", memory_gb='much'"), "memory_gb='much'; expected a number above 0"),
+        (GOOD.replace("{more}", ", minutes=0"), "minutes=0; expected a number above 0"),
+        (GOOD.replace("{more}", ", gpus=0.5"), "gpus=0.5; expected a whole number"),
         (GOOD + GOOD, "declares 2 plugins"),
     ],
 )
