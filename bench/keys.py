@@ -51,6 +51,7 @@ def _code_digest(path: Path, module: str) -> str:
     return key("code", source=source_digest(path, module), versions=versions)
 
 
+@functools.cache  # every attack of every cell asks for the same one
 def module_digest(module: str) -> str:
     """Return `source_digest` of an importable module of the project, without importing it."""
     spec = importlib.util.find_spec(module)
@@ -89,15 +90,21 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
 
 def _project_file(module: str, folder: Path) -> Path | None:
     if module.startswith("bench.") and module not in _CONTRACT:
-        try:
-            spec = importlib.util.find_spec(module)
-        except ModuleNotFoundError:
-            return None
-        return Path(spec.origin) if spec and spec.origin else None
+        return _file_of(module)
     neighbour = folder / f"{module.rpartition('.')[2]}.py"
     return (
         neighbour if neighbour.stem.startswith("_") and neighbour.stem != "__init__" and neighbour.is_file() else None
     )
+
+
+@functools.cache
+def _file_of(module: str) -> Path | None:
+    """Return a module's file; only packages are imported, where `find_spec("a.b.x")` would run all of ``a/b.py``."""
+    package = module.rpartition(".")[0]
+    if "." in package and ((parent := _file_of(package)) is None or parent.name != "__init__.py"):
+        return None
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _bare(tree: ast.Module) -> str:
