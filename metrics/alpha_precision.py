@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench import Cohort, Measure, metric
 
-from ._distances import squared_distances
+from ._distances import blocks, nearest, neighbour_distance
 
 _GRID = np.linspace(0, 1, 101)
 
@@ -47,14 +47,12 @@ class AlphaPrecision:
         """Return the three values."""
         if len(train) < 2 or len(synthetic) == 0:
             return dict.fromkeys(("alpha_precision", "beta_recall", "authenticity"), nan)
-        squared = squared_distances(train, synthetic)  # (n_train, n_synthetic)
-        fellow = squared_distances(train, train) + np.diag(np.full(len(train), np.inf, dtype=np.float32))
-        nearest = fellow.min(axis=1)  # (n_train,)
-        closest = squared.argmin(axis=0)  # (n_synthetic,)
-        authentic = squared[closest, np.arange(len(synthetic))] > nearest[closest]
+        fellow = neighbour_distance(train, k=1)  # (n_train,)
+        distance, closest = nearest(train, synthetic)  # (n_synthetic,)
+        authentic = distance > fellow[closest]
         return {
             "alpha_precision": _agreement(_precision_curve(train.X, synthetic.X)),
-            "beta_recall": _agreement(_recall_curve(synthetic.X, squared, nearest)),
+            "beta_recall": _agreement(_recall_curve(train, synthetic, fellow)),
             "authenticity": float(authentic.mean()),
         }
 
@@ -78,16 +76,14 @@ def _precision_curve(train: NDArray[np.float32], synthetic: NDArray[np.float32])
     return curve
 
 
-def _recall_curve(
-    synthetic: NDArray[np.float32], squared: NDArray[np.float32], nearest: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _recall_curve(train: Cohort, synthetic: Cohort, fellow: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the share of training samples covered from within each share of most central synthetic samples."""
     place = np.empty(len(synthetic), dtype=np.intp)
-    place[np.argsort(_from_centre(synthetic, synthetic.mean(axis=0, dtype=np.float64)), kind="stable")] = range(
-        len(place)
-    )
-    closest = squared.argmin(axis=1)  # (n_train,)
-    covered = squared.min(axis=1) <= nearest
+    centre = synthetic.X.mean(axis=0, dtype=np.float64)
+    place[np.argsort(_from_centre(synthetic.X, centre), kind="stable")] = range(len(place))
+    closest, covered = np.empty(len(train), dtype=np.intp), np.empty(len(train), dtype=bool)
+    for rows, squared in blocks(train, synthetic):
+        closest[rows], covered[rows] = squared.argmin(axis=1), squared.min(axis=1) <= fellow[rows]
     needed = np.sort(place[closest][covered]) + 1
-    curve: NDArray[np.float64] = np.searchsorted(needed, np.ceil(_GRID * len(place)), side="right") / len(squared)
+    curve: NDArray[np.float64] = np.searchsorted(needed, np.ceil(_GRID * len(place)), side="right") / len(train)
     return curve

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench import Cohort, Measure, metric
 
-from ._distances import squared_distances
+from ._distances import nearest
 
 
 @metric(
@@ -36,12 +35,12 @@ class DistanceToClosest:
     ) -> Mapping[str, float]:
         """Return both means, in the units of the data."""
         return {
-            "distance_to_closest": _mean_closest(squared_distances(train, synthetic)),
-            "distance_to_closest_real": _mean_closest(squared_distances(train, holdout)),
+            "distance_to_closest": _mean_closest(train, synthetic),
+            "distance_to_closest_real": _mean_closest(train, holdout),
         }
 
 
-def _mean_closest(squared: NDArray[np.float32]) -> float:
-    if squared.size == 0:
+def _mean_closest(train: Cohort, others: Cohort) -> float:
+    if min(len(train), len(others)) == 0:
         return nan
-    return float(np.sqrt(squared.min(axis=0).astype(np.float64)).mean())
+    return float(np.sqrt(nearest(train, others)[0].astype(np.float64)).mean())

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench import Cohort, Measure, metric
 
-from ._distances import squared_distances
-from ._shared import shared
+from ._distances import blocks, neighbour_distance
 
 
 @metric(
@@ -55,21 +53,17 @@ class PRDC:
     def _against(self, real: Cohort, synthetic: Cohort) -> dict[str, float]:
         if min(len(real), len(synthetic)) <= self.k:
             return dict.fromkeys(("precision", "recall", "density", "coverage"), nan)
-        squared = squared_distances(real, synthetic)  # (n_real, n_synthetic)
-        real_radius, synthetic_radius = _radius(real, k=self.k), _radius(synthetic, k=self.k)
-        in_ball = squared < real_radius[:, None]
+        real_radius, synthetic_radius = (neighbour_distance(cohort, k=self.k) for cohort in (real, synthetic))
+        precise, recalled, covered, inside = np.zeros(len(synthetic), dtype=bool), 0, 0, 0
+        for rows, squared in blocks(real, synthetic):  # (n_rows, n_synthetic)
+            in_ball = squared < real_radius[rows, None]
+            precise |= in_ball.any(axis=0)
+            inside += int(in_ball.sum())
+            covered += int(in_ball.any(axis=1).sum())
+            recalled += int((squared < synthetic_radius).any(axis=1).sum())
         return {
-            "precision": float(in_ball.any(axis=0).mean()),
-            "recall": float((squared < synthetic_radius).any(axis=1).mean()),
-            "density": float(in_ball.sum()) / (self.k * len(synthetic)),
-            "coverage": float(in_ball.any(axis=1).mean()),
+            "precision": float(precise.mean()),
+            "recall": recalled / len(real),
+            "density": inside / (self.k * len(synthetic)),
+            "coverage": covered / len(real),
         }
-
-
-@shared
-def _radius(cohort: Cohort, *, k: int) -> NDArray[np.float32]:
-    """Return (n,) squared distances from each sample to its k-th neighbour in the same cohort."""
-    squared = squared_distances(cohort, cohort).copy()
-    np.fill_diagonal(squared, np.inf)
-    nearest: NDArray[np.float32] = np.partition(squared, k - 1, axis=1)[:, k - 1]
-    return nearest
