@@ -12,6 +12,7 @@ from typing import Any
 from bench.errors import PluginError, near_name
 from bench.registry import Kind, PluginInfo, find, plugins
 
+_COMMA = re.compile(r",(?![^(]*\))")  # between values, not inside a tuple
 _ITEM = re.compile(r"(?P<name>[^\[\],]+)(\[(?P<params>[^\[\]]*)\])?")
 
 
@@ -42,8 +43,8 @@ class Choice:
 def choose(kind: Kind, text: str) -> list[Choice]:
     """Return the plugins that a text such as ``"all"`` or ``"a,b[x=1],c[y=1,2]"`` names, each choice once.
 
-    Several values of one parameter (``epsilon=1,2,4``) give one choice each. For attacks, ``all`` leaves out those that
-    declare themselves opt-in.
+    Several values of one parameter (``epsilon=1,2,4``) give one choice each; of several parameters, one for every
+    combination. For attacks, ``all`` leaves out those that declare themselves opt-in.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def _items(kind: Kind, text: str) -> Iterator[tuple[str, str]]:
 def _combinations(info: PluginInfo, text: str) -> Iterator[dict[str, Any]]:
     values: dict[str, list[Any]] = {}
     name = ""
-    for part in filter(None, (p.strip() for p in text.split(","))):
+    for part in filter(None, (p.strip() for p in _COMMA.split(text))):
         left, equals, right = part.partition("=")
         if equals:
             name = left.strip()

@@ -111,6 +111,11 @@ def test_a_dry_run_prints_the_plan_and_computes_nothing(place: Path) -> None:
     assert not (place / "results/rows").exists()
 
 
+def test_a_dry_run_shows_every_value_of_a_sweep(place: Path) -> None:
+    done = run(place, "--generators", "multivariate[noise=0.1,1,2]", "--dry-run", "--executor", "serial")
+    assert [done.stderr.count(f"multivariate noise={value} fold") for value in ("0.1", "1.0", "2.0")] == [2, 2, 2]
+
+
 def test_a_failing_generator_gives_exit_status_1_and_a_reason(place: Path) -> None:
     (place / "unlucky.py").write_text(
         "from dataclasses import dataclass\nfrom bench import generator\n"

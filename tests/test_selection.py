@@ -26,6 +26,31 @@ def test_several_values_give_one_choice_each() -> None:
     assert labels("multivariate[noise=0.1,1,2]") == [f"multivariate[noise={n}]" for n in ("0.1", "1.0", "2.0")]
 
 
+def test_several_swept_parameters_give_every_combination_among_other_names() -> None:
+    found = labels("noise,private_pgm[epsilon=1,4, variant=published,end_to_end],p_nmf[epsilon=2]")
+    assert found == [
+        "noise",
+        "private_pgm[epsilon=1.0,variant=published]",
+        "private_pgm[epsilon=1.0]",
+        "private_pgm[epsilon=4.0,variant=published]",
+        "private_pgm[epsilon=4.0]",
+        "p_nmf[epsilon=2.0]",
+    ]
+
+
+def test_a_swept_value_is_taken_once_however_it_is_written() -> None:
+    assert labels("multivariate[noise=1,1.0,2],multivariate[noise=2]") == [
+        "multivariate[noise=1.0]",
+        "multivariate[noise=2.0]",
+    ]
+
+
+def test_commas_inside_a_tuple_separate_no_values() -> None:
+    found = choose("generator", "noisy_diffusion[hidden=(64,64),(32,),epochs=1]")
+    assert [choice.params["hidden"] for choice in found] == [(64, 64), (32,)]
+    assert [labels(choice.label) for choice in found] == [[choice.label] for choice in found]  # reads as it is written
+
+
 def test_all_holds_the_controls_and_none_holds_nothing() -> None:
     assert {"multivariate", "copy_train", "real_holdout", "shuffled_genes", "noise"} <= set(labels("all"))
     assert labels("none") == []

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from bench import records
 from bench.aside import with_reference
-from bench.cli import options
+from bench.cli import executors, options
 from bench.cli.progress import RunProgress
 from bench.datasets import Dataset, load_dataset
 from bench.errors import DataError
+from bench.executors import Executor
 from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import write_leaderboard
 from bench.pictures import draw_run
@@ -42,6 +43,7 @@ class Request:
     out: Path
     dry_run: bool
     attacks: list[Choice]
+    executor: Executor | None = None  # None: child processes on this machine
 
 
 @click.command()
@@ -59,6 +61,7 @@ class Request:
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @options.limits
 @options.device
+@executors.option
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @options.out
 @options.plugin
@@ -76,6 +79,7 @@ def command(
     jobs: int | None,
     dry_run: bool,
     out: Path,
+    executor: Executor,
 ) -> None:
     """Run generators on the folds of a dataset, score and attack what they make, and write the leaderboard.
 
@@ -92,6 +96,7 @@ def command(
         out=out,
         dry_run=dry_run,
         attacks=scoring[1],
+        executor=executor,
     )
     lost = 0
     for name in datasets.split(","):
@@ -114,9 +119,11 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     todo = pending(plan, store)
     _announce(dataset, plan, todo, request)
     if request.dry_run:
+        if request.executor and (script := request.executor.preview(todo, request.limits)):
+            click.echo(script)
         return 0
     with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
-        outcome = execute(plan, todo, store, request.limits, progress)
+        outcome = execute(plan, todo, store, request.limits, progress, request.executor)
     _publish(scope, plan, outcome, request)
     return outcome.lost
 

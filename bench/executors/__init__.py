@@ -4,7 +4,8 @@ An executor gets the cells that have something to do and gives back short report
 the store alone. All of them call `run_cell`, so that limits and isolation are the same everywhere.
 """
 
-from bench.executors.base import Executor, Limits, Todo, run_cell
+from bench.executors.base import Executor, Limits, Reports, Todo, run_cell
 from bench.executors.local import LocalProcesses
+from bench.executors.serial import Serial
 
-__all__ = ["Executor", "Limits", "LocalProcesses", "Todo", "run_cell"]
+__all__ = ["Executor", "Limits", "LocalProcesses", "Reports", "Serial", "Todo", "run_cell"]

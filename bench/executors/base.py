@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import os
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bench.isolation import run_isolated
 from bench.plan import PlannedCell, unavailable
+from bench.resources import Resources
+from bench.store import Store
 from bench.tasks import Report, Task
+from bench.views import WITH_CODE
 
 Todo = list[tuple[PlannedCell, list[Task]]]
 Reports = Generator[tuple[PlannedCell, Report], None, None]
@@ -36,14 +40,67 @@ class Executor(Protocol):
         """
         ...
 
+    def preview(self, todo: Todo, limits: Limits) -> str:
+        """Return what would be handed to somebody else's scheduler, for people to read; empty if nothing is."""
+        ...
 
-def run_cell(planned: PlannedCell, tasks: list[Task], limits: Limits) -> Iterator[Report]:
+
+def run_cell(planned: PlannedCell, tasks: Sequence[Task], limits: Limits) -> Generator[Report, None, None]:
     """Do tasks of one cell in child processes on this machine, within the limits; yield a report for each.
 
-    `bench.isolation.prepare` was called in this process before.
+    What came into the store since the run was planned is not done again. `bench.isolation.prepare` was called in this
+    process before.
     """
     reason = unavailable(planned) if any(task.step == "sample" for task in tasks) else None
     if reason:
         yield from (Report(task, "skipped", reason) for task in tasks)
-    else:
-        yield from run_isolated(planned.cell, tasks, timeout=limits.timeout)
+        return
+    store = Store(planned.cell.store)
+    todo = []
+    for task in tasks:
+        if is_done(store, task):
+            yield Report(task, "ok")
+        else:
+            todo.append(task)
+    yield from run_isolated(planned.cell, todo, timeout=limits.timeout)
+
+
+def is_done(store: Store, task: Task) -> bool:
+    """Return whether the whole result of a task is in the store, and intact."""
+    return store.has(task.key) and (task.step != "sample" or store.read_sample(task.key) is not None)
+
+
+def resources(planned: PlannedCell) -> Resources:
+    """Return what a cell asks of its machine; with ``--device cpu`` that is no GPU."""
+    if planned.cell.maker is None:
+        return Resources(gpus=0)
+    asked = planned.cell.maker.plugin.resources
+    return Resources(gpus=0).or_else(asked) if os.environ.get("BENCH_DEVICE") == "cpu" else asked
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Tasks of one cell that are done together, and whether they keep a GPU busy."""
+
+    planned: PlannedCell
+    tasks: tuple[Task, ...]
+    gpu: bool
+
+
+def stages(planned: PlannedCell, tasks: Sequence[Task]) -> list[Stage]:
+    """Return the tasks of a cell in the order they are done in; only what fits the generator holds a GPU.
+
+    Those are the sample and the attacks that are given the generator's code or model.
+    """
+    if not resources(planned).gpus:
+        return [Stage(planned, tuple(tasks), gpu=False)]
+    fits = [t for t in tasks if t.step == "attack" and t.plugin.option("access") in WITH_CODE]
+    samples = [t for t in tasks if t.step == "sample"]
+    plain = [t for t in tasks if t not in samples and t not in fits]
+    parts = ((samples, True), (plain, False), (fits, True))
+    return [Stage(planned, tuple(part), gpu) for part, gpu in parts if part]
+
+
+def skipped(tasks: Sequence[Task], sample: Report) -> list[Report]:
+    """Return the reports of tasks whose sample did not come about."""
+    return [Report(task, "skipped", f"no sample: {sample.reason}") for task in tasks]

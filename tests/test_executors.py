@@ -1,0 +1,142 @@
+"""Whatever carries out a run, its rows are the same; few share the GPU, and nobody else waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import BenchError
+from bench.datasets import Dataset
+from bench.executors import Executor, Limits, LocalProcesses, Serial
+from bench.folds import make_splits
+from bench.plan import PlannedCell, Scope, plan_generators
+from bench.registry import add_plugin_file
+from bench.rows import IDENTITY
+from bench.runner import Outcome, execute, pending
+from bench.selection import choose
+from bench.store import Store
+from bench.types import Cohort
+
+FOUR = Limits(4, 1, None)
+PLANTED = '''
+import os, time
+from dataclasses import dataclass
+from pathlib import Path
+from bench import generator
+
+@generator("{name}", gpus={gpus})
+@dataclass(kw_only=True)
+class Planted:
+    """A generator that leaves marks."""
+
+    def fit(self, cohort, *, rng):
+        self.cohort_, folder = cohort, Path({folder!r})
+        {body}
+        return self
+
+    def sample(self, n, *, rng):
+        return self.cohort_.synthetic(self.cohort_.X[:n], self.cohort_.y[:n])
+'''
+# whoever is on the GPU has made the mark; whoever finds it made is there too many
+ALONE = '(folder / "on_gpu").touch(exist_ok=False); {work}; (folder / "on_gpu").unlink()'
+WAIT = "limit = time.monotonic() + 60\n        while not {ready}: assert time.monotonic() < limit; time.sleep(0.01)"
+
+
+@pytest.fixture(scope="session")
+def dataset(toy_cohort: Cohort) -> Dataset:
+    return Dataset("toy", "toy people", "label", toy_cohort, None, False, "the tests")
+
+
+def planted(folder: Path, name: str, body: str, gpus: int = 1) -> str:
+    path = folder / f"{name}.py"
+    path.write_text(PLANTED.format(name=name, body=body, gpus=gpus, folder=str(folder)))
+    add_plugin_file(path)
+    return name
+
+
+def plan(
+    dataset: Dataset, folder: Path, generators: str, folds: Sequence[int] = (1,)
+) -> tuple[Scope, list[PlannedCell]]:
+    scope = Scope(dataset, make_splits(dataset.cohort, seed=42), Store(folder / "store").open())
+    cells = plan_generators(scope, choose("generator", generators), choose("metric", "mmd"), choose("attack", "mc"))
+    return scope, [cell for cell in cells if cell.cell.fold in folds]
+
+
+def run(scope: Scope, cells: list[PlannedCell], executor: Executor, limits: Limits = FOUR) -> Outcome:
+    return execute(cells, pending(cells, scope.store), scope.store, limits, lambda *_: None, executor)
+
+
+def numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["family"] != "cost"].drop(columns=["wall_s", "peak_mb"]).sort_values(IDENTITY, ignore_index=True)
+
+
+def test_one_process_gives_the_rows_that_child_processes_give(dataset: Dataset, tmp_path: Path) -> None:
+    name = planted(tmp_path, "fails", "raise ValueError('no')", gpus=0)
+    outcomes = []
+    for executor in (LocalProcesses(), Serial()):
+        scope, cells = plan(dataset, tmp_path / type(executor).__name__, f"multivariate,noise,{name}", (1, 2))
+        outcomes.append(run(scope, cells, executor))
+    assert [outcome.lost for outcome in outcomes] == [6, 6]
+    pd.testing.assert_frame_equal(*(numbers(outcome.rows) for outcome in outcomes), check_exact=True)
+
+
+def test_a_time_limit_that_cannot_be_kept_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    scope, cells = plan(dataset, tmp_path, "noise")
+    with pytest.raises(BenchError, match="--timeout cannot be kept by --executor serial"):
+        run(scope, cells, Serial(), Limits(1, 1, 60))
+
+
+def test_fits_queue_for_the_gpu(dataset: Dataset, tmp_path: Path) -> None:
+    names = [planted(tmp_path, f"trains_{i}", ALONE.format(work="time.sleep(0.05)")) for i in range(3)]
+    scope, cells = plan(dataset, tmp_path, ",".join(names), folds=(1, 2))
+    outcome = run(scope, cells, LocalProcesses(gpu_jobs=1, has_gpu=lambda: True))
+    assert set(outcome.rows["status"]) == {"ok"}
+
+
+def test_cells_without_need_of_a_gpu_pass_those_that_wait(dataset: Dataset, tmp_path: Path) -> None:
+    waits = WAIT.format(ready='(folder / "done").exists()')
+    names = [planted(tmp_path, f"trains_{i}", f"{waits}\n        {ALONE.format(work='0')}") for i in range(3)]
+    last = planted(tmp_path, "needs_none", '(folder / "done").touch()', gpus=0)
+    scope, cells = plan(dataset, tmp_path, ",".join([*names, last]))
+    outcome = run(scope, cells, LocalProcesses(gpu_jobs=1, has_gpu=lambda: True), Limits(2, 1, None))
+    assert set(outcome.rows["status"]) == {"ok"}
+
+
+def test_as_many_share_the_gpu_as_may(dataset: Dataset, tmp_path: Path) -> None:
+    meet = '(folder / f"here_{id}").touch()\n        ' + WAIT.format(ready='len(list(folder.glob("here_*"))) == 2')
+    names = [planted(tmp_path, f"meets_{i}", meet.replace("{id}", str(i))) for i in range(2)]
+    scope, cells = plan(dataset, tmp_path, ",".join(names))
+    assert run(scope, cells, LocalProcesses(gpu_jobs=2, has_gpu=lambda: True)).lost == 0
+
+
+def test_a_failed_fit_frees_the_gpu_and_skips_what_needs_its_sample(dataset: Dataset, tmp_path: Path) -> None:
+    names = [planted(tmp_path, f"fails_{i}", "raise ValueError('no')") for i in range(3)]
+    scope, cells = plan(dataset, tmp_path, ",".join(names))
+    outcome = run(scope, cells, LocalProcesses(gpu_jobs=1, has_gpu=lambda: True))
+    assert outcome.lost == 9
+    assert set(outcome.rows[outcome.rows["measure"] == "mmd"]["reason"]) == {"no sample: ValueError: no"}
+
+
+def test_without_a_gpu_or_with_device_cpu_nobody_waits(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet = '(folder / f"{tag}_{id}").touch()\n        ' + WAIT.format(ready='len(list(folder.glob("{tag}_*"))) == 2')
+    for tag, device, has_gpu in (("a", "auto", False), ("b", "cpu", True)):
+        monkeypatch.setenv("BENCH_DEVICE", device)
+        bodies = [meet.replace("{id}", str(i)).replace("{tag}", tag) for i in range(2)]
+        names = ",".join(planted(tmp_path, f"meets_{tag}{i}", body) for i, body in enumerate(bodies))
+        scope, cells = plan(dataset, tmp_path, names)
+        executor = LocalProcesses(gpu_jobs=1, has_gpu=lambda has_gpu=has_gpu: has_gpu)
+        assert run(scope, cells, executor).lost == 0
+
+
+def test_what_came_into_the_store_meanwhile_is_not_done_again(dataset: Dataset, tmp_path: Path) -> None:
+    name = planted(tmp_path, "once", '(folder / "fitted").touch(exist_ok=False)', gpus=0)
+    scope, cells = plan(dataset, tmp_path, name)
+    todo = pending(cells, scope.store)
+    for _ in range(2):
+        outcome = execute(cells, todo, scope.store, Limits(1, 1, None), lambda *_: None)
+        assert outcome.lost == 0
