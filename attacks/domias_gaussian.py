@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf, ledoit_wolf_shrinkage
 
 from bench import AttackView, attack
 
 from ._classes import reference_of
+from ._spectra import spectrum
+
+_WIDE = 4096  # genes above which no matrix of genes x genes is formed, here 134 MB
 
 
 @attack("domias_gaussian", access="black-box + reference", family="density", doi="10.48550/arXiv.2302.12580")
@@ -32,8 +35,23 @@ class DomiasGaussian:
 
 def _distance(people: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the squared Mahalanobis distance of targets under a Ledoit-Wolf Gaussian of people."""
+    if people.shape[1] > _WIDE:
+        return _distance_by_axes(people, targets)
     mean = people.mean(axis=0, dtype=np.float64)
     covariance, _ = ledoit_wolf(people - mean, assume_centered=True)
     solved = np.linalg.solve(np.linalg.cholesky(covariance), (targets - mean).T)  # (n_genes, n_targets)
     squared: NDArray[np.float64] = np.einsum("ji,ji->i", solved, solved)
     return squared
+
+
+def _distance_by_axes(people: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the same in the principal axes of people, of which there are no more than people.
+
+    With the variances v that people have along them, the shrunk covariance has (1 - s) v + s m there, m being the mean
+    variance of a gene, and s m in every other direction.
+    """
+    axes, n = spectrum(people), len(people)
+    share = float(np.clip(ledoit_wolf_shrinkage(people - axes.mean, assume_centered=True), 1e-12, 1 - 1e-12))
+    kept = (1 - share) * (n - 1) / n  # the rule takes variances over n, the axes have them over n - 1
+    added = share * float(axes.variances.sum()) * (n - 1) / n / len(axes.mean)
+    return axes.squared_distance(targets, added / kept) / kept

@@ -5,11 +5,13 @@ Run it by hand, on an idle machine::
     OMP_NUM_THREADS=2 python benchmarks/scoring.py                  # brca: the real cohort if BENCH_DATA_HOME has it
     OMP_NUM_THREADS=2 python benchmarks/scoring.py --exact          # the reference's regressions solved to the end
     OMP_NUM_THREADS=2 python benchmarks/scoring.py --dataset combined --samples 1000
+    OMP_NUM_THREADS=2 python benchmarks/scoring.py --dataset combined --cost   # what each default metric takes
 
 Both forms score the same synthetic cohort, one after the other in this process, and nothing is kept from one to the
 other. The reference, in this file, is what one writes from the definitions: scikit-learn's one-vs-rest L-BFGS on the
 genes, a loop over samples for distances, a loop over genes for histograms, a loop over thresholds for the best F1 of an
 attack; each measure on its own. Ours is what `bench run` does; what measures share is paid by the first that needs it.
+Metrics without a straightforward form here are left out of the comparison; `--cost` lists every default one.
 """
 
 from __future__ import annotations
@@ -189,6 +191,8 @@ def prdc(real: NDArray[np.float64], other: NDArray[np.float64], k: int = 5) -> d
 def ours(fold: Fold) -> Iterator[tuple[str, Callable[[], Values]]]:
     split = fold.split
     for name, info in plugins("metric").items():
+        if info.option("opt_in", False):
+            continue
         call = partial(create(info), split.train, split.holdout, fold.synthetic)
         yield name, partial(call, rng=metric_stream(split, name))
     for name in ("mc_official", "gan_leaks"):
@@ -232,6 +236,8 @@ def compare(fold: Fold, title: str) -> Table:
         table.add_column(head, justify="right")
     total = np.zeros(4)
     for name, function in ours(fold):
+        if f"slow_{name}" not in globals():
+            continue
         values, wall, cpu = timed(function)
         expected, slow_wall, slow_cpu = timed(partial(globals()[f"slow_{name}"], fold))
         seconds = np.array([slow_wall, wall, slow_cpu, cpu])
@@ -247,6 +253,20 @@ def compare(fold: Fold, title: str) -> Table:
     return table
 
 
+def costs(fold: Fold, title: str) -> Table:
+    """Return wall and CPU seconds of each default metric, the largest first, and its share of all CPU seconds."""
+    spent = {name: timed(function)[1:] for name, function in ours(fold) if name in plugins("metric")}
+    total = np.array(list(spent.values())).sum(axis=0)
+    table = Table("metric", title=title)
+    for head in ("wall s", "CPU s", "share"):
+        table.add_column(head, justify="right")
+    for name, (wall, cpu) in sorted(spent.items(), key=lambda one: -one[1][1]):
+        table.add_row(name, f"{wall:.2f}", f"{cpu:.2f}", f"{cpu / total[1]:.1%}")
+    table.add_section()
+    table.add_row("all", f"{total[0]:.2f}", f"{total[1]:.2f}", "")
+    return table
+
+
 def times(seconds: NDArray[np.float64]) -> tuple[str, ...]:
     slow_wall, wall, slow_cpu, cpu = seconds
     ratios = (f"{slow_wall / wall:.1f}", f"{slow_cpu / cpu:.1f}")
@@ -259,7 +279,8 @@ def times(seconds: NDArray[np.float64]) -> tuple[str, ...]:
 @click.option("--samples", type=int, help="Take only so many samples, at random.")
 @click.option("--genes", type=int, help="Take only the first genes.")
 @click.option("--exact", is_flag=True, help="Solve the reference's regressions to convergence (newton-cholesky).")
-def main(dataset: str, fold: int, samples: int | None, genes: int | None, exact: bool) -> None:
+@click.option("--cost", is_flag=True, help="Only list what each default metric takes.")
+def main(dataset: str, fold: int, samples: int | None, genes: int | None, exact: bool, cost: bool) -> None:
     data = load_dataset(dataset)
     rows = np.sort(stream(SEED, "subset").permutation(len(data.cohort))[:samples])
     some = data.cohort.take(rows)
@@ -270,7 +291,7 @@ def main(dataset: str, fold: int, samples: int | None, genes: int | None, exact:
     title = (
         f"{data.label_name}, fold {fold}: {len(split.train)} x {cohort.n_genes} train, {len(split.holdout)} held out"
     )
-    Console(width=150).print(compare(Fold(split, synthetic, exact), title))
+    Console(width=150).print((costs if cost else compare)(Fold(split, synthetic, exact), title))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Distances in blocks are those of one matrix, and their memory grows with the samples, not with their square."""
+"""What is computed in blocks is what one matrix gives, and memory grows with the samples, not with their square."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from bench.attacks import domias_gaussian
 from bench.metrics import _distances
 from bench.metrics._distances import blocks, kernel_sum, nearest, neighbour_distance
 from bench.metrics.mmd_median import median_distance
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist, pdist
 
-from bench import Cohort
+from bench import AttackView, Cohort
 from bench.registry import create, find
 
 MEASURED_BY_DISTANCES = ("alpha_precision", "distance_to_closest", "mmd", "mmd_median", "prdc")
@@ -133,3 +134,16 @@ def test_no_measure_holds_all_distances_of_a_large_release(name: str, monkeypatc
     tracemalloc.stop()
     assert peak < 4 * len(synthetic) ** 2 / 4  # bytes: a quarter of the distances in float32
     assert all(np.isfinite(value) for value in found.values())
+
+
+@pytest.mark.parametrize(("n", "genes"), [(40, 90), (90, 40)], ids=["more genes", "more people"])
+def test_a_gaussian_of_many_genes_needs_no_covariance_matrix(
+    n: int, genes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, targets, reference = (people(size, genes, seed=size).X for size in (n, 30, n + 1))
+    view = AttackView(synthetic=release, targets=targets, reference=reference, genes=tuple(map(str, range(genes))))
+    attack = create(find("attack", "domias_gaussian"))
+    dense = attack.score(view, rng=np.random.default_rng(0))
+    monkeypatch.setattr(domias_gaussian, "_WIDE", 1)
+    assert attack.score(view, rng=np.random.default_rng(0)) == pytest.approx(dense, rel=1e-9)
+    assert np.ptp(dense) > 0
