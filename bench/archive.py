@@ -59,6 +59,16 @@ class Archive:
         """Return how many bytes a member declares to hold."""
         return self._members[name].file_size
 
+    def raw(self, name: str) -> bytes:
+        """Return a whole member, whatever it holds.
+
+        Raises
+        ------
+        DataError
+            If it is larger than any member may be, or damaged.
+        """
+        return b"".join(self._chunks(name, MAX_MEMBER))
+
     def text(self, name: str, limit: int) -> str:
         """Return a whole member as text.
 

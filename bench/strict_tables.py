@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 
@@ -63,6 +64,37 @@ def read_labels(archive: Archive, name: str, like: Cohort) -> NDArray[np.str_]:
             raise DataError(f"{name}, line {number} has the label {shown(label)}; expected {_some(sorted(known))}.")
         labels.append(label)
     return np.array(labels, dtype=np.str_)
+
+
+def read_scores(archive: Archive, name: str, column: str, n: int) -> NDArray[np.float64]:
+    """Return the (n,) scores of a table with one column.
+
+    Raises
+    ------
+    DataError
+        If the column is called otherwise, there is another number of rows, or a score is no finite number.
+    """
+    rows = _rows(archive, name, 4 * LONGEST_CELL)
+    if (header := next(rows, [])) != [column]:
+        raise DataError(f"{name} starts with {shown(','.join(header))}; expected the one column {column!r}.")
+    scores = []
+    for number, row in enumerate(rows, start=2):
+        if number - 1 > n:
+            raise DataError(f"{name} has more than {n:,} rows; expected one for each sample of the real cohort.")
+        cell = row[0] if len(row) == 1 else ",".join(row)
+        if not _NUMERIC.fullmatch(cell) or not _is_finite(cell):
+            raise DataError(f"{name}, line {number} is {shown(cell)}; expected one finite number, higher for members.")
+        scores.append(float(cell))
+    if len(scores) != n:
+        raise DataError(f"{name} has {len(scores):,} rows; expected {n:,}, one for each sample of the real cohort.")
+    return np.array(scores)
+
+
+def _is_finite(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 def _rows(archive: Archive, name: str, longest: int) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,9 +26,10 @@ from bench.types import Cohort, Split
 
 __all__ = ["FORBIDDEN_SEEDS", "Submission", "code_of", "file_name", "read_submission", "table_names"]
 CONFIG, ENVIRONMENT, CODE = "config.yaml", "environment.yaml", "blue_team.py"
+Side = Literal["blue", "red"]
 _CONFIG_BYTES = 1 << 16
 _TEAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_FOREIGN = re.compile(r"__MACOSX/|(.*/)?\.DS_Store$")  # what macOS adds to every zip file
+FOREIGN = re.compile(r"__MACOSX/|(.*/)?\.DS_Store$")  # what macOS adds to every zip file
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ def code_of(dataset: str) -> str:
     return CATALOGUE[dataset].code if dataset in CATALOGUE else dataset
 
 
-def file_name(team: str, dataset: str) -> str:
+def file_name(team: str, dataset: str, side: Side = "blue") -> str:
     """Return the name that the challenge asks for.
 
     Raises
@@ -70,7 +71,7 @@ def file_name(team: str, dataset: str) -> str:
     """
     if not _TEAM.fullmatch(team):
         raise DataError(f"the team {shown(team)} cannot be part of a file name; use letters, digits, '.', '_' and '-'.")
-    return f"blueteam_{team}_{code_of(dataset)}.zip"
+    return f"{side}team_{team}_{code_of(dataset)}.zip"
 
 
 def table_names(fold: int) -> tuple[str, str]:
@@ -86,7 +87,7 @@ def read_submission(path: Path) -> Submission:
     RefusedError
         If anything is wrong; its `problems` say what, one line each.
     """
-    team, name = _team_and_dataset(path)
+    team, name = team_and_dataset(path)
     dataset = load_dataset(name)
     try:
         with opened(path) as archive:
@@ -94,24 +95,31 @@ def read_submission(path: Path) -> Submission:
     except RefusedError:
         raise
     except BenchError as error:
-        raise RefusedError([_line(str(error))]) from error
+        raise RefusedError([bounded_line(str(error))]) from error
 
 
-def _line(message: str, longest: int = 500) -> str:
+def bounded_line(message: str, longest: int = 500) -> str:
     """Return a message, which may quote strangers at any length, as one line of bounded length."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message[: 2 * longest].split()))
     return line if len(line) <= longest else f"{line[:longest]}..."
 
 
-def _team_and_dataset(path: Path) -> tuple[str, str]:
+def team_and_dataset(path: Path, side: Side = "blue") -> tuple[str, str]:
+    """Return the team and the dataset that the name of a zip file says.
+
+    Raises
+    ------
+    RefusedError
+        If there is no such file, or it is not called as the rules ask.
+    """
     known = {code_of(name): name for name in dataset_names()}
-    form = f"blueteam_TEAM_DATASET.zip with one of the datasets {', '.join(sorted(known))}"
+    form = f"{side}team_TEAM_DATASET.zip with one of the datasets {', '.join(sorted(known))}"
     if not path.is_file():
         raise RefusedError([f"there is no such file; expected {form}."])
-    middle = path.name.removeprefix("blueteam_").removesuffix(".zip")
+    middle = path.name.removeprefix(f"{side}team_").removesuffix(".zip")
     code = max((code for code in known if middle.endswith(f"_{code}")), key=len, default="")
     team = middle.removesuffix(f"_{code}")
-    if not code or not _TEAM.fullmatch(team) or path.name != f"blueteam_{team}_{code}.zip":
+    if not code or not _TEAM.fullmatch(team) or path.name != f"{side}team_{team}_{code}.zip":
         raise RefusedError([f"the file is called {shown(path.name)}; expected {form}."])
     return team, known[code]
 
@@ -123,8 +131,8 @@ class _Reader:
         self._archive, self._dataset = archive, dataset
         self._code = code_of(dataset.name)
         self._splits_name = f"{self._code}_splits.yaml"
-        names = [name for name in archive.names if not _FOREIGN.match(name)]
-        self._top = _common_folder(names)
+        names = [name for name in archive.names if not FOREIGN.match(name)]
+        self._top = common_folder(names)
         self._held = [name.removeprefix(self._top) for name in names]
         self._problems: list[str] = []
 
@@ -163,7 +171,7 @@ class _Reader:
         except RefusedError as error:
             self._problems += error.problems
         except BenchError as error:
-            self._problems.append(_line(str(error)))
+            self._problems.append(bounded_line(str(error)))
         return None
 
     def _names(self) -> Iterator[str]:
@@ -209,7 +217,7 @@ class _Reader:
         return like.synthetic(X, y)
 
 
-def _common_folder(names: list[str]) -> str:
+def common_folder(names: list[str]) -> str:
     """Return the one folder that a zipped folder puts around everything, with its ``/``; empty if there is none."""
     tops = {name.partition("/")[0] for name in names}
     return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""

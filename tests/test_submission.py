@@ -652,3 +652,60 @@ def test_the_same_entry_twice_and_a_folder_of_nothing_are_refused(members: Membe
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="holds no zip file"):
         zips_in([tmp_path / "none"])
+
+
+# -- running a team's code, on demand ----------------------------------------------------------------------------------
+
+
+def packed(place: Path) -> Path:
+    done = invoke(*pack_words(), "--out", str(place), "--store", str(place / "store"), "--jobs", "1")
+    assert done.exit_code == 0, done.output
+    return place / NAME
+
+
+def repacked(path: Path, code: bytes) -> Path:
+    with zipfile.ZipFile(path) as z:
+        members = {name: z.read(name) for name in z.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in (members | {"blue_team.py": code}).items():
+            z.writestr(name, content)
+    return path
+
+
+def test_code_runs_only_when_somebody_says_that_they_trust_it(data_home: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path)
+    refused = invoke("run-code", str(path))
+    assert "nothing was run" in str(refused.exception)
+    assert "WARNING: this runs the code of" in refused.stderr
+    done = invoke("run-code", str(path), "--i-trust-this-code")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("the same, digit for digit") == 5
+
+
+def test_code_that_makes_other_tables_is_told(data_home: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path)
+    with zipfile.ZipFile(path) as z:
+        code = z.read("blue_team.py")
+    changed = (
+        code + b"\n_honest = BlueTeam.generate\nBlueTeam.generate = lambda s: [t.iloc[::-1] for t in _honest(s)]\n"
+    )
+    done = invoke("run-code", str(repacked(path, changed)), "--i-trust-this-code")
+    assert done.exit_code == 1
+    assert done.stdout.count("DIFFERENT: values by up to") == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds", "words"),
+    [
+        (b"raise SystemExit('no way')", 300, "ended with exit status 1. Its last lines: no way"),
+        (b"x = 1", 300, "blue_team.py has no BLUE_TEAM"),
+        (b"import time; time.sleep(600)", 3, "was stopped after 3 s (--timeout)"),
+        (b"import os; os.kill(os.getpid(), 11)", 300, "ended with exit status -11"),
+    ],
+)
+def test_code_that_fails_or_hangs_is_told_with_its_last_words(
+    data_home: Path, tmp_path: Path, code: bytes, seconds: int, words: str
+) -> None:
+    path = repacked(packed(tmp_path), code)
+    done = invoke("run-code", str(path), "--i-trust-this-code", "--timeout", str(seconds))
+    assert words in str(done.exception)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bench.archive import RefusedError
 from bench.errors import BenchError
 from bench.registry import add_plugin_file
 
@@ -52,6 +53,13 @@ def numbers(text: str, what: str) -> list[int]:
             )
         found.extend(range(int(low), int(high or low) + 1))
     return list(dict.fromkeys(found))
+
+
+def say_problems(path: Path, error: RefusedError) -> None:
+    """Print what is wrong with a file of strangers, one line per problem."""
+    name = path.name if path.name.isprintable() else ascii(path.name)  # a name may try to steer the terminal
+    for problem in error.problems:
+        click.echo(f"{name}: {problem}")
 
 
 def limits(function: F) -> F:

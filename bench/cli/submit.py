@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench import records
 from bench.archive import RefusedError
-from bench.cli import options
+from bench.cli import options, red
 from bench.cli.progress import RunProgress
 from bench.datasets import load_dataset
 from bench.errors import BenchError
@@ -30,7 +30,16 @@ console = Console(stderr=True)
 
 @click.group("submit")
 def submit_group() -> None:
-    """Pack, check and score entries of the challenge; nothing in an entry is ever run."""
+    """Pack, check and score entries of the challenge; only `run-code` ever runs anything of an entry.
+
+    \b
+    blue teams   pack, check, score
+    red teams    challenge (the organiser), attack, check, tournament (the organiser)
+    """  # noqa: D301 - the escape tells click to leave these lines as they are
+
+
+for _command in (red.challenge, red.attack, red.tournament, red.team_code):
+    submit_group.add_command(_command)
 
 
 @submit_group.command("pack")
@@ -85,7 +94,8 @@ def _target(target: Path, name: str) -> Path:
 
 @submit_group.command("check")
 @click.argument("zips", metavar="ZIP...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def check(zips: tuple[Path, ...]) -> None:
+@click.option("--releases", type=click.IntRange(1), default=3, show_default=True, help="Of a red team's round.")
+def check(zips: tuple[Path, ...], releases: int) -> None:
     """Say what is wrong with entries, as a stranger would see them: one line per problem.
 
     Nothing in a zip file is run or unpacked. The exit status is 1 if there is a problem.
@@ -93,10 +103,13 @@ def check(zips: tuple[Path, ...]) -> None:
     wrong = False
     for path in zips:
         try:
-            _describe(path, read_submission(path))
+            if path.name.startswith("redteam_"):
+                red.describe_attack(path, releases)
+            else:
+                _describe(path, read_submission(path))
         except RefusedError as error:
             wrong = True
-            _refuse(path, error)
+            options.say_problems(path, error)
     sys.exit(1 if wrong else 0)
 
 
@@ -127,7 +140,7 @@ def score(
 
     def refuse(path: Path, error: RefusedError) -> None:
         refused.append(path)
-        _refuse(path, error)
+        options.say_problems(path, error)
 
     ballots = plan_entries(zips_in(entries), Store(out / "store"), *scoring, refuse)
     lost = sum(_judge(ballot, limits, out) for ballot in ballots)
@@ -151,12 +164,6 @@ def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
     console.print(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
     console.print(str(write_leaderboard(rows)), soft_wrap=True, highlight=False)
     return outcome.lost
-
-
-def _refuse(path: Path, error: RefusedError) -> None:
-    name = path.name if path.name.isprintable() else ascii(path.name)  # a name may try to steer the terminal
-    for problem in error.problems:
-        click.echo(f"{name}: {problem}")
 
 
 def _describe(path: Path, entry: Submission) -> None:

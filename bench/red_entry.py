@@ -1,0 +1,250 @@
+"""Attack entries of the challenge: scores for every person of the cohort, on each anonymous release.
+
+Packing runs one attack of the registry on what is public and nothing else. Reading takes the predictions as data from
+strangers: the code beside them is never opened.
+"""
+
+from __future__ import annotations
+
+import io
+import platform
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench import __version__
+from bench.archive import Archive, RefusedError, opened, shown
+from bench.datasets import Dataset, load_dataset
+from bench.errors import BenchError, DataError, PluginError
+from bench.plain_yaml import parse_plain
+from bench.red_round import Announcement
+from bench.registry import create
+from bench.seeds import stream
+from bench.selection import Choice
+from bench.store import write_atomic
+from bench.strict_tables import read_scores
+from bench.submission import CONFIG, ENVIRONMENT, FOREIGN, bounded_line, code_of, common_folder, team_and_dataset
+from bench.types import GRANTS, Attack, AttackView
+
+CODE, COLUMN = "red_team.py", "membership_label"
+RELEASES = 3  # that the rules have
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=\[\]-]{0,59}")
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # in every member, so that the same entry gives the same bytes
+_TEXT_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class AttackEntry:
+    """A checked entry: whose it is, the attack's name, and a score of every candidate for each release."""
+
+    team: str
+    dataset: Dataset
+    attack: str
+    scores: tuple[NDArray[np.float64], ...]
+
+    @property
+    def name(self) -> str:
+        """Team and attack, as tables name the entry."""
+        return f"{self.team}.{self.attack}"
+
+
+def prediction_name(number: int) -> str:
+    """Return the file name of the scores on a release, as the challenge has it."""
+    return f"synthetic_data_{number}_predictions.csv"
+
+
+# -- packing ---------------------------------------------------------------------------------------------------------
+
+
+def dataset_of(found: Announcement) -> Dataset:
+    """Return the real cohort of a round.
+
+    Raises
+    ------
+    DataError
+        If the cohort on this machine is not the one that the round was made on.
+    """
+    names = {code_of(name): name for name in _dataset_names()}
+    if found.dataset not in names:
+        raise DataError(f"the round is about {found.dataset!r}, which is not here; `bench data list` shows what is.")
+    dataset = load_dataset(names[found.dataset])
+    if dataset.digest != found.data_digest:
+        raise DataError(
+            f"the round was made on other data than {dataset.label_name!r} on this machine (digest "
+            f"{found.data_digest[:12]}, here {dataset.digest[:12]}). Use the same release of the cohort."
+        )
+    return dataset
+
+
+def _dataset_names() -> list[str]:
+    from bench.datasets import dataset_names
+
+    return list(dataset_names())
+
+
+def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Iterator[NDArray[np.float64]]:
+    """Yield the (n,) finite scores of one attack on each release of a round, in the order of the real cohort.
+
+    Raises
+    ------
+    PluginError
+        If the attack needs more than the round gives, or returns no score for each candidate.
+    """
+    access = choice.info.option("access", "black-box")
+    if "make_generator" in GRANTS[access] or ("reference" in GRANTS[access] and dataset.reference is None):
+        raise PluginError(
+            f"the attack {choice.info.name!r} needs {access}; a round gives releases without labels"
+            f"{' and a reference set' if dataset.reference is not None else ', and this cohort has no reference set'}."
+        )
+    for number, name in enumerate(found.files, start=1):
+        view = _view(pd.read_csv(found.folder / name), dataset, access)
+        plugin: Attack = create(choice.info, choice.params)
+        rng = stream(0, "round", found.key_sha256, number, choice.info.name)
+        scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
+        if scores.shape != (len(dataset.cohort),) or np.isnan(scores).any() or np.isposinf(scores).any():
+            raise PluginError(f"the attack {choice.info.name!r} did not give a number for each candidate.")
+        yield _finite(scores)
+
+
+def _view(release: pd.DataFrame, dataset: Dataset, access: str) -> AttackView:
+    cohort, granted = dataset.cohort, GRANTS[access]  # type: ignore[index]
+    X = release[list(cohort.genes)].to_numpy(dtype=np.float32)
+    extra: dict[str, Any] = {}
+    if "synthetic_labels" in granted:
+        extra = {"synthetic_labels": _guessed_labels(X, dataset), "target_labels": cohort.y}
+    if "reference" in granted and dataset.reference is not None:
+        extra["reference"] = dataset.reference.X
+    return AttackView(synthetic=X, targets=cohort.X, genes=cohort.genes, **extra)
+
+
+def _guessed_labels(X: NDArray[np.float32], dataset: Dataset) -> NDArray[np.str_]:
+    """Return labels for a release that has none: an attacker knows the candidates' and can learn them."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
+
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(dataset.cohort.X, dataset.cohort.y)
+    return np.asarray(model.predict(X), dtype=np.str_)
+
+
+def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores with minus infinity, "surely no member", just below all others: tables hold finite numbers."""
+    known = scores[np.isfinite(scores)]
+    lowest = float(known.min()) if len(known) else 0.0
+    return np.where(np.isneginf(scores), np.nextafter(lowest, -np.inf), scores)
+
+
+def write_entry(path: Path, choice: Choice, found: Announcement, scores: list[NDArray[np.float64]]) -> None:
+    """Write the zip file of an attack entry."""
+    members = {
+        CONFIG: _config(choice, found),
+        ENVIRONMENT: _environment(),
+        CODE: choice.info.path.read_text(encoding="utf-8"),
+        **{prediction_name(i): _table(column) for i, column in enumerate(scores, start=1)},
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _LONG_AGO)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+            archive.writestr(info, members[name])
+    write_atomic(path, lambda file: file.write(packed.getvalue()))
+
+
+def _table(scores: NDArray[np.float64]) -> str:
+    return "\n".join([COLUMN, *map(repr, scores.tolist())]) + "\n"
+
+
+def _config(choice: Choice, found: Announcement) -> str:
+    content = {
+        "dataset_config": {"name": found.dataset, "membership_label_col": COLUMN},
+        "attack_model": choice.label,
+        f"{choice.label}_config": {"params": dict(choice.params), "round": found.key_sha256},
+    }
+    return _yaml(content)
+
+
+def _environment() -> str:
+    packages = [f"omics-bench[all]=={__version__}"]
+    python = f"python={platform.python_version()}"
+    return _yaml({"name": "red-team", "channels": ["conda-forge"], "dependencies": [python, "pip", {"pip": packages}]})
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    import yaml  # here, so that `bench list` starts fast
+
+    text: str = yaml.safe_dump(dict(content), sort_keys=False)
+    return text
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_attack_entry(path: Path, n_releases: int = RELEASES) -> AttackEntry:
+    """Return the attack entry in a zip file, fully checked; nothing in it is run, unpacked or believed.
+
+    Raises
+    ------
+    RefusedError
+        If anything is wrong; its `problems` say what, one line each.
+    """
+    team, name = team_and_dataset(path, "red")
+    dataset = load_dataset(name)
+    try:
+        with opened(path) as archive:
+            return _read(archive, team, dataset, n_releases)
+    except RefusedError:
+        raise
+    except BenchError as error:
+        raise RefusedError([bounded_line(str(error))]) from error
+
+
+def _read(archive: Archive, team: str, dataset: Dataset, n_releases: int) -> AttackEntry:
+    names = [name for name in archive.names if not FOREIGN.match(name)]
+    top = common_folder(names)
+    tables = [prediction_name(number) for number in range(1, n_releases + 1)]
+    problems = list(_names([name.removeprefix(top) for name in names], tables))
+    if problems:
+        raise RefusedError(problems)
+    scores: list[NDArray[np.float64]] = []
+    attack = ""
+    for table in tables:
+        try:
+            scores.append(read_scores(archive, top + table, COLUMN, len(dataset.cohort)))
+        except DataError as error:
+            problems.append(bounded_line(str(error)))
+    try:
+        attack = _attack_name(parse_plain(archive.text(top + CONFIG, _TEXT_BYTES), CONFIG), code_of(dataset.name))
+        parse_plain(archive.text(top + ENVIRONMENT, _TEXT_BYTES), ENVIRONMENT)
+    except DataError as error:
+        problems.append(bounded_line(str(error)))
+    if problems:
+        raise RefusedError(problems)
+    return AttackEntry(team, dataset, attack, tuple(scores))
+
+
+def _names(held: list[str], tables: list[str]) -> Iterator[str]:
+    wanted = [*tables, CONFIG, ENVIRONMENT, CODE]
+    yield from (f"{name} is missing." for name in wanted if name not in held)
+    for name in held:
+        if name not in wanted and "/" not in name and PurePosixPath(name).suffix != ".py":
+            yield f"{shown(name)} has no place in an attack entry; expected {', '.join(wanted)} and .py files."
+
+
+def _attack_name(content: Any, code: str) -> str:
+    name = content.get("attack_model") if isinstance(content, dict) else None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        text = shown(name) if isinstance(name, str) else "no text"
+        raise DataError(f"{CONFIG}: attack_model is {text}; expected a name of letters, digits, '_', '.' and '-'.")
+    part = content.get("dataset_config")
+    expected = {"name": code, "membership_label_col": COLUMN}
+    for key, value in expected.items():
+        found = part.get(key) if isinstance(part, dict) else None
+        if found != value:
+            raise DataError(f"{CONFIG}: dataset_config has {key} {shown(str(found))}; expected {value!r}.")
+    return name
