@@ -25,10 +25,11 @@ from bench.types import Access
 Kind = Literal["generator", "attack", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDERS: dict[Kind, str] = {"generator": "generators", "attack": "attacks", "metric": "metrics"}
-METHODS: dict[Kind, tuple[str, ...]] = {
-    "generator": ("fit", "sample"),
-    "attack": ("score",),
-    "metric": ("__call__",),
+# what the harness hands each method: positional arguments and keywords
+HANDED: dict[Kind, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "generator": {"fit": (("cohort",), ("rng",)), "sample": (("n",), ("rng",))},
+    "attack": {"score": (("view",), ("rng",))},
+    "metric": {"__call__": (("train", "holdout", "synthetic"), ("rng",))},
 }
 _EXTRAS = {"torch": "deep", "opacus": "deep", "mbi": "pgm", "anndata": "h5ad", "xgboost": "deep", "gseapy": "pathways"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -107,9 +108,9 @@ def _declare(kind: Kind, name: str, cls: T) -> T:
         raise PluginError(f"{where}: expected a lower-case name with letters, digits and '_'.")
     if not hasattr(cls, "__dataclass_fields__"):
         raise PluginError(f"{where} is not a dataclass; put @dataclass(kw_only=True) under the decorator.")
-    for method in METHODS[kind]:
+    for method in HANDED[kind]:
         if not callable(getattr(cls, method, None)):
-            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(METHODS[kind])}.")
+            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(HANDED[kind])}.")
     other = _declared.setdefault((kind, name), cls.__module__)
     if other != cls.__module__:
         raise PluginError(
@@ -213,8 +214,12 @@ def _value(node: ast.expr) -> Any:
 
 def _decorator(node: ast.ClassDef) -> tuple[Kind, ast.Call] | None:
     for call in node.decorator_list:
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KINDS:
-            return call.func.id, call
+        name = ast.unparse(call.func if isinstance(call, ast.Call) else call).removeprefix("bench.")
+        if name not in KINDS:
+            continue
+        if not isinstance(call, ast.Call):
+            raise PluginError(f'line {call.lineno}: @{name} needs a name; write @{name}("the_file_name").')
+        return name, call
     return None
 
 
@@ -227,23 +232,32 @@ def read_info(path: Path, module: str, origin: str = "built-in") -> PluginInfo |
         If the file is no valid Python, its declaration holds more than plain values, a parameter has no default, or
         the plugin's name is not the file's name.
     """
+    tree = _tree(path)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise PluginError(f"plugin file {path} cannot be read: {error}. Mend the file.") from error
-    classes = [(node, found) for node in tree.body if isinstance(node, ast.ClassDef) and (found := _decorator(node))]
-    if not classes:
-        return None
-    if len(classes) > 1:
-        raise PluginError(f"plugin file {path} declares {len(classes)} plugins; expected one per file.")
-    node, (kind, call) = classes[0]
-    try:
+        classes = [(n, found) for n in tree.body if isinstance(n, ast.ClassDef) and (found := _decorator(n))]
+        if not classes:
+            return None
+        if len(classes) > 1:
+            raise PluginError(f"it declares {len(classes)} plugins; expected one per file.")
+        node, (kind, call) = classes[0]
         info = _info(node, kind, call, path, module, origin)
     except PluginError as error:
         raise PluginError(f"plugin file {path}: {error}") from error
     if info.name != path.stem:
-        raise PluginError(f"plugin file {path} declares {info.name!r}; expected the file's name, {path.stem!r}.")
+        raise PluginError(
+            f"plugin file {path} declares {info.name!r}; expected the file's name, {path.stem!r}. Rename one of them."
+        )
     return info
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        where = f"line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+        raise PluginError(f"plugin file {path} cannot be read as Python, {where}. Mend the file.") from error
+    except (ValueError, OSError) as error:
+        raise PluginError(f"plugin file {path} cannot be read: {error}. Mend the file.") from error
 
 
 def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: str, origin: str) -> PluginInfo:
@@ -253,7 +267,10 @@ def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: st
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             if line.value is None:
-                raise PluginError(f"parameter {line.target.id!r} has no default; give it one.")
+                name = line.target.id
+                raise PluginError(
+                    f"line {line.lineno}: parameter {name!r} has no default; give it one, as in `{name}: float = 1.0`."
+                )
             params[line.target.id] = _value(line.value)
     summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
     resources_of(options)  # refuses what cannot be asked for
@@ -271,13 +288,26 @@ def add_plugin_file(path: Path) -> PluginInfo:
         raise PluginError(f"plugin file {path} does not exist; give the path of a .py file.")
     info = read_info(path.resolve(), f"bench_plugin_{path.stem}", origin=str(path))
     if info is None:
-        raise PluginError(f"plugin file {path} declares no @generator, @attack or @metric class.")
+        raise PluginError(f"plugin file {path} declares no @generator, @attack or @metric class. {_advice(path)}")
     if info.name in _built_in(info.kind):
         raise PluginError(
             f"{info.kind} {info.name!r} of {path} has the name of a built-in one; rename file and plugin."
         )
     _files[info.kind, info.name] = info
     return info
+
+
+def _advice(path: Path) -> str:
+    """Say which decorator a file seems to lack."""
+    for node in (n for n in _tree(path).body if isinstance(n, ast.ClassDef)):
+        methods = {line.name for line in node.body if isinstance(line, ast.FunctionDef)}
+        for kind in KINDS:
+            if methods >= set(HANDED[kind]):
+                return (
+                    f"Its class {node.name} (line {node.lineno}) looks like a {kind}: import {kind} from bench and put "
+                    f'@{kind}("{path.stem}") above @dataclass(kw_only=True).'
+                )
+    return "`bench new generator NAME` writes one to start from; a dataset is a function `NAME() -> Dataset`."
 
 
 def _built_in(kind: Kind) -> dict[str, PluginInfo]:

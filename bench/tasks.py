@@ -137,11 +137,22 @@ def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
     if len(synthetic) != n:
         raise PluginError(f"sample({n}) returned {len(synthetic)} samples; expected {n}.")
     if synthetic.genes != like.genes:
-        raise PluginError("sample returned other genes, or another order of genes, than the training cohort has.")
+        raise PluginError(f"sample returned {_other_genes(synthetic, like)}. cohort.synthetic(X, y) keeps them.")
     if synthetic.units != like.units:
         raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
     if unknown := sorted(set(map(str, synthetic.y)) - set(map(str, like.y))):
-        raise PluginError(f"sample returned the label {unknown[0]!r}, which the training cohort does not have.")
+        known = ", ".join(map(repr, like.classes[:4].tolist()))
+        raise PluginError(
+            f"sample returned the label {unknown[0]!r}, which the training cohort does not have; expected the texts of "
+            f"cohort.y ({known} ...), not their numbers."
+        )
+
+
+def _other_genes(synthetic: Cohort, like: Cohort) -> str:
+    if sorted(synthetic.genes) != sorted(like.genes):
+        return f"{synthetic.n_genes} other genes than the {like.n_genes} of the training cohort"
+    i = next(i for i, pair in enumerate(zip(synthetic.genes, like.genes, strict=True)) if pair[0] != pair[1])
+    return f"another order of genes than training has: number {i + 1} is {synthetic.genes[i]!r}, not {like.genes[i]!r}"
 
 
 def _claim(fitted: Generator) -> dict[str, Any] | None:

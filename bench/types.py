@@ -103,7 +103,7 @@ class Cohort:
             row, column = np.argwhere(~np.isfinite(self.X))[0]
             raise DataError(
                 f"sample {self.samples[row]!r}, gene {self.genes[column]!r} is {self.X[row, column]}; expected a "
-                "finite number everywhere. Impute or drop it before import."
+                "finite number everywhere. Impute or drop it first."
             )
         if self.units not in get_args(Units):
             raise DataError(f"units {self.units!r} are not known; expected one of {', '.join(get_args(Units))}.")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench import Cohort, Split, registry
+from bench.datasets import providers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the plugin files a test added: a planted metric must not be listed in the tests after it."""
     monkeypatch.setattr(registry, "_files", dict(registry._files))
+    monkeypatch.setattr(providers, "_files", dict(providers._files))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ _COMMANDS = {
     "compare": ("bench.cli.compare", "Say what changed between two folders of results, and what moved beyond noise."),
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
     "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
+    "new": ("bench.cli.new", "Write a new generator, attack, metric or dataset to start from."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
     "results": ("bench.cli.results", "Print the rows: one line per number."),
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),

@@ -25,6 +25,7 @@ _STATES = {
     "imported": "imported",
     "files": "challenge files",
     "installed": "installed package",
+    "plugin": "plugin file",
     "simulated": "simulated stand-in",
     "absent": "not here",
 }
@@ -67,7 +68,7 @@ def _summary(name: str) -> tuple[str, str, str, str]:
         if state == "imported":
             manifest = read_manifest(data_home(), name)
             shape, n_classes, title = (manifest.n_samples, manifest.n_genes), len(manifest.classes), manifest.title
-        elif state in ("files", "installed"):
+        elif state in ("files", "installed", "plugin"):
             dataset = load_dataset(name)
             shape, n_classes, title = dataset.cohort.X.shape, len(dataset.cohort.classes), dataset.title
         else:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.archive import RefusedError
+from bench.datasets.providers import add_dataset_file, declares_dataset
 from bench.errors import BenchError
 from bench.registry import add_plugin_file
 
@@ -22,7 +23,10 @@ out = click.option(
 
 def _plugins(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> None:
     for path in paths:
-        add_plugin_file(path)
+        if declares_dataset(path):
+            add_dataset_file(path)
+        else:
+            add_plugin_file(path)
 
 
 plugin = click.option(
@@ -32,7 +36,7 @@ plugin = click.option(
     is_eager=True,
     expose_value=False,
     callback=_plugins,
-    help="Also use the generator, attack or metric in this .py file.",
+    help="Also use the generator, attack, metric or dataset in this file; may be repeated.",
 )
 
 

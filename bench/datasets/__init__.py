@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
 from bench.datasets.home import data_home, is_stored, read_stored, stored_names
+from bench.datasets.providers import Provider, provided
 from bench.errors import DataError
 from bench.types import Cohort
 
@@ -57,7 +56,7 @@ class Dataset:
 
 
 def load_dataset(name: str) -> Dataset:
-    """Return the dataset of that name: imported, else from the challenge's own files, else simulated.
+    """Return the dataset of that name: imported, else from the challenge's own files or simulated, else from code.
 
     Raises
     ------
@@ -70,24 +69,28 @@ def load_dataset(name: str) -> Dataset:
         return Dataset(name, manifest.title, manifest.label, cohort, reference, False, manifest.source)
     if name in CATALOGUE:
         return _load_known(home, CATALOGUE[name])
-    if name in (installed := _installed()):
-        return _load_installed(installed[name])
+    if name in (ours := provided()):
+        return _load_provided(ours[name])
     raise unknown_dataset(name, dataset_names())
 
 
 def dataset_names() -> list[str]:
     """Return every name that `load_dataset` may be asked for, sorted."""
-    return sorted({*CATALOGUE, *stored_names(data_home()), *_installed()})
+    return sorted({*CATALOGUE, *stored_names(data_home()), *provided()})
 
 
 def where_is(name: str) -> str:
-    """Return ``"imported"``, ``"files"``, ``"installed"``, ``"simulated"`` or ``"absent"``, without reading data."""
+    """Return ``"imported"``, ``"files"``, ``"installed"``, ``"plugin"``, ``"simulated"`` or ``"absent"``.
+
+    No data are read.
+    """
     home = data_home()
     if is_stored(home, name):
         return "imported"
     entry = CATALOGUE.get(name)
     if entry is None:
-        return "installed" if name in _installed() else "absent"
+        provider = provided().get(name)
+        return "absent" if provider is None else "plugin" if provider.path else "installed"
     if challenge_files(home, entry):
         return "files"
     return "simulated" if entry.simulated else "absent"
@@ -130,19 +133,16 @@ def _simulate(home: Path, entry: Entry) -> Dataset:
     return Dataset(entry.name, entry.title, entry.label, cohort, reference, True, "simulated, shipped with the package")
 
 
-# -- datasets of other packages --------------------------------------------------------------------------------------
+# -- datasets that come from code ------------------------------------------------------------------------------------
 
 
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group="bench.datasets")}
-
-
-def _load_installed(entry: EntryPoint) -> Dataset:
-    make: Callable[[], object] = entry.load()
-    dataset = make()
-    if not isinstance(dataset, Dataset) or dataset.name != entry.name:
+def _load_provided(provider: Provider) -> Dataset:
+    make = provider.load()
+    dataset = make() if callable(make) else make
+    gave = f"a Dataset named {dataset.name!r}" if isinstance(dataset, Dataset) else type(dataset).__name__
+    if not isinstance(dataset, Dataset) or dataset.name != provider.name:
         raise DataError(
-            f"the entry point {entry.name!r} = {entry.value!r} of group bench.datasets gave {type(dataset).__name__}; "
-            f"expected a Dataset whose name is {entry.name!r}. Tell the package's authors."
+            f"{provider.where} gave {gave}; expected a function that returns a bench.datasets.Dataset whose name is "
+            f"{provider.name!r}."
         )
     return dataset

@@ -1,0 +1,34 @@
+"""Tests of the generator my_generator: pytest runs them, and `bench check` runs the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import PluginError, stream
+from bench.conformance import CHECKS, Check, people
+from bench.registry import add_plugin_file, create
+
+INFO = add_plugin_file(Path(__file__).with_name("my_generator.py"))
+
+
+@pytest.mark.parametrize("check", CHECKS["generator"], ids=lambda check: check.__name__)
+def test_it_keeps_the_contract(check: Check) -> None:
+    """The list that `bench check` prints."""
+    check(INFO)
+
+
+def test_a_large_sample_has_the_class_means_of_the_training_samples() -> None:
+    """A known answer, which shows that the method is right: replace it by one for yours."""
+    train = people(300, "train")
+    synthetic = create(INFO).fit(train, rng=stream(1, "fit")).sample(6000, rng=stream(1, "sample"))
+    for (_, real), (_, made) in zip(train.by_label(), synthetic.by_label(), strict=True):
+        np.testing.assert_allclose(made.mean(axis=0), real.mean(axis=0), atol=0.15)
+
+
+def test_a_negative_spread_is_refused() -> None:
+    """What a user can get wrong has a message."""
+    with pytest.raises(PluginError, match="spread is -1"):
+        create(INFO, {"spread": -1.0}).fit(people(30, "train"), rng=stream(1))

@@ -1,0 +1,131 @@
+"""`bench check` tells a beginner what is wrong, where it is and what to write instead."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import bench.cli
+from bench.scaffold import write_scaffold
+
+SAMPLE = "return self.like_.synthetic(X, self.labels_[k])"
+FIT = "        self.like_ = cohort.take([])"
+DRAW = "X = rng.normal(self.means_[k], self.spread * self.sd_)"
+END = "    # Optional: claim()"
+MISTAKES = {
+    "forgot @dataclass": ("@dataclass(kw_only=True)\n", "", ["is not a dataclass", "put @dataclass(kw_only=True) under the decorator"]),
+    "forgot the decorator": ('@generator("{name}")\n', "", ["MyMethod", "looks like a generator", '@generator("my_method_']),
+    "decorator without a name": ('@generator("{name}")', "@generator", ["line", 'write @generator("the_file_name")']),
+    "another name than the file's": ('@generator("{name}")', '@generator("other")', ["declares 'other'", "expected the file's name", "Rename"]),
+    "parameter without a default": ("spread: float = 1.0", "spread: float", ["line 19", "'spread' has no default", "float = 1.0"]),
+    "parameter without a type": ("spread: float = 1.0", "spread = 1.0", ["'spread' has no type", "write `spread: float"]),
+    "computed default": ("spread: float = 1.0", "spread: float = np.sqrt(2)", ["line 19", "'np.sqrt(2)' is not a plain value"]),
+    "forgot the docstring": ("    \"\"\"Sample each gene", "    # \"\"\"Sample each gene", ["has no docstring", "first line is what lists"]),
+    "syntax error": ("return self\n", "return self)\n", ["line 34", "unmatched ')'", "return self)"]),
+    "import error": ("import numpy as np", "import numpy as np\nimport no_such_library", ["No module named 'no_such_library'", "line 9", "needs="]),
+    "forgot rng": ("cohort: Cohort, *, rng: np.random.Generator", "cohort: Cohort", ["fit cannot be called", "expected fit(self, cohort, *, rng)"]),
+    "fit returns nothing": ("        return self\n", "", ["fit did not return self"]),
+    "no fit": ("def fit", "def train", ["has no method 'fit'", "needs fit, sample"]),
+    "returns an array": (SAMPLE, "return X", ["sample returned ndarray", "cohort.synthetic(X, y)"]),
+    "returns a pair": (SAMPLE, "return X, self.labels_[k]", ["sample returned tuple", "cohort.synthetic(X, y)"]),
+    "ignores n": (SAMPLE, "return self.like_.synthetic(X[:5], self.labels_[k][:5])", ["sample(60) returned 5 samples; expected 60"]),
+    "sorts the names of genes": (SAMPLE, "return Cohort(X=X, y=self.labels_[k], genes=sorted(self.like_.genes), samples=[str(i) for i in range(n)], units='log2')", ["another order of genes", "number 2 is", "cohort.synthetic"]),
+    "sorts the columns of genes": (SAMPLE, "return self.like_.synthetic(X[:, np.argsort(self.like_.genes)], self.labels_[k])", ["alphabetical order of the genes", "the order of cohort.genes"]),
+    "drops a gene": (SAMPLE, "return self.like_.synthetic(X[:, 1:], self.labels_[k])", ["shape (60, 23)", "24 gene names", "line"]),
+    "NaN": (DRAW, DRAW + "; X[0, 0] = np.nan", ["is nan; expected a finite number", "line"]),
+    "labels as numbers": (SAMPLE, "return self.like_.synthetic(X, k)", ["label '0'", "texts of cohort.y ('a', 'b', 'c'", "not their numbers"]),
+    "seeds the global state": (DRAW, "np.random.seed(0); " + DRAW, ["global random state was used or seeded", "draw only from the rng"]),
+    "draws from the global state": (DRAW, "X = self.means_[k] + np.random.randn(n, 24)", ["global random state was used"]),
+    "a fixed seed": ("        k = rng", "        rng = np.random.default_rng(42)\n        k = rng", ["two different random streams gave the same sample"]),
+    "the old names of draws": (DRAW, "X = self.means_[k] + rng.randn(n, 24)", ["'randn'", "standard_normal", "line"]),
+    "rng as a seed": (DRAW, "import random; random.Random(rng); " + DRAW, ["supported seed types", "bench.integer_seed(rng)", "line"]),
+    "modifies the training data": (FIT, "        cohort.X[:] = np.log1p(cohort.X)\n" + FIT, ["read-only", "X = cohort.X.copy()", "line 29"]),
+    "needs large classes": (FIT, "        assert np.unique(cohort.y, return_counts=True)[1].min() > 5, 'class too small'\n" + FIT, ["class too small", "line"]),
+    "remembers the first fit": ("        self.sd_ = (", "        self.fits_ = getattr(self, 'fits_', 0) + 1\n        self.sd_ = self.fits_ * (", ["after a second fit, samples still depend on the first", "set every attribute anew in fit"]),
+    "claims a bare number": (END, "    def claim(self):\n        return 1.0\n\n" + END, ["claim() returned float", "expected a PrivacyClaim"]),
+    "claims without a mechanism": (END, "    def claim(self):\n        from bench import PrivacyClaim\n        return PrivacyClaim(epsilon=1.0, delta=0.0)\n\n" + END, ["missing 4 required", "mechanism", "a claim names its mechanism"]),
+    "claims an empty mechanism": (END, "    def claim(self):\n        from bench import PrivacyClaim\n        return PrivacyClaim(mechanism='', unit='one sample', neighbours='add-remove', epsilon=1.0, delta=0.0, accountant='none')\n\n" + END, ["claims epsilon 1 without naming a mechanism"]),
+}  # fmt: skip
+_numbers = itertools.count()
+
+
+def check(folder: Path, old: str, new: str) -> tuple[int, str]:
+    """Return the exit status and the words of `bench check` about the template with one mistake in it."""
+    name = f"my_method_{next(_numbers)}"
+    path = write_scaffold("generator", name, folder).plugin
+    text = path.read_text().replace(f"class MyMethod{name.rpartition('_')[2]}", "class MyMethod")
+    old, new = old.replace("{name}", name), new.replace("{name}", name)
+    assert old in text, old
+    path.write_text(text.replace(old, new, 1))
+    return run("check", name, "--plugin", str(path))
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(bench.cli._bench, list(words))
+    told = "" if result.exception is None or isinstance(result.exception, SystemExit) else f"Error: {result.exception}"
+    return result.exit_code, result.output + told
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_typical_mistake_is_told_in_words_that_help(tmp_path: Path, mistake: str) -> None:
+    old, new, words = MISTAKES[mistake]
+    status, told = check(tmp_path, old, new)
+    assert status != 0
+    assert [word for word in words if word not in told] == [], told
+
+
+def test_one_mistake_is_told_once(tmp_path: Path) -> None:
+    _, told = check(tmp_path, SAMPLE, "return X")
+    assert told.count("sample returned ndarray") == 1
+    assert "the same as above" in told
+    assert "1 to mend" in told
+
+
+def test_what_a_plugin_prints_is_no_fault_but_noted(tmp_path: Path) -> None:
+    status, told = check(tmp_path, FIT, "        print('epoch 1')\n" + FIT)
+    assert status == 0
+    assert "it printed 'epoch 1' (lines: 2); in a run that goes to the log" in told
+
+
+def test_a_name_that_is_nowhere_points_at_the_plugin_option() -> None:
+    status, told = run("check", "multivariat")
+    assert status != 0
+    assert "Did you mean 'multivariate'" in told
+    assert "--plugin FILE" in told
+
+
+DATASET = {
+    "another function": ("def {name}(", "def other(", ["has only other()", "expected `def {name}() -> Dataset:`"]),
+    "another name": ('name="{name}"', 'name="other"', ["gave a Dataset named 'other'", "whose name is '{name}'"]),
+    "returns the cohort": ("    return Dataset(", "    return cohort\n    return Dataset(", ["gave Cohort; expected a function that returns"]),
+    "no source": ('source="invented by {name}.py"', 'source=""', ["its source is ''"]),
+    "differs at every call": ("rng = stream(1, \"{name}\")", "rng = np.random.default_rng()", ["two loads gave different data", "bench.stream(1"]),
+    "one class": ('["asthma", "healthy", "copd"]', '["asthma", "asthma", "asthma"]', ["all labels are 'asthma'"]),
+    "a class of two": ("% 3]\n    centres", "% 3]\n    y[:2] = 'rare'\n    centres", ["class 'rare' has 2 samples; 5 folds need at least 5"]),
+    "counts called log2": ("X = centres +", "X = 100 * centres +", ["units are 'log2'", "as counts have it"]),
+    "log2 called counts": ('units="log2"', 'units="counts"', ["no whole numbers"]),
+    "an unknown unit": ('units="log2"', 'units="tpm"', ["units 'tpm' are not known", "line"]),
+    "a missing file": ("    rng = stream", "    np.loadtxt('nowhere.tsv')\n    rng = stream", ["nowhere.tsv not found", "line"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", DATASET)
+def test_a_mistake_in_a_dataset_is_told(tmp_path: Path, mistake: str) -> None:
+    name = f"my_data_{next(_numbers)}"
+    old, new = (text.replace("{name}", name) for text in DATASET[mistake][:2])
+    path = write_scaffold("dataset", name, tmp_path).plugin
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    status, told = run("check", name, "--plugin", str(path))
+    assert status != 0
+    assert [word for word in DATASET[mistake][2] if word.replace("{name}", name) not in told] == [], told
+
+
+def test_a_built_in_dataset_can_be_checked() -> None:
+    status, told = run("check", "brca")
+    assert status == 0, told
+    assert "all well" in told
