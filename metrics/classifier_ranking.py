@@ -1,0 +1,90 @@
+"""Whether a release leads to the right method: do classifiers rank on it as they rank on real people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+from bench import Cohort, Measure, integer_seed, metric
+
+from ._contest import contest
+from ._order import at_most, content_order
+
+_SLACK = 1e-9  # scores closer than that are equal
+
+
+@metric(
+    "classifier_ranking",
+    family="utility",
+    measures=(
+        Measure("classifier_ranking_tau", "higher", -1, 1, table="in_use", rank=10, title="classifier ranking"),
+        Measure("classifier_winner_agreement", "higher", 0, 1),
+        Measure("classifier_choice_loss", "lower", 0, 1, table="in_use", rank=11, title="choice loss"),
+        Measure("classifier_ranking_tau_within", "higher", -1, 1),
+        Measure("classifier_winner_agreement_within", "higher", 0, 1),
+        Measure("classifier_choice_loss_within", "lower", 0, 1),
+    ),
+    doi="10.48550/arXiv.1806.11345",
+)
+@dataclass(kw_only=True)
+class ClassifierRanking:
+    """Return whether seven classifiers rank the same by what they learn from the release as from real people.
+
+    The contestants: the logistic regression of `tstr_2026`, ridge regression, nearest centroid, naive Bayes, five
+    nearest neighbours, a decision tree and a small forest. Each gets its balanced accuracy on the held-out samples,
+    once trained on the training samples and once on the release. ``classifier_ranking_tau`` is Kendall's tau-b of the
+    two lists; ``classifier_winner_agreement`` the share of the release's winners (several if tied) that also win among
+    the real ones; ``classifier_choice_loss`` what the choice costs: the best real score minus the real score of the
+    release's winner (of several, their mean).
+
+    ``_within``: the release's list comes from the release alone, trained on one half of it and tested on the other, as
+    somebody does who never sees a real person (the published synthetic ranking agreement).
+
+    Seven scores make few pairs, many of them near ties: compare with `real_holdout`. Of a release at most 4,000
+    samples are drawn (`most`). Scores that are all equal rank nothing: tau is 0 if the release's are, NaN if
+    the real ones are. NaN without a synthetic sample, ``_within`` also with fewer than two of them.
+    """
+
+    most: int = 4000  # synthetic samples; bounds the time
+
+    def __call__(
+        self, train: Cohort, holdout: Cohort, synthetic: Cohort, *, rng: np.random.Generator
+    ) -> Mapping[str, float]:
+        """Return the agreement of the lists; `rng` draws the halves and seeds the trees."""
+        seed = integer_seed(rng)
+        real = contest(train, train, holdout, seed=seed)
+        release = at_most(synthetic, self.most, rng)
+        ours = contest(release, train, holdout, seed=seed) if len(release) else None
+        values = _agreement(real, ours)
+        first, second = _halves(release, rng)
+        inside = contest(first, train, second, seed=seed) if len(first) and len(second) else None
+        return values | {f"{name}_within": value for name, value in _agreement(real, inside).items()}
+
+
+def _halves(cohort: Cohort, rng: np.random.Generator) -> tuple[Cohort, Cohort]:
+    """Return two random halves of a cohort and of each class in it (up to one sample)."""
+    shuffled = content_order(cohort)[rng.permutation(len(cohort))]
+    order = shuffled[np.argsort(cohort.y[shuffled], kind="stable")]
+    return cohort.take(order[::2]), cohort.take(order[1::2])
+
+
+def _agreement(real: NDArray[np.float64], other: NDArray[np.float64] | None) -> dict[str, float]:
+    names = ("classifier_ranking_tau", "classifier_winner_agreement", "classifier_choice_loss")
+    if other is None:
+        return dict.fromkeys(names, nan)
+    best, picked = (scores >= scores.max() - _SLACK for scores in (real, other))
+    loss = max(0.0, float(real.max() - real[picked].mean()))
+    return dict(zip(names, (_tau(real, other), float(best[picked].mean()), loss), strict=True))
+
+
+def _tau(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    if np.ptp(real) <= _SLACK:
+        return nan
+    if np.ptp(other) <= _SLACK:
+        return 0.0
+    return float(kendalltau(real.round(9), other.round(9)).statistic)
