@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 
 from bench import Cohort
 
+from ._order import content_order
 from ._scaling import centre_and_scale
 from ._shared import shared
 
@@ -63,6 +64,7 @@ def find_subgroups(train: Cohort, *, seed: int) -> Subgroups:
     The ten components are those of the standardised genes after the class means were taken off. A class gets one
     subgroup per eight samples, but at least one and at most three.
     """
+    train = train.take(content_order(train))  # k-means starts from positions
     _, scale = centre_and_scale(train.X)
     labels, code = np.unique(train.y, return_inverse=True)
     centres = np.array([X.mean(axis=0, dtype=np.float64) for _, X in train.by_label()])

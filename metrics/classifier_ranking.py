@@ -23,10 +23,10 @@ _SLACK = 1e-9  # scores closer than that are equal
     family="utility",
     measures=(
         Measure("classifier_ranking_tau", "higher", -1, 1, table="in_use", rank=10, title="classifier ranking"),
-        Measure("classifier_winner_agreement", "higher", 0, 1),
+        Measure("classifier_winner_rank", "higher", 0, 1),
         Measure("classifier_choice_loss", "lower", 0, 1, table="in_use", rank=11, title="choice loss"),
         Measure("classifier_ranking_tau_within", "higher", -1, 1),
-        Measure("classifier_winner_agreement_within", "higher", 0, 1),
+        Measure("classifier_winner_rank_within", "higher", 0, 1),
         Measure("classifier_choice_loss_within", "lower", 0, 1),
     ),
     doi="10.48550/arXiv.1806.11345",
@@ -38,9 +38,9 @@ class ClassifierRanking:
     The contestants: the logistic regression of `tstr_2026`, ridge regression, nearest centroid, naive Bayes, five
     nearest neighbours, a decision tree and a small forest. Each gets its balanced accuracy on the held-out samples,
     once trained on the training samples and once on the release. ``classifier_ranking_tau`` is Kendall's tau-b of the
-    two lists; ``classifier_winner_agreement`` the share of the release's winners (several if tied) that also win among
-    the real ones; ``classifier_choice_loss`` what the choice costs: the best real score minus the real score of the
-    release's winner (of several, their mean).
+    two lists; ``classifier_winner_rank`` the share of the other six that the release's winner beats among the
+    real ones, ties counting half: 1 if it wins there too; ``classifier_choice_loss`` what the choice costs: the best
+    real score minus the real score of the release's winner. Of tied winners the mean counts.
 
     ``_within``: the release's list comes from the release alone, trained on one half of it and tested on the other, as
     somebody does who never sees a real person (the published synthetic ranking agreement).
@@ -74,12 +74,19 @@ def _halves(cohort: Cohort, rng: np.random.Generator) -> tuple[Cohort, Cohort]:
 
 
 def _agreement(real: NDArray[np.float64], other: NDArray[np.float64] | None) -> dict[str, float]:
-    names = ("classifier_ranking_tau", "classifier_winner_agreement", "classifier_choice_loss")
+    names = ("classifier_ranking_tau", "classifier_winner_rank", "classifier_choice_loss")
     if other is None:
         return dict.fromkeys(names, nan)
-    best, picked = (scores >= scores.max() - _SLACK for scores in (real, other))
+    picked = other >= other.max() - _SLACK
     loss = max(0.0, float(real.max() - real[picked].mean()))
-    return dict(zip(names, (_tau(real, other), float(best[picked].mean()), loss), strict=True))
+    return dict(zip(names, (_tau(real, other), _rank(real, picked), loss), strict=True))
+
+
+def _rank(real: NDArray[np.float64], picked: NDArray[np.bool_]) -> float:
+    """Return the share of the others that a picked one beats, ties at one half, mean over the picked."""
+    ahead = real[picked][:, None] - real  # (n_picked, n), itself included as a tie
+    beaten = (ahead > _SLACK).sum(axis=1) + ((np.abs(ahead) <= _SLACK).sum(axis=1) - 1) / 2
+    return float(beaten.mean() / (len(real) - 1))
 
 
 def _tau(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:

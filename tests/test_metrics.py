@@ -250,5 +250,7 @@ def test_worse_data_score_worse(people: tuple[Cohort, Cohort, Cohort]) -> None:
     for name, info in plugins("metric").items():
         better, worse = measure(name, train, holdout, good), measure(name, train, holdout, bad)
         for m in info.measures:
-            if m.better != "none" and not info.option("opt_in", False):
+            if (
+                m.better != "none" and not info.option("opt_in", False) and "winner" not in m.name
+            ):  # luck may pick it too
                 assert (better[m.name] - worse[m.name]) * (1 if m.better == "higher" else -1) > 0, m.name
