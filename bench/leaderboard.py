@@ -201,6 +201,8 @@ def facts_of(board: Board, about: Mapping[str, Any]) -> dict[str, str]:
     }
     if left_out := about.get("attacks_left_out"):
         facts["Attacks left out"] = f"{', '.join(left_out)}: they need a reference set, which this cohort lacks"
+    for name, notes in about.get("notes", {}).items():
+        facts[f"As given, `{name}`"] = escape("; ".join(notes))
     return facts
 
 

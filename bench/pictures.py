@@ -140,6 +140,8 @@ def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Cohort, classes: Se
         axes.scatter(
             points[:, 0], points[:, 1], s=8, color=colour, marker=marker, linewidths=0, alpha=0.75, label=label
         )
+    if (without := ~np.isin(cohort.y, list(classes))).any():  # a release that came without labels
+        axes.scatter(plane[without, 0], plane[without, 1], s=8, color="black", linewidths=0, alpha=0.5)
 
 
 def _frame(figure: Figure, first: Axes, basis: Basis, title: str) -> None:

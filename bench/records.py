@@ -78,11 +78,13 @@ def publish(store: Store, slug: str, out: Path) -> Path:
     records = [record for record in store.runs() if record["slug"] == slug]
     latest = records[-1]["about"]
     merged = table([])
+    notes: dict[str, list[str]] = {}
     for record in records:
         if record["about"]["data"]["digest"] != latest["data"]["digest"]:
             log.warning("a run of %s was made on other data and is left out of the table", record["about"]["created"])
             continue
         merged = merge(merged, table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"]))
+        notes |= record["about"].get("notes", {})
     path = out / "rows" / f"{slug}.csv"
-    write_rows(path, merged, latest)
+    write_rows(path, merged, {**latest, "notes": notes} if notes else latest)
     return path

@@ -57,7 +57,7 @@ def execute(
             reports[report.task.key] = report
             watch(planned, report)
     rows = table(row for planned in plan for row in rows_of(planned, store, reports))
-    lost = len({r.task.key for r in reports.values() if r.status != "ok"})
+    lost = len({r.task.key for r in reports.values() if r.lost})
     total = len({task.key for planned in plan for task in planned.tasks})
     computed = sum(r.status == "ok" for r in reports.values())
-    return Outcome(rows, computed, total - computed - lost, lost)
+    return Outcome(rows, computed, total - len(reports), lost)

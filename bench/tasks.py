@@ -26,6 +26,7 @@ from bench.scoring import roc
 from bench.seeds import stream
 from bench.store import Store
 from bench.types import Attack, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.unlabelled import NoLabelsError, hide_labels
 from bench.views import Insider, candidates, view_of
 
 Step = Literal["sample", "metric", "attack"]
@@ -83,6 +84,11 @@ class Report:
     task: Task
     status: Literal["ok", "failed", "timeout", "skipped"]
     reason: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """True unless it ended well or asked for labels that a release does not have."""
+        return self.status != "ok" and self.reason != str(NoLabelsError())
 
 
 def run_task(cell: Cell, task: Task) -> None:
@@ -248,14 +254,14 @@ def _synthetic(cell: Cell) -> Cohort:
     synthetic = Store(cell.store).read_sample(cell.sample_key)
     if synthetic is None:
         raise StoreError(f"the synthetic sample {cell.sample_key[:12]} is not in the store; run the command again.")
-    return synthetic
+    return hide_labels(synthetic) if cell.maker is None else synthetic
 
 
 # -- running several tasks and reporting each ------------------------------------------------------------------------
 
 
 def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], None]) -> None:
-    """Do tasks one after the other, reporting ``("start", i, "")`` and ``("ok" | "failed" | "store", i, reason)``.
+    """Do tasks in turn, reporting ``("start", i, "")`` and ``("ok" | "failed" | "skipped" | "store", i, reason)``.
 
     This is the task boundary: the one place where any exception of a plugin becomes a report. A store that cannot be
     written is no fault of the plugin and ends the work.
@@ -267,6 +273,8 @@ def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], N
         except StoreError as error:
             report("store", i, str(error))
             return
+        except NoLabelsError as error:
+            report("skipped", i, str(error))
         except Exception as error:
             sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
             report("failed", i, one_line(error))

@@ -169,13 +169,13 @@ def release(place: Path, fold: int) -> Path:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda X, y: (X.drop(columns="GENE3"), y), "lacks 1 of 16 genes, the first is 'GENE3'"),
-        (lambda X, y: (X.assign(extra=1.0), y), "'extra' that is no gene"),
-        (lambda X, y: (X.assign(GENE3=np.nan), y), "gene 'GENE3' is nan"),
-        (lambda X, y: (X.assign(GENE3="high"), y), "no number"),
+        (lambda X, y: (X.drop(columns="GENE3"), y), "lacks 1 of 16 genes of the real cohort, the first is 'GENE3'"),
+        (lambda X, y: (X.assign(extra=1.0), y), "no gene of the real cohort: 'extra'"),
+        (lambda X, y: (X.assign(GENE3=np.nan), y), "column 'GENE3' is empty"),
+        (lambda X, y: (X.assign(GENE3="high"), y), "column 'GENE3' holds 'high'"),
         (lambda X, y: (X, y.iloc[:-1]), "60 rows and synthetic_labels_split_1.csv 59"),
         (lambda X, y: (X, y.replace("a", "z")), "label 'z'; expected a, b, c"),
-        (lambda X, y: (X.iloc[:0], y), "no rows below its header"),
+        (lambda X, y: (X.iloc[:0], y), "0 rows below its header"),
     ],
 )  # fmt: skip
 def test_a_release_that_does_not_fit_is_refused_with_the_reason(place: Path, change: object, words: str) -> None:

@@ -235,7 +235,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "empty cell": (
         _cell(None),
-        "the cell of row 'GENE3', column 's07' is empty; expected a finite number. Impute the value or drop",
+        "the cell of row 'GENE3', column 's07' is empty; expected a finite number. Impute the value, or drop",
     ),
     "NaN cell": (_cell("nan"), "row 'GENE3', column 's07' holds 'nan'; expected a finite number. Impute"),
     "infinite cell": (_cell("inf"), "row 'GENE3', column 's07' holds 'inf'; expected a finite number. Impute"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -44,6 +44,7 @@ class Request:
     dry_run: bool
     attacks: list[Choice]
     executor: Executor | None = None  # None: child processes on this machine
+    notes: dict[str, list[str]] = field(default_factory=dict)  # what is said about releases made elsewhere, by name
 
 
 @click.command()
@@ -168,6 +169,7 @@ def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, reques
     dataset, store, out = scope.dataset, scope.store, request.out
     facts = records.about(dataset, request.limits.threads)
     facts["attacks_left_out"] = [choice.info.name for choice in scope.cannot_run(request.attacks)]
+    facts |= {"notes": request.notes} if request.notes else {}
     records.keep(store, dataset, outcome.rows, facts)
     rows = records.publish(store, dataset.slug, out)
     draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, plan)

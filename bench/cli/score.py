@@ -5,25 +5,43 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Literal, get_args
 
 import click
 
 from bench.cli import options
-from bench.cli.run import Request, run_dataset
+from bench.cli.run import Request, console, run_dataset
+from bench.copies import copies
 from bench.datasets import load_dataset
 from bench.errors import BenchError
-from bench.foreign import read_release
-from bench.plan import plan_given
+from bench.folds import N_FOLDS
+from bench.foreign import Form, Release, read_release
+from bench.plan import PlannedCell, Scope, plan_given
 from bench.runner import Limits
 from bench.selection import choose
+from bench.types import Units
 
 
 @click.command()
 @click.option("--dataset", required=True, help="The real cohort that the synthetic data imitate.")
-@click.option("--synthetic", type=click.Path(path_type=Path), required=True, help="Folder with the CSV files.")
-@click.option("--name", help="Name in the tables [default: the folder's].")
-@click.option("--seed", type=int, default=42, show_default=True, help="The seed of the folds they were trained on.")
-@click.option("--splits", type=click.Path(path_type=Path), help="The *_splits.yaml they were trained on.")
+@click.option(
+    "--synthetic", type=click.Path(path_type=Path), required=True, help="A file, or a folder of one per fold."
+)
+@click.option("--name", help="Name in the tables [default: the file's or folder's].")
+@click.option("--seed", type=int, default=42, show_default=True, help="The seed of the folds they were made from.")
+@click.option("--splits", type=click.Path(path_type=Path), help="The *_splits.yaml they were made from.")
+@click.option(
+    "--folds", help="Their folds, where the names do not say: 1,2; all: one table for every fold, no attacks."
+)
+@click.option("--label-column", help="Column with the class labels.")
+@click.option("--no-labels", is_flag=True, help="There are none: leave out whatever asks for them.")
+@click.option("--genes", type=click.Choice(["exact", "common"]), default="exact", show_default=True,
+              help="common: compare the genes that both have, under a dataset name of its own.")  # fmt: skip
+@click.option("--gene-map", type=click.Path(path_type=Path), help="Table with a column for each kind of gene name.")
+@click.option(
+    "--units", type=click.Choice(get_args(Units)), help="What the numbers are; without it, their looks count."
+)
+@click.option("--samples-in", type=click.Choice(["rows", "columns"]), help="Where the samples are.")
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @options.limits
@@ -35,6 +53,13 @@ def command(
     name: str | None,
     seed: int,
     splits: Path | None,
+    folds: str | None,
+    label_column: str | None,
+    no_labels: bool,
+    genes: Literal["exact", "common"],
+    gene_map: Path | None,
+    units: Units | None,
+    samples_in: Literal["rows", "columns"] | None,
     attacks: str,
     metrics: str,
     timeout: float | None,
@@ -42,17 +67,41 @@ def command(
     jobs: int | None,
     out: Path,
 ) -> None:
-    """Score a folder with synthetic_data_split_K.csv and synthetic_labels_split_K.csv, K being the fold.
+    """Score synthetic data made elsewhere: CSV, TSV, parquet or h5ad, one file per fold or one with a column `fold`.
 
     The folds must be those the data were made from, or members and non-members are mixed up: --seed names them, or
     --splits brings them.
     """
-    cohort = load_dataset(dataset)
-    given = read_release(synthetic, cohort.cohort)
-    label = name or re.sub(r"[^A-Za-z0-9_.-]+", "_", synthetic.resolve().name)
+    form = Form(
+        folds=tuple(options.numbers(folds, "folds")) if folds and folds != "all" else (),
+        every_fold=folds == "all",
+        label_column=label_column,
+        labelled=not no_labels,
+        genes=genes,
+        gene_map=gene_map,
+        units=units,
+        samples_in=samples_in,
+    )
+    label = name or re.sub(r"[^A-Za-z0-9_.-]+", "_", synthetic.resolve().name.partition(".")[0])
     if "[" in label or "," in label:
         raise BenchError(f"--name {label!r} may hold no '[' and no ','; they mark parameters in tables.")
-    scoring = choose("metric", metrics), choose("attack", attacks)
+    release = read_release(synthetic, load_dataset(dataset), form, range(1, N_FOLDS + 1))
+    scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
     limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
-    request = Request([seed], sorted(given), splits, limits, out, dry_run=False, attacks=scoring[1])
-    sys.exit(1 if run_dataset(cohort, request, lambda scope: plan_given(scope, label, given, *scoring)) else 0)
+    request = Request([seed], sorted(release.given), splits, limits, out, dry_run=False, attacks=scoring[1])
+
+    def plan(scope: Scope) -> list[PlannedCell]:
+        request.notes[label] = notes_on(release, scope, every_fold=form.every_fold)
+        for text in request.notes[label]:
+            console.print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+        return plan_given(scope, label, release.given, *scoring)
+
+    sys.exit(1 if run_dataset(release.dataset, request, plan) else 0)
+
+
+def notes_on(release: Release, scope: Scope, *, every_fold: bool) -> list[str]:
+    """Return what was done to make a release fit, and what is repeated in it."""
+    splits = [split for split in scope.splits if split.fold in release.given]
+    found = [text for s in splits for text in copies(release.given[s.fold], s, of_this_split=not every_fold)]
+    blind = ["one table stands for every fold, so that nobody can say who was a member: no attack is run"]
+    return [*release.notes, *found, *(blind if every_fold else [])]

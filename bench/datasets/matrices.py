@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.datasets.tables import Table, file_type, read_table
 from bench.errors import DataError, MissingExtraError
 
+SAMPLE_COLUMNS = (
+    "",
+    "sample",
+    "samples",
+    "sample_id",
+    "samplesid",
+    "sampleid",
+    "id",
+    "index",
+    "barcode",
+    "cell",
+    "gene",
+)
 DONOR_COLUMNS = ("donor", "patient", "individual")
 OBS_COLUMNS = ("tissue",)
 
@@ -116,6 +130,36 @@ def _no_labels_inside(table: Table, layout: Layout) -> None:
 
 
 def _read_h5ad(path: Path) -> Matrix:
+    data, values = _open_h5ad(path)
+    table = _obs_table(path, data.obs)
+    columns = {name: table.text(name) for name in table.columns[1:]}
+    return Matrix(path, values, tuple(map(str, data.obs_names)), tuple(map(str, data.var_names)), columns)
+
+
+def h5ad_table(path: Path, *, keep: Collection[str]) -> tuple[Table, dict[str, tuple[str, ...]]]:
+    """Return an h5ad file as a table with its genes as the last columns, and every naming of the genes.
+
+    Parameters
+    ----------
+    path : the file
+    keep : columns of ``obs`` to keep, between the sample names and the genes; the others are left out
+
+    Returns
+    -------
+    The table, named by ``var_names``; and the names by ``var_names`` and by each column of text in ``var``.
+    """
+    data, values = _open_h5ad(path)
+    obs = _obs_table(path, data.obs[[name for name in data.obs.columns if name in keep]])
+    frame = pd.concat([obs.frame, pd.DataFrame(values)], axis=1)
+    names = {"var_names": tuple(map(str, data.var_names))}
+    for column in data.var.columns:
+        if not pd.api.types.is_numeric_dtype(data.var[column]):
+            names[str(column)] = tuple(data.var[column].astype(str))
+    return Table(path, (*obs.columns, *names["var_names"]), frame.set_axis(range(frame.shape[1]), axis=1)), names
+
+
+def _open_h5ad(path: Path) -> tuple[Any, NDArray[Any]]:
+    """Return the AnnData object of a file and its dense matrix."""
     try:
         import anndata
     except ImportError as error:
@@ -128,9 +172,9 @@ def _read_h5ad(path: Path) -> Matrix:
         raise DataError(f"{path} is no AnnData file: {error}. Write it again with AnnData.write_h5ad.") from error
     if data.X is None:
         raise DataError(f"{path} has no matrix X; put the values there, for example data.X = data.layers['counts'].")
-    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-    table = Table(
-        path, ("", *map(str, data.obs.columns)), data.obs.reset_index().set_axis(range(data.obs.shape[1] + 1), axis=1)
-    )
-    columns = {name: table.text(name) for name in table.columns[1:]}
-    return Matrix(path, values, tuple(map(str, data.obs_names)), tuple(map(str, data.var_names)), columns)
+    return data, data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+
+
+def _obs_table(path: Path, obs: pd.DataFrame) -> Table:
+    frame = obs.reset_index().set_axis(range(obs.shape[1] + 1), axis=1)
+    return Table(path, ("", *map(str, obs.columns)), frame)

@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -66,11 +66,19 @@ class Table:
             If a cell is empty or no number; it names the cell.
         """
         wanted = set(columns)
-        positions = [i for i, name in enumerate(self.columns) if name in wanted]
+        return self.numbers_at([i for i, name in enumerate(self.columns) if name in wanted])
+
+    def numbers_at(self, positions: Sequence[int]) -> NDArray[np.float64]:
+        """Return (n_rows, len(positions)) numbers of columns by position, in that order; errors as for `numbers`."""
+        frame = self.frame[list(positions)]
         for i in positions:
-            if not pd.api.types.is_numeric_dtype(self.frame[i]) or pd.api.types.is_bool_dtype(self.frame[i]):
-                self._explain_cell(i)
-        values = self.frame[positions].to_numpy(dtype=np.float64, na_value=np.nan)
+            if not pd.api.types.is_numeric_dtype(frame[i]) or pd.api.types.is_bool_dtype(frame[i]):
+                numbers = pd.to_numeric(frame[i].astype(str), errors="coerce")
+                if i > 0 or not np.isfinite(numbers).all():  # the first column is read as text, whatever it holds
+                    self._explain_cell(i)
+                frame = frame.copy(deep=False)
+                frame[i] = numbers
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise self._bad_cell(int(row), positions[column])
@@ -81,13 +89,25 @@ class Table:
         bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=np.float64)))
         raise self._bad_cell(int(bad[0]) if len(bad) else 0, position)
 
+    def _row(self, row: int) -> str:
+        """Return the name of a row, or its number where the first column holds no names."""
+        name = self.rows[row]
+        return f"{row + 1} ({self.columns[0]!r} is {name})" if _is_number(name) else repr(name)
+
     def _bad_cell(self, row: int, position: int) -> DataError:
         value = self.frame[position].iloc[row]
         found = "is empty" if pd.isna(value) or str(value).strip() == "" else f"holds {str(value)!r}"
         return DataError(
-            f"{self.path}: the cell of row {self.rows[row]!r}, column {self.columns[position]!r} {found}; expected a "
-            "finite number. Impute the value or drop the row or column before import."
+            f"{self.path}: the cell of row {self._row(row)}, column {self.columns[position]!r} {found}; expected a "
+            "finite number. Impute the value, or drop the row or column."
         )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def shown(names: Collection[str], limit: int = 6) -> str:
