@@ -113,7 +113,7 @@ def test_a_dry_run_prints_the_plan_and_computes_nothing(place: Path) -> None:
 
 def test_a_dry_run_shows_every_value_of_a_sweep(place: Path) -> None:
     done = run(place, "--generators", "multivariate[noise=0.1,1,2]", "--dry-run", "--executor", "serial")
-    assert [done.stderr.count(f"multivariate noise={value} fold") for value in ("0.1", "1.0", "2.0")] == [2, 2, 2]
+    assert [done.stderr.count(f"multivariate[noise={value}]") for value in ("0.1", "1.0", "2.0")] == [1, 1, 1]
 
 
 def test_a_failing_generator_gives_exit_status_1_and_a_reason(place: Path) -> None:

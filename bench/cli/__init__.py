@@ -23,6 +23,7 @@ _COMMANDS = {
     "results": ("bench.cli.results", "Print the rows: one line per number."),
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
     "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
+    "status": ("bench.cli.status", "Show what runs are doing, from any terminal."),
     "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the challenge."),
     "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against cohort size."),
 }

@@ -13,7 +13,9 @@ from rich.console import Console
 from bench import records
 from bench.aside import with_reference
 from bench.cli import executors, options
+from bench.cli.plan_table import list_tasks, show_plan
 from bench.cli.progress import RunProgress
+from bench.costs import Costs, learn
 from bench.datasets import Dataset, load_dataset
 from bench.errors import DataError
 from bench.executors import Executor
@@ -45,6 +47,7 @@ class Request:
     attacks: list[Choice]
     executor: Executor | None = None  # None: child processes on this machine
     notes: dict[str, list[str]] = field(default_factory=dict)  # what is said about releases made elsewhere, by name
+    verbose: bool = False
 
 
 @click.command()
@@ -63,7 +66,8 @@ class Request:
 @options.limits
 @options.device
 @executors.option
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, with what it will take, and stop.")
+@click.option("--verbose", is_flag=True, help="With --dry-run: also print every task, for programs.")
 @options.out
 @options.plugin
 def command(
@@ -79,6 +83,7 @@ def command(
     threads: int,
     jobs: int | None,
     dry_run: bool,
+    verbose: bool,
     out: Path,
     executor: Executor,
 ) -> None:
@@ -98,6 +103,7 @@ def command(
         dry_run=dry_run,
         attacks=scoring[1],
         executor=executor,
+        verbose=verbose,
     )
     lost = 0
     for name in datasets.split(","):
@@ -119,11 +125,15 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
         )
     todo = pending(plan, store)
     _announce(dataset, plan, todo, request)
+    costs = learn(plan, store, {dataset.label_name: dataset.cohort.X.size}) if todo else Costs()
     if request.dry_run:
+        show_plan(plan, todo, costs, request.limits.jobs, console)
+        if request.verbose:
+            list_tasks(todo, costs)
         if request.executor and (script := request.executor.preview(todo, request.limits)):
             click.echo(script)
         return 0
-    with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
+    with RunProgress(plan, todo, store, request.limits.jobs, console, costs) as progress:
         outcome = execute(plan, todo, store, request.limits, progress, request.executor)
     _publish(scope, plan, outcome, request)
     return outcome.lost
@@ -156,13 +166,6 @@ def _announce(dataset: Dataset, plan: Sequence[PlannedCell], todo: Todo, request
         f"{limits.jobs} at once on {limits.threads} threads each",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    if request.dry_run:
-        for planned, tasks in todo:
-            cell = planned.cell
-            what = ", ".join(task.plugin.name for task in tasks)
-            console.print(
-                f"  {cell.generator} {planned.params} fold {cell.fold} seed {cell.seed}: {what}", highlight=False
-            )
 
 
 def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, request: Request) -> None:

@@ -61,12 +61,14 @@ def cohort_size(
     store = Store(out / "store").open()
     chosen, numbers = choose("attack", attacks), options.numbers(folds, "folds")
     plans = plan_sizes(data, store, wanted, choose("generator", generators), chosen, seed=seed, folds=numbers)
-    todo = sum(len(tasks) for plan in plans for _, tasks in pending(plan.cells, store))
+    cells = [planned for plan in plans for planned in plan.cells]
+    todo = pending(cells, store)
+    n_tasks = sum(len(tasks) for _, tasks in todo)
     if left_out := ", ".join(choice.info.name for choice in Scope(data, [], store).cannot_run(chosen)):
         console.print(f"left out, because {data.name} has no reference set: {left_out}", soft_wrap=True)
-    console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {todo} tasks to do")
+    console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {n_tasks} tasks to do")
     limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
-    with RunProgress(todo, console) as progress:
+    with RunProgress(cells, todo, store, limits.jobs, console) as progress:
         rows = carry_out(plans, store, limits, progress)
     console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)
     sys.exit(1 if (rows["status"] != "ok").any() else 0)

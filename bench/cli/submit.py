@@ -75,8 +75,8 @@ def pack(
     entry = Entry(team, chosen[0], load_dataset(dataset), seed)
     scope, plan = plan_entry(entry, Store(store).open())
     todo = pending(plan, scope.store)
-    with RunProgress(len(todo), console) as progress:
-        limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
+    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
+    with RunProgress(plan, todo, scope.store, limits.jobs, console) as progress:
         outcome = execute(plan, todo, scope.store, limits, progress)
     if outcome.lost:
         raise BenchError(f"{outcome.lost} of {len(plan)} folds failed, so nothing was packed; the reasons are above.")
@@ -153,7 +153,7 @@ def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
     """Score the entries for one dataset, write the leaderboard, and return how many tasks were lost."""
     store, dataset = ballot.store, ballot.dataset
     todo = pending(ballot.plan, store)
-    with RunProgress(sum(len(tasks) for _, tasks in todo), console) as progress:
+    with RunProgress(ballot.plan, todo, store, limits.jobs, console) as progress:
         outcome = execute(ballot.plan, todo, store, limits, progress)
     facts = records.about(dataset, limits.threads)
     facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries}

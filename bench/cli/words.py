@@ -1,0 +1,29 @@
+"""How times, sizes and counts are written on the command line."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time a person can read: ``8 s``, ``3 min``, ``2 h 5 min``, ``4 d 1 h``; ``unknown`` for None."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 0.95:
+        return "< 1 s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes a person can read: ``12 kB``, ``3.4 GB`` (powers of ten, as disks are sold)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
