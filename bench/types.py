@@ -9,12 +9,15 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Units = Literal["counts", "log2", "vst", "zscore", "genotype", "intensity"]
 Access = Literal[
@@ -151,6 +154,32 @@ class Cohort:
         values = np.asarray(X, dtype=np.float32)
         names = tuple(f"synthetic_{i + 1}" for i in range(len(values)))
         return Cohort(X=values, y=np.asarray(y, dtype=np.str_), genes=self.genes, samples=names, units=self.units)
+
+    def to_frame(self, label: str = "label") -> pd.DataFrame:
+        """Return a table of samples x genes, the labels in its first column (see `bench.frames.to_frame`)."""
+        from bench.frames import to_frame
+
+        return to_frame(self, label)
+
+    def to_anndata(self, label: str = "label") -> Any:
+        """Return an AnnData object, the labels in ``obs`` (see `bench.frames.to_anndata`)."""
+        from bench.frames import to_anndata
+
+        return to_anndata(self, label)
+
+    @staticmethod
+    def from_frame(frame: pd.DataFrame, *, label: str | ArrayLike, units: Units, **more: Any) -> Cohort:
+        """Return the cohort of a table of samples x genes (see `bench.frames.from_frame`)."""
+        from bench.frames import from_frame
+
+        return from_frame(frame, label=label, units=units, **more)
+
+    @staticmethod
+    def from_anndata(data: Any, *, label: str, units: Units | None = None, **more: Any) -> Cohort:
+        """Return the cohort of an AnnData object (see `bench.frames.from_anndata`)."""
+        from bench.frames import from_anndata
+
+        return from_anndata(data, label=label, units=units, **more)
 
     @functools.cached_property
     def digest(self) -> str:

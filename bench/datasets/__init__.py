@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
-from bench.datasets.home import data_home, is_stored, read_stored, stored_names
+from bench.datasets.home import check_name, data_home, is_stored, read_stored, stored_names
 from bench.datasets.providers import Provider, provided
 from bench.errors import DataError
 from bench.types import Cohort
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 __all__ = ["Dataset", "dataset_names", "load_dataset", "where_is"]
@@ -53,6 +57,36 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256 of the cohort."""
         return self.cohort.digest
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of samples x genes, the labels in its first column, called as in exports."""
+        return self.cohort.to_frame(self.label)
+
+    def to_anndata(self) -> Any:
+        """Return an AnnData object, the labels in ``obs``, and whether the data are simulated in ``uns``."""
+        data = self.cohort.to_anndata(self.label)
+        data.uns |= {"dataset": self.name, "simulated": self.simulated, "source": self.source}
+        return data
+
+    @staticmethod
+    def from_cohort(name: str, cohort: Cohort, *, label: str = "label", reference: Cohort | None = None) -> Dataset:
+        """Return a dataset of your own, kept in memory only, to run or score on.
+
+        Parameters
+        ----------
+        name : for tables and files; none of the known datasets' names
+        cohort : the samples
+        label : what the labels are called
+        reference : people who are in no training set
+
+        Raises
+        ------
+        DataError
+            If the name is taken or cannot be one.
+        """
+        if check_name(name) in dataset_names():
+            raise DataError(f"there is a dataset {name!r} already; choose another name, so that results do not mix.")
+        return Dataset(name, name, label, cohort, reference, False, "given from Python")
 
 
 def load_dataset(name: str) -> Dataset:
