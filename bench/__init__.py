@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.cohort_file import read_cohort
 from bench.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
 from bench.registry import Measure, attack, generator, metric
 from bench.seeds import integer_seed, stream
@@ -36,5 +37,6 @@ __all__ = [
     "generator",
     "integer_seed",
     "metric",
+    "read_cohort",
     "stream",
 ]

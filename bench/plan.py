@@ -140,6 +140,7 @@ def _score_tasks(
     common["sample"] = cell.sample_key
     for choice in metrics:
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
+        parts |= {"files": choice.files} if choice.files else {}  # none has any but what a user brings
         yield Task("metric", choice.info, choice.params, key("metric", **parts))
     for choice in (c for c in attacks if c not in left_out):
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.errors import PluginError, near_name
+from bench.files import sha256
 from bench.registry import Kind, PluginInfo, find, plugins
 
 _COMMA = re.compile(r",(?![^(]*\))")  # between values, not inside a tuple
@@ -27,6 +30,12 @@ class Choice:
     def params(self) -> dict[str, Any]:
         """All hyper-parameters, defaults included: what a key depends on."""
         return {**self.info.params, **self.overrides}
+
+    @functools.cached_property
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of each file that a hyper-parameter names: with other content it is another result."""
+        named = {name: Path(value) for name, value in self.params.items() if isinstance(value, str) and value}
+        return {name: sha256(path) for name, path in named.items() if path.is_file()}
 
     @property
     def params_text(self) -> str:
