@@ -22,6 +22,14 @@ class StoreError(BenchError):
     """The result store cannot be read or written."""
 
 
+class StoppedError(BenchError):
+    """A run that was asked to stop before it was done; `signal` is what asked."""
+
+    def __init__(self, why: str, signal: int, *, kept: int, total: int) -> None:
+        self.signal = signal
+        super().__init__(f"Stopped by {why}. {kept} of {total} tasks are in the store and kept.")
+
+
 class MissingExtraError(BenchError):
     """A library that lives in an optional extra is not installed."""
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import StoreError
+from bench.stopping import Stop
 from bench.tasks import Cell, Report, Task, run_tasks, set_threads
 
 _live: set[int] = set()
@@ -34,8 +35,10 @@ def prepare(threads: int) -> None:
     multiprocessing.get_context("forkserver").set_forkserver_preload(["bench.tasks", "bench.preload"])
 
 
-def run_isolated(cell: Cell, tasks: list[Task], *, timeout: float | None) -> Iterator[Report]:
+def run_isolated(cell: Cell, tasks: list[Task], *, timeout: float | None, stop: Stop) -> Iterator[Report]:
     """Do the tasks of a cell in order and yield a report for each; later tasks are skipped if the sample fails.
+
+    Once `stop.asked`, the task under way finishes and no further one starts.
 
     Raises
     ------
@@ -44,28 +47,28 @@ def run_isolated(cell: Cell, tasks: list[Task], *, timeout: float | None) -> Ite
     """
     samples = [task for task in tasks if task.step == "sample"]
     others = [task for task in tasks if task.step != "sample"]
-    for report in _run_all(cell, samples, timeout):
+    for report in _run_all(cell, samples, timeout, stop):
         yield report
         if report.status != "ok":
             for task in others:
                 yield Report(task, "skipped", f"no sample: {report.reason}")
             return
-    yield from _run_all(cell, others, timeout)
+    yield from _run_all(cell, others, timeout, stop)
 
 
-def _run_all(cell: Cell, tasks: list[Task], timeout: float | None) -> Iterator[Report]:
+def _run_all(cell: Cell, tasks: list[Task], timeout: float | None, stop: Stop) -> Iterator[Report]:
     """Do the tasks in one child, or in another after each one that killed its child."""
-    while tasks:
+    while tasks and not stop.asked:
         done = 0
-        for report in _run_child(cell, tasks, timeout):
+        for report in _run_child(cell, tasks, timeout, stop):
             done += 1
             yield report
         assert done > 0, "a child that was started reports at least one task"
         tasks = tasks[done:]
 
 
-def _run_child(cell: Cell, tasks: list[Task], timeout: float | None) -> Iterator[Report]:
-    """Yield a report for each task until one kills the child; that one is the last."""
+def _run_child(cell: Cell, tasks: list[Task], timeout: float | None, stop: Stop) -> Iterator[Report]:
+    """Yield a report for each task until one kills the child, or the run shall stop; that one is the last."""
     receiver, process = _spawn(cell, tasks)
     assert process.pid is not None
     current, finished = 0, 0
@@ -88,6 +91,8 @@ def _run_child(cell: Cell, tasks: list[Task], timeout: float | None) -> Iterator
             else:
                 finished += 1
                 yield Report(tasks[current], event, reason)
+                if stop.asked:
+                    return
     finally:
         _kill(process.pid)
         process.kill()  # in case it had no group of its own yet

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.errors import StoppedError
 from bench.executors import Executor, Limits, LocalProcesses, Todo
 from bench.plan import PlannedCell
 from bench.rows import rows_of, table
+from bench.stopping import Stop
 from bench.store import Store
 from bench.tasks import Report
 
@@ -20,12 +22,16 @@ Watch = Callable[[PlannedCell, Report], None]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run produced: the rows of its plan, and how many tasks were computed, kept and lost."""
+    """What a run produced: the rows of its plan, and how many tasks were computed, kept and lost.
+
+    `stopped` says why it ended before its time; it is empty otherwise.
+    """
 
     rows: pd.DataFrame
     computed: int
     cached: int
     lost: int
+    stopped: str = ""
 
 
 def pending(plan: Sequence[PlannedCell], store: Store) -> Todo:
@@ -50,14 +56,39 @@ def execute(
     ------
     StoreError
         If results cannot be written; what was finished before is kept.
+    StoppedError
+        If the user or the cluster asked the run to stop.
     """
     reports: dict[str, Report] = {}
-    with closing((executor or LocalProcesses()).run(todo, limits)) as coming:
+    stop = Stop()
+    with stop.on_signals(), closing((executor or LocalProcesses()).run(todo, limits, stop)) as coming:
         for planned, report in coming:
             reports[report.task.key] = report
             watch(planned, report)
+            if limits.max_failures and _failures(reports) >= limits.max_failures:
+                stop.ask(f"{limits.max_failures} tasks failed (--max-failures)")
+    if stop.signal is not None:
+        raise StoppedError(stop.why, stop.signal, kept=_kept(plan, store), total=_total(plan))
+    if stop.asked:
+        reports = _not_started(todo, stop.why) | reports
     rows = table(row for planned in plan for row in rows_of(planned, store, reports))
     lost = len({r.task.key for r in reports.values() if r.lost})
-    total = len({task.key for planned in plan for task in planned.tasks})
+    total = _total(plan)
     computed = sum(r.status == "ok" for r in reports.values())
-    return Outcome(rows, computed, total - len(reports), lost)
+    return Outcome(rows, computed, total - len(reports), lost, stop.why)
+
+
+def _failures(reports: Mapping[str, Report]) -> int:
+    return sum(report.status in ("failed", "timeout", "memory") for report in reports.values())
+
+
+def _not_started(todo: Todo, why: str) -> dict[str, Report]:
+    return {task.key: Report(task, "skipped", f"not started: {why}") for _, tasks in todo for task in tasks}
+
+
+def _total(plan: Sequence[PlannedCell]) -> int:
+    return len({task.key for planned in plan for task in planned.tasks})
+
+
+def _kept(plan: Sequence[PlannedCell], store: Store) -> int:
+    return sum(store.has(key) for key in {task.key for planned in plan for task in planned.tasks})

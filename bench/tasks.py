@@ -82,7 +82,7 @@ class Report:
     """How one task ended; `reason` says why if it did not end well."""
 
     task: Task
-    status: Literal["ok", "failed", "timeout", "skipped"]
+    status: Literal["ok", "failed", "timeout", "memory", "skipped"]
     reason: str = ""
 
     @property

@@ -268,9 +268,13 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(place: Path) -> None:
             assert running.poll() is None
             time.sleep(0.1)
         running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        while "no new task starts" not in (line := running.stderr.readline()):
+            assert line, "it ended without waiting for what is under way"
+        running.send_signal(signal.SIGINT)
         said = running.communicate(timeout=60)[1]
     assert running.returncode == 130
-    assert "the same command goes on from there" in said
+    assert "To go on from there: bench run --dataset toy" in said
     (place / "go").touch()
     resumed = bench(place, *words)
     assert resumed.returncode == 0, resumed.stderr

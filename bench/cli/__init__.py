@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shlex
 import sys
 from typing import Any
 
 import click
 
 from bench import __version__
-from bench.errors import BenchError
+from bench.errors import BenchError, StoppedError
 
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
@@ -72,10 +73,14 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except StoppedError as error:
+        click.echo(f"{error}\nTo go on from there: {shlex.join(['bench', *sys.argv[1:]])}", err=True)
+        sys.exit(128 + error.signal)
     except BenchError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
+        command = shlex.join(["bench", *sys.argv[1:]])
+        click.echo(f"Stopped now. What is finished is kept. To go on from there: {command}", err=True)
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -66,21 +67,48 @@ def say_problems(path: Path, error: RefusedError) -> None:
         click.echo(f"{name}: {problem}")
 
 
+_LIMITS = (
+    click.option(
+        "--max-failures", type=click.IntRange(1), help="Start no new task after so many failed [default: no limit]."
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(0),
+        default=2,
+        show_default=True,
+        help="How often a task is done again whose process was lost to no fault of its own.",
+    ),
+    click.option(
+        "--memory",
+        type=click.FloatRange(min=0, min_open=True),
+        help="GB one task may hold, with all it starts [default: no limit].",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds one task may take [default: no limit].",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads per job; part of the numbers."
+    ),
+    click.option("--jobs", type=click.IntRange(1), help="Cells at once [default: cores / threads]."),
+)
+
+
 def limits(function: F) -> F:
-    """Add --jobs, --threads and --timeout."""
-    for option in (
-        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds one task may take."),
-        click.option(
-            "--threads",
-            type=click.IntRange(1),
-            default=2,
-            show_default=True,
-            help="Threads per job; part of the numbers.",
-        ),
-        click.option("--jobs", type=click.IntRange(1), help="Cells at once [default: cores / threads]."),
-    ):
-        function = option(function)
-    return function
+    """Add the options of `Limits`, which the command gets as one argument ``limits``."""
+
+    @functools.wraps(function)
+    def with_limits(*args: Any, jobs: int | None, threads: int, **others: Any) -> Any:
+        from bench.runner import Limits  # late: commands that run nothing start faster without it
+
+        chosen = {name: others.pop(name) for name in ("timeout", "memory", "retries", "max_failures")}
+        return function(*args, limits=Limits(default_jobs(jobs, threads), threads, **chosen), **others)
+
+    decorated: Any = with_limits
+    for option in _LIMITS:
+        decorated = option(decorated)
+    return cast("F", decorated)
 
 
 def _set_device(_ctx: click.Context, _param: click.Parameter, name: str) -> None:

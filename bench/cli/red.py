@@ -38,7 +38,7 @@ network. Do this only on a machine that holds nothing it may not see, such as a 
 @options.limits
 @options.device
 @options.plugin
-def challenge(dataset: str, generators: str, out: Path, timeout: float | None, threads: int, jobs: int | None) -> None:
+def challenge(dataset: str, generators: str, out: Path, limits: Limits) -> None:
     """Make a round for red teams: anonymous releases without labels, and a sealed key that says who was in each.
 
     Hand out public/ and nothing else. private/challenge_key.json is needed for `bench submit tournament`.
@@ -53,7 +53,6 @@ def challenge(dataset: str, generators: str, out: Path, timeout: float | None, t
     store = Store(private / "store").open()
     cells, releases = plan_round(cohort, chosen, secrets.randbits(256), store)
     todo = pending(cells, store)
-    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     with console.status("making the releases"):
         outcome = execute(cells, todo, store, limits, _say_release)
     if outcome.lost:

@@ -79,9 +79,7 @@ def command(
     reference_one_in: int | None,
     attacks: str,
     metrics: str,
-    timeout: float | None,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
     dry_run: bool,
     verbose: bool,
     out: Path,
@@ -98,7 +96,7 @@ def command(
         seeds=options.numbers(seeds, "seeds"),
         folds=None if folds == "all" else options.numbers(folds, "folds"),
         splits=splits,
-        limits=Limits(options.default_jobs(jobs, threads), threads, timeout),
+        limits=limits,
         out=out,
         dry_run=dry_run,
         attacks=scoring[1],
@@ -136,6 +134,9 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     with RunProgress(plan, todo, store, request.limits.jobs, console, costs) as progress:
         outcome = execute(plan, todo, store, request.limits, progress, request.executor)
     _publish(scope, plan, outcome, request)
+    if outcome.stopped:
+        console.print(f"Stopped: {outcome.stopped}. What is finished is kept; the same command goes on from there.")
+        sys.exit(1)
     return outcome.lost
 
 

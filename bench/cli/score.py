@@ -62,9 +62,7 @@ def command(
     samples_in: Literal["rows", "columns"] | None,
     attacks: str,
     metrics: str,
-    timeout: float | None,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
     out: Path,
 ) -> None:
     """Score synthetic data made elsewhere: CSV, TSV, parquet or h5ad, one file per fold or one with a column `fold`.
@@ -87,7 +85,6 @@ def command(
         raise BenchError(f"--name {label!r} may hold no '[' and no ','; they mark parameters in tables.")
     release = read_release(synthetic, load_dataset(dataset), form, range(1, N_FOLDS + 1))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
-    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     request = Request([seed], sorted(release.given), splits, limits, out, dry_run=False, attacks=scoring[1])
 
     def plan(scope: Scope) -> list[PlannedCell]:

@@ -46,9 +46,7 @@ def cohort_size(
     folds: str,
     seed: int,
     attacks: str,
-    timeout: float | None,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
     out: Path,
 ) -> None:
     """Show how exposure depends on the number of people that a generator is trained on.
@@ -67,7 +65,6 @@ def cohort_size(
     if left_out := ", ".join(choice.info.name for choice in Scope(data, [], store).cannot_run(chosen)):
         console.print(f"left out, because {data.name} has no reference set: {left_out}", soft_wrap=True)
     console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {n_tasks} tasks to do")
-    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     with RunProgress(cells, todo, store, limits.jobs, console) as progress:
         rows = carry_out(plans, store, limits, progress)
     console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)

@@ -59,9 +59,7 @@ def pack(
     seed: int,
     target: Path,
     store: Path,
-    timeout: float | None,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
 ) -> None:
     """Run a generator on your team's own five folds and write the zip file that the rules ask for.
 
@@ -75,7 +73,6 @@ def pack(
     entry = Entry(team, chosen[0], load_dataset(dataset), seed)
     scope, plan = plan_entry(entry, Store(store).open())
     todo = pending(plan, scope.store)
-    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     with RunProgress(plan, todo, scope.store, limits.jobs, console) as progress:
         outcome = execute(plan, todo, scope.store, limits, progress)
     if outcome.lost:
@@ -125,9 +122,7 @@ def score(
     attacks: str,
     metrics: str,
     out: Path,
-    timeout: float | None,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
 ) -> None:
     """Compute every number of entries anew from their synthetic tables, and write one leaderboard per dataset.
 
@@ -135,7 +130,6 @@ def score(
     is not run. An entry that `bench submit check` would refuse is named and left out: exit status 1.
     """
     scoring = choose("metric", metrics), choose("attack", attacks)
-    limits = Limits(options.default_jobs(jobs, threads), threads, timeout)
     refused: list[Path] = []
 
     def refuse(path: Path, error: RefusedError) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from bench.isolation import run_isolated
 from bench.plan import PlannedCell, unavailable
 from bench.resources import Resources
+from bench.stopping import Stop
 from bench.store import Store
 from bench.tasks import Report, Task
 from bench.views import WITH_CODE
@@ -20,18 +21,32 @@ Reports = Generator[tuple[PlannedCell, Report], None, None]
 
 @dataclass(frozen=True)
 class Limits:
-    """How many cells run at once, on how many threads each, and how long a task may take (seconds; None: no limit)."""
+    """How much is done at once, and how much one task and one run may cost.
+
+    Parameters
+    ----------
+    jobs, threads : cells at once, and threads of each
+    timeout : seconds a task may take; None: no limit
+    memory : GB a task may hold together with everything it started; None: no limit
+    retries : how often a task is done again whose process was lost to no fault of its own
+    max_failures : no new task starts after so many failed; None: no limit
+    """
 
     jobs: int
     threads: int
-    timeout: float | None
+    timeout: float | None = None
+    memory: float | None = None
+    retries: int = 2
+    max_failures: int | None = None
 
 
 class Executor(Protocol):
     """Does the tasks of cells somewhere."""
 
-    def run(self, todo: Todo, limits: Limits) -> Reports:
+    def run(self, todo: Todo, limits: Limits, stop: Stop) -> Reports:
         """Yield a report for every task, as they come; closing the iterator stops what is under way.
+
+        Once `stop.asked`, no new task starts; those under way finish, are reported, and the iterator ends.
 
         Raises
         ------
@@ -45,11 +60,13 @@ class Executor(Protocol):
         ...
 
 
-def run_cell(planned: PlannedCell, tasks: Sequence[Task], limits: Limits) -> Generator[Report, None, None]:
+def run_cell(
+    planned: PlannedCell, tasks: Sequence[Task], limits: Limits, stop: Stop | None = None
+) -> Generator[Report, None, None]:
     """Do tasks of one cell in child processes on this machine, within the limits; yield a report for each.
 
     What came into the store since the run was planned is not done again. `bench.isolation.prepare` was called in this
-    process before.
+    process before. Without `stop` nothing asks it to end early.
     """
     reason = unavailable(planned) if any(task.step == "sample" for task in tasks) else None
     if reason:
@@ -62,7 +79,7 @@ def run_cell(planned: PlannedCell, tasks: Sequence[Task], limits: Limits) -> Gen
             yield Report(task, "ok")
         else:
             todo.append(task)
-    yield from run_isolated(planned.cell, todo, timeout=limits.timeout)
+    yield from run_isolated(planned.cell, todo, timeout=limits.timeout, stop=stop or Stop())
 
 
 def is_done(store: Store, task: Task) -> bool:

@@ -11,6 +11,7 @@ from bench.executors.base import Limits, Reports, Stage, Todo, run_cell, skipped
 from bench.executors.queue import WaitingLine, finds_gpu
 from bench.isolation import kill_all, prepare
 from bench.plan import PlannedCell
+from bench.stopping import Stop
 from bench.tasks import Report
 
 _Queue = SimpleQueue[tuple[PlannedCell, Report] | Future[None]]
@@ -28,7 +29,7 @@ class LocalProcesses:
     def __init__(self, gpu_jobs: int = 1, has_gpu: Callable[[], bool] = finds_gpu) -> None:
         self._gpu_jobs, self._has_gpu = gpu_jobs, has_gpu
 
-    def run(self, todo: Todo, limits: Limits) -> Reports:
+    def run(self, todo: Todo, limits: Limits, stop: Stop) -> Reports:
         """Yield reports as they come; closing the iterator kills what is under way."""
         prepare(limits.threads)
         reports: _Queue = SimpleQueue()
@@ -36,7 +37,7 @@ class LocalProcesses:
         with ThreadPoolExecutor(limits.jobs) as pool:
             try:
                 for _ in range(limits.jobs):
-                    pool.submit(_work, line, limits, reports).add_done_callback(reports.put)
+                    pool.submit(_work, line, limits, stop, reports).add_done_callback(reports.put)
                 waiting = limits.jobs
                 while waiting:
                     item = reports.get()
@@ -61,11 +62,11 @@ class LocalProcesses:
         return WaitingLine(cells, self._gpu_jobs)
 
 
-def _work(line: WaitingLine, limits: Limits, reports: _Queue) -> None:
-    """Do one stage after the other until none is left or the line is closed."""
-    while (cell := line.take()) is not None:
+def _work(line: WaitingLine, limits: Limits, stop: Stop, reports: _Queue) -> None:
+    """Do one stage after the other until none is left, the line is closed or the run shall stop."""
+    while (cell := line.take()) is not None and not stop.asked:
         stage, *rest = cell
-        with closing(run_cell(stage.planned, stage.tasks, limits)) as coming:
+        with closing(run_cell(stage.planned, stage.tasks, limits, stop)) as coming:
             for report in coming:
                 reports.put((stage.planned, report))
                 if line.closed:
@@ -75,3 +76,5 @@ def _work(line: WaitingLine, limits: Limits, reports: _Queue) -> None:
                         reports.put((stage.planned, other))
                     rest = []
         line.finish(stage, rest)
+    if stop.asked:
+        line.close()  # for those that wait in it

@@ -9,28 +9,34 @@ from threadpoolctl import threadpool_limits
 from bench.errors import BenchError, StoreError
 from bench.executors.base import Limits, Reports, Todo, skipped
 from bench.plan import PlannedCell, unavailable
+from bench.stopping import Stop
 from bench.tasks import Report, Task, run_tasks, set_threads
 
 
 class Serial:
     """Does everything here, without child processes: nothing can be stopped, and a crash ends the run."""
 
-    def run(self, todo: Todo, limits: Limits) -> Reports:
+    def run(self, todo: Todo, limits: Limits, stop: Stop) -> Reports:
         """Yield reports as they come.
 
         Raises
         ------
         BenchError
-            If a time limit is asked for, which cannot be kept here.
+            If a limit of time or memory is asked for, which cannot be kept here.
         """
-        if limits.timeout is not None:
-            raise BenchError(
-                "--timeout cannot be kept by --executor serial, which works in its own process; leave one of them out."
-            )
+        for option, value in (("--timeout", limits.timeout), ("--memory", limits.memory)):
+            if value is not None:
+                raise BenchError(
+                    f"{option} cannot be kept by --executor serial, which works in its own process; leave one of them "
+                    "out."
+                )
         set_threads(limits.threads)
         with threadpool_limits(limits.threads):
             for planned, tasks in todo:
-                yield from ((planned, report) for report in _run(planned, tasks))
+                for report in _run(planned, tasks):
+                    yield planned, report
+                    if stop.asked:
+                        return
 
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return nothing: no scheduler is asked."""
