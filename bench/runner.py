@@ -79,7 +79,7 @@ def execute(
 
 
 def _failures(reports: Mapping[str, Report]) -> int:
-    return sum(report.status in ("failed", "timeout", "memory") for report in reports.values())
+    return sum(report.lost and report.status != "skipped" for report in reports.values())
 
 
 def _not_started(todo: Todo, why: str) -> dict[str, Report]:
