@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -69,7 +71,8 @@ def _run_all(cell: Cell, tasks: list[Task], timeout: float | None, stop: Stop) -
 
 def _run_child(cell: Cell, tasks: list[Task], timeout: float | None, stop: Stop) -> Iterator[Report]:
     """Yield a report for each task until one kills the child, or the run shall stop; that one is the last."""
-    receiver, process = _spawn(cell, tasks)
+    scratch = tempfile.mkdtemp(prefix="bench-task-")
+    receiver, process = _spawn(cell, tasks, scratch)
     assert process.pid is not None
     current, finished = 0, 0
     deadline = None if timeout is None else time.monotonic() + timeout + _BOOT
@@ -99,14 +102,15 @@ def _run_child(cell: Cell, tasks: list[Task], timeout: float | None, stop: Stop)
         receiver.close()
         process.join()
         _live.discard(process.pid)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _spawn(cell: Cell, tasks: list[Task]) -> tuple[Connection, Any]:
+def _spawn(cell: Cell, tasks: list[Task], scratch: str) -> tuple[Connection, Any]:
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
     lifeline, ours = context.Pipe(duplex=False)
     log = cell.store / "logs" / f"{cell.sample_key[:16]}.log"
-    process = context.Process(target=_child, args=(cell, tasks, sender, lifeline, log))
+    process = context.Process(target=_child, args=(cell, tasks, sender, lifeline, log, scratch))
     with _start:  # starting a process also polls its siblings, which must not happen twice at once
         process.start()
     sender.close()
@@ -140,8 +144,9 @@ def kill_all() -> None:
 # -- in the child ----------------------------------------------------------------------------------------------------
 
 
-def _child(cell: Cell, tasks: list[Task], sender: Connection, lifeline: Connection, log: Path) -> None:
+def _child(cell: Cell, tasks: list[Task], sender: Connection, lifeline: Connection, log: Path, scratch: str) -> None:
     os.setsid()  # a group of its own, so that the whole family can be stopped
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch  # a plugin that is killed leaves no temporary files
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", buffering=1, encoding="utf-8") as file:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.command_file import read_command_file
 from bench.registry import PluginInfo
 from bench.resources import RESOURCES
 
@@ -41,6 +42,8 @@ def source_digest(path: Path, module: str) -> str:
 
 def code_digest(info: PluginInfo) -> str:
     """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import."""
+    if info.path.suffix == ".toml":
+        return read_command_file(info.path).digest()
     return _code_digest(info.path, info.module)
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from bench.command_file import read_command_file
+from bench.command_generator import command_generator
 from bench.errors import MissingExtraError, PluginError, near_name
 from bench.resources import Resources, resources_of
 from bench.types import Access
@@ -283,10 +285,11 @@ _files: dict[tuple[Kind, str], PluginInfo] = {}
 
 
 def add_plugin_file(path: Path) -> PluginInfo:
-    """Register a plugin file from anywhere, as ``--plugin path.py`` does, and return its declaration."""
+    """Register a plugin file (.py or .toml) from anywhere, as ``--plugin`` does, and return its declaration."""
     if not path.is_file():
-        raise PluginError(f"plugin file {path} does not exist; give the path of a .py file.")
-    info = read_info(path.resolve(), f"bench_plugin_{path.stem}", origin=str(path))
+        raise PluginError(f"plugin file {path} does not exist; give the path of a .py or .toml file.")
+    read = _read_commands if path.suffix == ".toml" else read_info
+    info = read(path.resolve(), f"bench_plugin_{path.stem}", str(path))
     if info is None:
         raise PluginError(f"plugin file {path} declares no @generator, @attack or @metric class. {_advice(path)}")
     if info.name in _built_in(info.kind):
@@ -295,6 +298,14 @@ def add_plugin_file(path: Path) -> PluginInfo:
         )
     _files[info.kind, info.name] = info
     return info
+
+
+def _read_commands(path: Path, module: str, origin: str) -> PluginInfo:
+    """Return what a TOML file declares that makes a generator of two commands."""
+    if not _NAME.fullmatch(path.stem):
+        raise PluginError(f"plugin file {path}: expected a lower-case name with letters, digits and '_'.")
+    declared = read_command_file(path)
+    return PluginInfo("generator", path.stem, declared.summary, path, module, declared.params, declared.options, origin)
 
 
 def _advice(path: Path) -> str:
@@ -383,7 +394,9 @@ def _import(info: PluginInfo) -> Any:
 
 
 def missing_needs(info: PluginInfo) -> str | None:
-    """Return why the plugin cannot run here (a missing optional package), or None."""
+    """Return why the plugin cannot run here (a missing optional package or program), or None."""
+    if info.path.suffix == ".toml":
+        return read_command_file(info.path).missing()
     for package in info.option("needs", ()):
         if importlib.util.find_spec(package) is None:
             return str(MissingExtraError(f"{info.kind} {info.name!r}", package, _EXTRAS.get(package, "all")))
@@ -394,6 +407,8 @@ def create(info: PluginInfo, params: Mapping[str, Any] | None = None) -> Any:
     """Import the plugin and return a fresh instance with these hyper-parameters."""
     if reason := missing_needs(info):
         raise PluginError(reason)
+    if info.path.suffix == ".toml":
+        return command_generator(info.path, params or {})
     module = _import(info)
     for value in vars(module).values():
         if getattr(value, "__bench_plugin__", None) == (info.kind, info.name) and value.__module__ == module.__name__:

@@ -16,7 +16,7 @@ from bench.errors import PluginError
 from bench.files import explaining
 from bench.registry import FOLDERS, plugins
 
-NewKind = Literal["generator", "attack", "metric", "dataset"]
+NewKind = Literal["generator", "attack", "metric", "dataset", "command"]
 NEW_KINDS: tuple[NewKind, ...] = get_args(NewKind)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TEMPLATES = Path(bench.__file__).parent / "templates"
@@ -24,17 +24,20 @@ _TEMPLATES = Path(bench.__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What was written: the plugin, its tests (or None), and whether the harness finds the plugin by itself."""
+    """What was written: the plugin, all files, the tests (or None), and whether the harness finds the plugin itself."""
 
     kind: NewKind
     name: str
     plugin: Path
+    files: tuple[Path, ...]
     tests: Path | None
     built_in: bool
 
 
 def write_scaffold(kind: NewKind, name: str, folder: Path, *, tests: bool = True) -> Scaffold:
-    """Write ``<name>.py`` and ``test_<name>.py`` into a folder, or where they belong if it is this project's checkout.
+    """Write a plugin and ``test_<name>.py`` into a folder, or where they belong if it is this project's checkout.
+
+    The plugin is ``<name>.py``; for a generator made of commands, ``<name>.toml`` and two scripts.
 
     Raises
     ------
@@ -42,15 +45,20 @@ def write_scaffold(kind: NewKind, name: str, folder: Path, *, tests: bool = True
         If the name cannot be used, a file is there already, or the folder cannot be written.
     """
     _check_name(kind, name)
-    built_in = kind != "dataset" and (folder / "bench").resolve() == Path(bench.__file__).resolve().parent
-    plugin = folder / FOLDERS[kind] / f"{name}.py" if kind != "dataset" and built_in else folder / f"{name}.py"
-    test = folder / "tests" / f"test_{name}.py" if built_in else folder / f"test_{name}.py"
+    built_in = kind in FOLDERS and (folder / "bench").resolve() == Path(bench.__file__).resolve().parent
+    home = folder / FOLDERS[kind] if built_in else folder  # type: ignore[index]
+    test = folder / "tests" if built_in else folder
+    templates = {path.name: path for path in sorted(_TEMPLATES.glob(f"*my_{kind}*")) if path.suffix in (".py", ".toml")}
     place = _found_by_name if built_in else _outside
-    files = {plugin: place(_filled(f"my_{kind}.py", kind, name), kind, name)}
-    if tests:
-        files[test] = place(_filled(f"test_my_{kind}.py", kind, name), kind, name)
+    files = {}
+    for template, path in templates.items():
+        is_test = template.startswith("test_")
+        if tests or not is_test:
+            target = (test if is_test else home) / template.replace(f"my_{kind}", name)
+            files[target] = place(_filled(path, kind, name), kind, name)
     _write(files)
-    return Scaffold(kind, name, plugin, test if tests else None, built_in)
+    main = home / (f"{name}.toml" if kind == "command" else f"{name}.py")
+    return Scaffold(kind, name, main, tuple(files), test / f"test_{name}.py" if tests else None, built_in)
 
 
 def _write(files: dict[Path, str]) -> None:
@@ -83,10 +91,12 @@ def _taken(kind: NewKind, name: str) -> str:
     if kind == "dataset":
         known: Collection[str] = dataset_names()
     else:
-        known = plugins(kind)
+        known = plugins("generator" if kind == "command" else kind)
     if name in known:
-        return f"there is a {kind} of that name, as `bench list {kind}s` shows"
-    if kind == "dataset" and re.search(rf"^(from|import) .*\b{name}$", _template("my_dataset.py"), flags=re.MULTILINE):
+        return "there is one of that name, as `bench list` shows"
+    if kind == "dataset" and re.search(
+        rf"^(from|import) .*\b{name}$", (_TEMPLATES / "my_dataset.py").read_text(), flags=re.MULTILINE
+    ):
         return "the file imports something of that name"
     if _is_module(name):
         return f"a file {name}.py would hide the installed Python module of that name"
@@ -101,12 +111,8 @@ def _is_module(name: str) -> bool:
     return spec is not None
 
 
-def _template(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _filled(template: str, kind: NewKind, name: str) -> str:
-    text = _template(template)
+def _filled(template: Path, kind: NewKind, name: str) -> str:
+    text = template.read_text(encoding="utf-8")
     cls = "".join(word.capitalize() for word in name.split("_"))
     if re.search(rf"\b{cls}\b", text):  # a generator "cohort" must not hide the class Cohort
         cls += kind.capitalize()

@@ -62,6 +62,8 @@ def plan_entry(entry: Entry, store: Store) -> tuple[Scope, list[PlannedCell]]:
             f"{entry.choice.info.name!r} is a control: it only brackets tables and may hand out real samples as they "
             "are. Pack a generator."
         )
+    if entry.choice.info.path.suffix != ".py":
+        raise PluginError(f"{entry.choice.info.name!r} is made of commands; an entry needs the code of a Python class.")
     dataset = entry.dataset
     splits = make_splits(dataset.cohort, seed=entry.seed, reference=dataset.reference)
     scope = Scope(dataset, splits, store)

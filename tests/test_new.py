@@ -53,13 +53,15 @@ def test_the_tests_that_are_written_pass(tmp_path: Path) -> None:
 def test_from_new_to_the_leaderboard(tmp_path: Path) -> None:
     for kind in NEW_KINDS:
         run("new", kind, f"led_{kind}", "--to", str(tmp_path))
-    files = [word for kind in NEW_KINDS for word in ("--plugin", str(tmp_path / f"led_{kind}.py"))]
-    run("run", *files, "--dataset", "led_dataset", "--generators", "led_generator,led_generator[spread=2],multivariate",
+    plugins = [tmp_path / f"led_{kind}.{'toml' if kind == 'command' else 'py'}" for kind in NEW_KINDS]
+    files = [word for path in plugins for word in ("--plugin", str(path))]
+    run("run", *files, "--dataset", "led_dataset", "--generators", "led_generator,led_generator[spread=2],led_command,multivariate",
         "--metrics", "led_metric,marginals", "--attacks", "led_attack,gan_leaks", "--folds", "1",
         "--out", str(tmp_path / "out"), "--threads", "1", "--jobs", "1", "--timeout", "300")  # fmt: skip
     rows = pd.read_csv(tmp_path / "out/rows/led_dataset-simulated.csv", keep_default_na=False)
     assert set(rows["status"]) == {"ok"}
     assert set(rows["params"][rows["generator"] == "led_generator"]) == {"", "spread=2.0"}
+    assert set(rows["generator"]) == {"led_generator", "led_command", "multivariate"}
     assert {"led_metric_mean_rmse", "auc"} <= set(rows["measure"])
     assert {"led_attack", "gan_leaks"} <= set(rows["attack"])
     page = (tmp_path / "out/leaderboard/led_dataset-simulated.md").read_text()
@@ -76,7 +78,7 @@ def test_it_says_what_it_wrote_and_what_to_type_next(tmp_path: Path) -> None:
 
 
 def test_tests_are_left_out_when_nobody_wants_them(tmp_path: Path) -> None:
-    assert "and its tests" not in run("new", "metric", "untested", "--to", str(tmp_path), "--no-test")
+    run("new", "metric", "untested", "--to", str(tmp_path), "--no-test")
     assert [path.name for path in tmp_path.iterdir()] == ["untested.py"]
 
 
@@ -105,10 +107,10 @@ def test_in_the_root_of_the_checkout_files_go_where_they_belong(
         ("generator", "a" * 65, "64 at most"),
         ("generator", "müller", "expected lower-case letters"),
         ("generator", "lambda", "no word of the Python language"),
-        ("generator", "multivariate", "there is a generator of that name"),
-        ("attack", "gan_leaks", "there is a attack of that name"),
-        ("metric", "mmd", "there is a metric of that name"),
-        ("dataset", "brca", "there is a dataset of that name"),
+        ("generator", "multivariate", "there is one of that name"),
+        ("attack", "gan_leaks", "there is one of that name"),
+        ("metric", "mmd", "there is one of that name"),
+        ("dataset", "brca", "there is one of that name"),
         ("generator", "test_mine", "pytest would take the file for tests"),
         ("generator", "numpy", "would hide the installed Python module"),
         ("dataset", "stream", "the file imports something of that name"),

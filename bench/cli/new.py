@@ -8,8 +8,10 @@ import click
 
 from bench.scaffold import NEW_KINDS, NewKind, Scaffold, write_scaffold
 
+_GENERATOR = "--generators {name},multivariate --dataset brca --folds 1 --attacks gan_leaks,mahalanobis_ratio"
 _RUNS = {
-    "generator": "--generators {name},multivariate --dataset brca --folds 1 --attacks gan_leaks,mahalanobis_ratio",
+    "generator": _GENERATOR,
+    "command": _GENERATOR,
     "attack": "--attacks {name},gan_leaks --generators smote,multivariate --dataset brca --folds 1",
     "metric": "--metrics {name} --attacks none --generators multivariate,noise --dataset brca --folds 1",
     "dataset": "--dataset {name} --generators multivariate,smote",
@@ -31,12 +33,14 @@ _RUNS = {
 def command(kind: NewKind, name: str, folder: Path, test: bool) -> None:
     """Write a new generator, attack, metric or dataset: one working file, with the contract explained in place.
 
+    A "command" is a generator in any language or environment: a TOML file that names two commands, and two scripts.
+
     \b
     bench new generator my_method
     bench new attack my_attack --to plugins
     """  # noqa: D301 - click reads the backspace
     made = write_scaffold(kind, name, folder, tests=test)
-    click.echo(f"wrote {made.plugin}" + (f" and its tests, {made.tests}" if made.tests else ""))
+    click.echo(f"wrote {', '.join(map(str, made.files))}")
     click.echo("Next:")
     for line in _next(made):
         click.echo(f"  {line}")
