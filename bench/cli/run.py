@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import records
 from bench.aside import with_reference
 from bench.cli import executors, options
 from bench.cli.plan_table import list_tasks, show_plan
 from bench.cli.progress import RunProgress
 from bench.costs import Costs, learn
 from bench.datasets import Dataset, load_dataset
-from bench.errors import DataError
 from bench.executors import Executor
-from bench.folds import N_FOLDS, make_splits, read_splits
-from bench.leaderboard import write_leaderboard
-from bench.pictures import draw_run
-from bench.plan import PlannedCell, Scope, plan_generators
-from bench.roc_pictures import draw_roc
-from bench.rows import read_rows
-from bench.runner import Limits, Outcome, Todo, execute, pending
-from bench.selection import Choice, choose
-from bench.store import Store
-from bench.types import Split
+from bench.plan import plan_generators
+from bench.runner import Limits, Outcome, execute
+from bench.selection import choose
+from bench.session import Planner, Request, Session, prepare, publish
 
 console = Console(stderr=True)
-Planner = Callable[[Scope], list[PlannedCell]]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for, checked."""
-
-    seeds: list[int]
-    folds: list[int] | None
-    splits: Path | None
-    limits: Limits
-    out: Path
-    dry_run: bool
-    attacks: list[Choice]
-    executor: Executor | None = None  # None: child processes on this machine
-    notes: dict[str, list[str]] = field(default_factory=dict)  # what is said about releases made elsewhere, by name
-    verbose: bool = False
 
 
 @click.command()
@@ -113,73 +86,54 @@ def command(
 
 def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     """Plan, run and report one dataset; return how many tasks were lost."""
-    store = Store(request.out / "store").open()
-    scope = Scope(dataset, _splits(dataset, request), store)
-    plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
-    if left_out := ", ".join(choice.info.name for choice in scope.cannot_run(request.attacks)):
-        console.print(
-            f"left out, because {dataset.name} has no reference set (--reference-one-in sets one aside): {left_out}",
-            soft_wrap=True,
-        )
-    todo = pending(plan, store)
-    _announce(dataset, plan, todo, request)
+    session = prepare(dataset, request, planner)
+    plan, todo, store = session.plan, session.todo, session.scope.store
+    _announce(session)
     costs = learn(plan, store, {dataset.label_name: dataset.cohort.X.size}) if todo else Costs()
     if request.dry_run:
-        show_plan(plan, todo, costs, request.limits.jobs, console)
-        if request.verbose:
-            list_tasks(todo, costs)
-        if request.executor and (script := request.executor.preview(todo, request.limits)):
-            click.echo(script)
+        _show(session, costs)
         return 0
     with RunProgress(plan, todo, store, request.limits.jobs, console, costs) as progress:
         outcome = execute(plan, todo, store, request.limits, progress, request.executor)
-    _publish(scope, plan, outcome, request)
+    _conclude(outcome, *publish(session, outcome))
     if outcome.stopped:
         console.print(f"Stopped: {outcome.stopped}. What is finished is kept; the same command goes on from there.")
         sys.exit(1)
     return outcome.lost
 
 
-def _splits(dataset: Dataset, request: Request) -> list[Split]:
-    found: list[Split] = []
-    for seed in request.seeds:
-        if request.splits:
-            found += read_splits(request.splits, dataset.cohort, seed=seed, reference=dataset.reference)
-        else:
-            found += make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS, reference=dataset.reference)
-    numbers = sorted({split.fold for split in found})
-    if unknown := sorted(set(request.folds or []) - set(numbers)):
-        raise DataError(f"there is no fold {unknown[0]}; the folds are {numbers[0]} to {numbers[-1]}. Mend --folds.")
-    return found
+def _show(session: Session, costs: Costs) -> None:
+    request = session.request
+    show_plan(session.plan, session.todo, costs, request.limits.jobs, console)
+    if request.verbose:
+        list_tasks(session.todo, costs)
+    if request.executor and (script := request.executor.preview(session.todo, request.limits)):
+        click.echo(script)
 
 
-def _announce(dataset: Dataset, plan: Sequence[PlannedCell], todo: Todo, request: Request) -> None:
-    total, missing = sum(len(p.tasks) for p in plan), sum(len(tasks) for _, tasks in todo)
+def _announce(session: Session) -> None:
+    dataset, limits = session.scope.dataset, session.request.limits
+    if session.left_out:
+        console.print(
+            f"left out, because {dataset.name} has no reference set (--reference-one-in sets one aside): "
+            f"{', '.join(session.left_out)}",
+            soft_wrap=True,
+        )
+    total, missing = sum(len(p.tasks) for p in session.plan), sum(len(tasks) for _, tasks in session.todo)
     cohort = dataset.cohort
     console.print(
         f"{dataset.label_name}: {len(cohort)} samples x {cohort.n_genes} genes, {len(cohort.classes)} classes, "
         f"from {dataset.source}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
-    limits = request.limits
     console.print(
-        f"{len(plan)} cells, {total} tasks: {total - missing} in the store, {missing} to do; "
+        f"{len(session.plan)} cells, {total} tasks: {total - missing} in the store, {missing} to do; "
         f"{limits.jobs} at once on {limits.threads} threads each",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 
-def _publish(scope: Scope, plan: Sequence[PlannedCell], outcome: Outcome, request: Request) -> None:
-    dataset, store, out = scope.dataset, scope.store, request.out
-    facts = records.about(dataset, request.limits.threads)
-    facts["attacks_left_out"] = [choice.info.name for choice in scope.cannot_run(request.attacks)]
-    facts |= {"notes": request.notes} if request.notes else {}
-    records.keep(store, dataset, outcome.rows, facts)
-    rows = records.publish(store, dataset.slug, out)
-    draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, plan)
-    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
-    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
-    page = write_leaderboard(rows)
+def _conclude(outcome: Outcome, rows: Path, page: Path) -> None:
     console.print(
         f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost\n{rows}\n{page}",
         highlight=False, soft_wrap=True,

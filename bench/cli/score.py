@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import click
 
 from bench.cli import options
-from bench.cli.run import Request, console, run_dataset
+from bench.cli.run import console, run_dataset
 from bench.copies import copies
 from bench.datasets import load_dataset
 from bench.errors import BenchError
@@ -19,6 +19,7 @@ from bench.foreign import Form, Release, read_release
 from bench.plan import PlannedCell, Scope, plan_given
 from bench.runner import Limits
 from bench.selection import choose
+from bench.session import Request
 from bench.types import Units
 
 
@@ -85,7 +86,7 @@ def command(
         raise BenchError(f"--name {label!r} may hold no '[' and no ','; they mark parameters in tables.")
     release = read_release(synthetic, load_dataset(dataset), form, range(1, N_FOLDS + 1))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
-    request = Request([seed], sorted(release.given), splits, limits, out, dry_run=False, attacks=scoring[1])
+    request = Request([seed], sorted(release.given), splits, limits, out, attacks=scoring[1])
 
     def plan(scope: Scope) -> list[PlannedCell]:
         request.notes[label] = notes_on(release, scope, every_fold=form.every_fold)

@@ -1,0 +1,105 @@
+"""One run over one dataset, from a request to the leaderboard: what the command line and the Python API share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import records
+from bench.datasets import Dataset
+from bench.errors import DataError
+from bench.executors import Executor
+from bench.folds import N_FOLDS, make_splits, read_splits
+from bench.leaderboard import write_leaderboard
+from bench.pictures import draw_run
+from bench.plan import PlannedCell, Scope
+from bench.roc_pictures import draw_roc
+from bench.rows import read_rows
+from bench.runner import Limits, Outcome, Todo, pending
+from bench.selection import Choice
+from bench.store import Store
+from bench.types import Split
+
+Planner = Callable[[Scope], list[PlannedCell]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, checked.
+
+    Parameters
+    ----------
+    seeds, folds, splits : which folds; `folds` None means all
+    limits : how much at once
+    out : the folder of results
+    attacks : those that were chosen, to say which cannot run
+    executor : where the work is done; None: child processes on this machine
+    dry_run, verbose : whether to stop before the work, and to name every task then
+    notes : what is said about releases made elsewhere, by name
+    command : what the user typed, for the record; None: the command line of this process
+    """
+
+    seeds: list[int]
+    folds: list[int] | None
+    splits: Path | None
+    limits: Limits
+    out: Path
+    attacks: list[Choice]
+    executor: Executor | None = None
+    dry_run: bool = False
+    verbose: bool = False
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    command: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A planned run: its data, all its cells, and the tasks that are still to be done."""
+
+    request: Request
+    scope: Scope
+    plan: Sequence[PlannedCell]
+    todo: Todo
+
+    @property
+    def left_out(self) -> list[str]:
+        """The attacks that cannot run, because the dataset has no reference set."""
+        return [choice.info.name for choice in self.scope.cannot_run(self.request.attacks)]
+
+
+def prepare(dataset: Dataset, request: Request, planner: Planner) -> Session:
+    """Return what there is to do for one dataset; nothing is computed yet."""
+    store = Store(request.out / "store").open()
+    scope = Scope(dataset, _splits(dataset, request), store)
+    plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
+    return Session(request, scope, plan, pending(plan, store))
+
+
+def _splits(dataset: Dataset, request: Request) -> list[Split]:
+    found: list[Split] = []
+    for seed in request.seeds:
+        if request.splits:
+            found += read_splits(request.splits, dataset.cohort, seed=seed, reference=dataset.reference)
+        else:
+            found += make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS, reference=dataset.reference)
+    numbers = sorted({split.fold for split in found})
+    if unknown := sorted(set(request.folds or []) - set(numbers)):
+        raise DataError(f"there is no fold {unknown[0]}; the folds are {numbers[0]} to {numbers[-1]}. Mend --folds.")
+    return found
+
+
+def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
+    """Record a finished run, and write rows, pictures and leaderboard; return the paths of rows and leaderboard."""
+    request, scope = session.request, session.scope
+    dataset, store, out = scope.dataset, scope.store, request.out
+    facts = records.about(dataset, request.limits.threads)
+    facts |= {"command": request.command} if request.command else {}
+    facts["attacks_left_out"] = session.left_out
+    facts |= {"notes": request.notes} if request.notes else {}
+    records.keep(store, dataset, outcome.rows, facts)
+    rows = records.publish(store, dataset.slug, out)
+    draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, session.plan)
+    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
+    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
+    return rows, write_leaderboard(rows)
