@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp, rankdata
 
 from bench import Cohort, DataError
+from bench.cli.data import data_group
+from bench.cli.gene_sets import GENE_SETS
 from bench.registry import create, find
 from bench.selection import choose
 
@@ -112,3 +117,35 @@ def test_gene_sets_that_cannot_be_used_are_an_error(tmp_path: Path, text: str | 
 def test_pathways_run_only_when_they_are_named() -> None:
     assert "pathways" not in {choice.info.name for choice in choose("metric", "all")}
     assert [choice.params["gmt"] for choice in choose("metric", "pathways[gmt=sets.gmt]")] == ["sets.gmt"]
+
+
+LANDMARKS = pd.read_csv(GENE_SETS.parent / "landmark_genes.tsv", sep="\t").set_index("symbol")["ensembl"]
+
+
+def test_the_shipped_sets_are_what_their_descriptions_say() -> None:
+    lines = [line.split("\t") for line in GENE_SETS.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 17
+    for name, description, *genes in lines:
+        symbols = [gene for gene in genes if not gene.startswith("ENSG")]
+        identifiers = [gene for gene in genes if gene.startswith("ENSG")]
+        assert identifiers == [LANDMARKS[symbol] for symbol in symbols if symbol in LANDMARKS], name
+        assert len(identifiers) >= 5, name
+        if description.startswith("HGNC symbols "):
+            rule = description.removeprefix("HGNC symbols ")
+            assert symbols == sorted(s for s in LANDMARKS.index if re.fullmatch(rule, s)), name
+        else:
+            assert (name, len(symbols), description) == ("pam50", 50, "doi:10.1200/JCO.2008.18.1370")
+
+
+def test_the_shipped_sets_fit_cohorts_with_symbols_and_with_identifiers() -> None:
+    result = CliRunner().invoke(data_group, ["gene-sets"])
+    path = Path(result.output.strip())
+    assert path == GENE_SETS
+    rng = np.random.default_rng(0)
+    values = rng.normal(8, 1, size=(30, len(LANDMARKS)))
+    found = []
+    for names in (LANDMARKS.index, LANDMARKS):
+        people = Cohort(X=values, y=["a"] * 30, genes=tuple(names), samples=tuple(map(str, range(30))), units="vst")
+        found.append(measure(people.take(range(12)), people.take(range(12, 18)), people.take(range(18, 30)), path))
+    assert found[0] == found[1]
+    assert 0 < found[0]["pathway_ks"] < 0.6

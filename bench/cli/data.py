@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from bench.cli.gene_sets import gene_sets
 from bench.datasets import Dataset, dataset_names, load_dataset, where_is
 from bench.datasets.catalogue import CATALOGUE, DOI
 from bench.datasets.home import data_home, read_manifest
@@ -31,16 +32,13 @@ _STATES = {
 }
 
 
-@click.group()
+@click.group(commands=[gene_sets])
 def data_group() -> None:
     """List, show, import, fetch and verify datasets.
 
     Datasets lie in the folder $BENCH_DATA_HOME (default: ~/.local/share/omics-bench). The challenge's own files are
     read from there as they are; anything else is imported once and then has a name.
     """
-
-
-command = data_group
 
 
 # -- list and show -----------------------------------------------------------------------------------------------------
