@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from planting import ALONE, WAIT, numbers, plan, planted, run, toy_dataset
 
 from bench import BenchError
 from bench.datasets import Dataset
-from bench.executors import Executor, Limits, LocalProcesses, Serial
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators
-from bench.registry import add_plugin_file
-from bench.rows import IDENTITY
-from bench.runner import Outcome, execute, pending
-from bench.selection import choose
-from bench.store import Store
+from bench.executors import Limits, LocalProcesses, Serial
+from bench.runner import execute, pending
 from bench.types import Cohort
-
-FOUR = Limits(4, 1, None)
-PLANTED = '''
-import os, time
-from dataclasses import dataclass
-from pathlib import Path
-from bench import generator
-
-@generator("{name}", gpus={gpus})
-@dataclass(kw_only=True)
-class Planted:
-    """A generator that leaves marks."""
-
-    def fit(self, cohort, *, rng):
-        self.cohort_, folder = cohort, Path({folder!r})
-        {body}
-        return self
-
-    def sample(self, n, *, rng):
-        return self.cohort_.synthetic(self.cohort_.X[:n], self.cohort_.y[:n])
-'''
-# whoever is on the GPU has made the mark; whoever finds it made is there too many
-ALONE = '(folder / "on_gpu").touch(exist_ok=False); {work}; (folder / "on_gpu").unlink()'
-WAIT = "limit = time.monotonic() + 60\n        while not {ready}: assert time.monotonic() < limit; time.sleep(0.01)"
 
 
 @pytest.fixture(scope="session")
 def dataset(toy_cohort: Cohort) -> Dataset:
-    return Dataset("toy", "toy people", "label", toy_cohort, None, False, "the tests")
-
-
-def planted(folder: Path, name: str, body: str, gpus: int = 1) -> str:
-    path = folder / f"{name}.py"
-    path.write_text(PLANTED.format(name=name, body=body, gpus=gpus, folder=str(folder)))
-    add_plugin_file(path)
-    return name
-
-
-def plan(
-    dataset: Dataset, folder: Path, generators: str, folds: Sequence[int] = (1,)
-) -> tuple[Scope, list[PlannedCell]]:
-    scope = Scope(dataset, make_splits(dataset.cohort, seed=42), Store(folder / "store").open())
-    cells = plan_generators(scope, choose("generator", generators), choose("metric", "mmd"), choose("attack", "mc"))
-    return scope, [cell for cell in cells if cell.cell.fold in folds]
-
-
-def run(scope: Scope, cells: list[PlannedCell], executor: Executor, limits: Limits = FOUR) -> Outcome:
-    return execute(cells, pending(cells, scope.store), scope.store, limits, lambda *_: None, executor)
-
-
-def numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["family"] != "cost"].drop(columns=["wall_s", "peak_mb"]).sort_values(IDENTITY, ignore_index=True)
+    return toy_dataset(toy_cohort)
 
 
 def test_one_process_gives_the_rows_that_child_processes_give(dataset: Dataset, tmp_path: Path) -> None:

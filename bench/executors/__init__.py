@@ -5,7 +5,19 @@ the store alone. All of them call `run_cell`, so that limits and isolation are t
 """
 
 from bench.executors.base import Executor, Limits, Reports, Todo, run_cell
+from bench.executors.dask_cluster import DaskCluster
 from bench.executors.local import LocalProcesses
 from bench.executors.serial import Serial
+from bench.executors.slurm_jobs import SlurmArrays
 
-__all__ = ["Executor", "Limits", "LocalProcesses", "Reports", "Serial", "Todo", "run_cell"]
+__all__ = [
+    "DaskCluster",
+    "Executor",
+    "Limits",
+    "LocalProcesses",
+    "Reports",
+    "Serial",
+    "SlurmArrays",
+    "Todo",
+    "run_cell",
+]

@@ -1,0 +1,177 @@
+"""A run on a Dask cluster: stages are futures, each worker does them in child processes as a single machine would."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import MissingExtraError
+from bench.executors.base import Limits, Reports, Stage, Todo, is_done, resources, stages
+from bench.executors.remote import Done, Job, at_absolute_paths, do_job, reports, set_up
+from bench.executors.ticket import ClusterError, Ticket, ticket
+from bench.plan import PlannedCell
+from bench.stopping import Stop
+from bench.store import Store
+from bench.tasks import Report
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+Futures = dict["Future[Done]", Stage]
+log = logging.getLogger(__name__)
+_CONNECT = "30s"
+_LOOK_EVERY = 0.5  # seconds between looks whether the run shall stop
+
+
+class DaskCluster:
+    """Sends the cells of a run to the workers of a Dask scheduler, as many at once as they have threads.
+
+    Parameters
+    ----------
+    address : of the scheduler, such as ``"tcp://10.0.0.1:8786"``, or the path of its scheduler file (``*.json``)
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def run(self, todo: Todo, limits: Limits, stop: Stop) -> Reports:
+        """Yield reports as stages end; closing the iterator cancels the others.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler cannot be reached, or a worker is not set up like this machine.
+        """
+        if not todo:
+            return
+        with _client(self._address) as client, ticket(todo, limits) as asked:
+            declared = _look_at_workers(client, asked)
+            futures: Futures = {}
+            try:
+                for planned, tasks in todo:
+                    futures |= _submit(client, asked, stages(planned, tasks), limits, declared)
+                yield from _collect(client, asked, futures, stop)
+            finally:
+                asked.proof.unlink(missing_ok=True)  # kills what is under way
+                client.cancel(list(futures))
+
+    def preview(self, todo: Todo, limits: Limits) -> str:
+        """Return nothing: a Dask cluster is there before the run."""
+        return ""
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Client]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("--executor dask", error.name or "distributed", "dask") from error
+    place = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+    try:
+        client = Client(**place, timeout=_CONNECT, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address!r} ({type(error).__name__}: {error}). Start one with `dask "
+            "scheduler` and give the address it prints, or its scheduler file."
+        ) from error
+    with client:
+        yield client
+
+
+def _look_at_workers(client: Client, asked: Ticket) -> list[dict[str, float]]:
+    """Check every worker that is there and return the resources that each declares."""
+    found = client.run(_inspect, asked, on_error="return")
+    for address, answer in found.items():
+        if isinstance(answer, BaseException):
+            raise ClusterError(
+                f"the Dask worker {address} cannot take part: {type(answer).__name__}: {answer} Mend it or stop it."
+            ) from answer
+    if not found:
+        log.warning("the Dask cluster has no workers yet; the run waits for them")
+    return list(found.values())
+
+
+def _inspect(asked: Ticket, dask_worker: Any) -> dict[str, float]:
+    set_up(asked)
+    return dict(dask_worker.state.total_resources)
+
+
+def _submit(
+    client: Client, asked: Ticket, cell: list[Stage], limits: Limits, declared: list[dict[str, float]]
+) -> Futures:
+    """Hand the stages of a cell to the cluster, each after the one before it."""
+    futures: Futures = {}
+    before: list[Future[Done]] = []
+    for i, stage in enumerate(cell):
+        job = Job(asked, at_absolute_paths(stage), limits)
+        where = stage.planned.cell
+        name = f"{where.generator}-fold{where.fold}-seed{where.seed}-{i}-{where.sample_key[:8]}-{asked.proof.name}"
+        needs = _needs(stage, declared)
+        future = client.submit(do_job, job, before, key=name, pure=False, resources=needs)
+        futures[future] = stage
+        before = [future]
+    return futures
+
+
+def _needs(stage: Stage, declared: list[dict[str, float]]) -> dict[str, float]:
+    """Return what a stage asks of a worker, of the resources that workers declare at all.
+
+    Raises
+    ------
+    ClusterError
+        If workers declare a resource, but none has enough of it.
+    """
+    asked = resources(stage.planned)
+    wanted = {"GPU": float((stage.gpu and asked.gpus) or 0), "MEMORY": (asked.memory_gb or 0) * 1e9}
+    needs = {}
+    for name, amount in wanted.items():
+        most = max((worker.get(name, 0.0) for worker in declared), default=0.0)
+        if not amount or not any(name in worker for worker in declared):
+            continue
+        if amount > most:
+            raise ClusterError(
+                f"generator {stage.planned.cell.generator!r} asks for {name} {amount:g}, but no worker declares more "
+                f"than {most:g}. Start one that does (`dask worker --resources '{name}={amount:g}'`)."
+            )
+        needs[name] = amount
+    return needs
+
+
+def _collect(client: Client, asked: Ticket, futures: Futures, stop: Stop) -> Iterator[tuple[PlannedCell, Report]]:
+    """Yield what comes back, until all is there or the run shall stop and nothing is under way."""
+    ended: SimpleQueue[Future[Done]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    left, stopping = len(futures), False
+    while left:
+        if stop.asked and not stopping:
+            asked.ask_to_stop()
+            stopping = True
+        with contextlib.suppress(Empty):
+            future = ended.get(timeout=_LOOK_EVERY)
+            left -= 1
+            yield from ((futures[future].planned, report) for report in _reports(future, futures[future]))
+
+
+def _reports(future: Future[Done], stage: Stage) -> Iterator[Report]:
+    from distributed import KilledWorker
+
+    if future.status in ("cancelled", "lost"):
+        raise ClusterError(
+            "the Dask scheduler is gone. What was finished is in the store; the same command does the rest."
+        )
+    error = future.exception() if future.status == "error" else None
+    if error is None:
+        done: Done = future.result()
+        yield from reports(stage.tasks, done)
+    elif isinstance(error, KilledWorker):
+        store = Store(stage.planned.cell.store)
+        reason = "the workers that did it died, one after the other; they may have run out of memory"
+        for task in stage.tasks:
+            yield Report(task, "ok") if is_done(store, task) else Report(task, "failed", reason)
+    else:
+        raise ClusterError(f"a Dask worker could not do its work: {type(error).__name__}: {error}") from error

@@ -1,0 +1,213 @@
+"""A Dask cluster gives the rows that one machine gives, whatever dies on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from dask_processes import Processes, dask_processes
+from planting import ALONE, WAIT, alive, numbers, plan, planted, run, toy_dataset, wait_for
+
+from bench.datasets import Dataset
+from bench.executors import DaskCluster, Limits, LocalProcesses, dask_cluster
+from bench.executors.base import Stage, stages
+from bench.executors.remote import set_up
+from bench.executors.ticket import ClusterError, ticket
+from bench.runner import pending
+from bench.stopping import Stop
+from bench.types import Cohort
+
+TWO = Limits(2, 1)
+# the worker is the parent of the server that this process was forked from
+KILL_WORKER = (
+    'os.kill(int(Path(f"/proc/{os.getppid()}/stat").read_text().rsplit(")", 1)[1].split()[1]), 9); time.sleep(600)'
+)
+COUNT = '(folder / "fits").open("a").write(f"{type(self).__module__} {cohort.digest}\\n")'
+ONCE = 'if not (folder / "mark").exists(): (folder / "mark").touch(); '
+
+
+@pytest.fixture(scope="session")
+def dataset(toy_cohort: Cohort) -> Dataset:
+    return toy_dataset(toy_cohort)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Two worker processes, each watched by a nanny that starts it again."""
+    with dask_processes(tmp_path_factory.mktemp("dask"), DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1") as found:
+        found.add_workers(2)
+        yield found
+
+
+def fits(folder: Path) -> list[int]:
+    """Return how often each fit was begun."""
+    lines = (folder / "fits").read_text().splitlines()
+    return sorted(lines.count(line) for line in set(lines))
+
+
+def test_a_cluster_gives_the_rows_of_one_machine(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
+    fails = planted(tmp_path, "fails", "raise ValueError('no')", gpus=0)
+    outcomes = []
+    for executor in (LocalProcesses(), DaskCluster(cluster.address)):
+        scope, cells = plan(dataset, tmp_path / type(executor).__name__, f"multivariate,noise,{fails}", (1, 2, 3))
+        outcomes.append(run(scope, cells, executor, TWO))
+        assert not list((scope.store.root / "tickets").glob("*"))
+    assert [outcome.lost for outcome in outcomes] == [9, 9]
+    pd.testing.assert_frame_equal(*(numbers(outcome.rows) for outcome in outcomes), check_exact=True)
+
+
+def test_killed_workers_lose_no_row_and_finished_work_is_not_done_again(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    steady = planted(tmp_path, "steady", COUNT, gpus=0)
+    deadly = planted(tmp_path, "deadly", f"{COUNT}\n        {ONCE}{KILL_WORKER}", gpus=0)
+    scope, cells = plan(dataset, tmp_path, f"{steady},{deadly},noise", (1, 2, 3, 4))
+    outcome = run(scope, cells, DaskCluster(cluster.address), TWO)
+    assert set(outcome.rows["status"]) == {"ok"}
+    counts = fits(tmp_path)
+    assert len(counts) == 8
+    assert counts[:-2] == [1] * 6  # the worker's death ends one fit, and at most one more that shared its process
+    (tmp_path / "fits").unlink()
+    scope, cells = plan(dataset, tmp_path / "again", f"{steady},{deadly},noise", (1, 2, 3, 4))
+    again = run(scope, cells, LocalProcesses(), TWO)
+    pd.testing.assert_frame_equal(numbers(outcome.rows), numbers(again.rows), check_exact=True)
+
+
+def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    deadly = planted(tmp_path, "deadly", KILL_WORKER, gpus=0)
+    scope, cells = plan(dataset, tmp_path, f"{deadly},noise", (1,))
+    outcome = run(scope, cells, DaskCluster(cluster.address), TWO)
+    bad, good = (outcome.rows[outcome.rows["generator"] == name] for name in (deadly, "noise"))
+    assert set(bad["status"]) == {"failed"}
+    assert bad["reason"].str.contains("the workers that did it died").all()
+    assert set(good["status"]) == {"ok"}
+
+
+def test_a_run_that_is_closed_kills_what_its_workers_do(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
+    name = planted(tmp_path, "hangs", '(folder / "pid").write_text(str(os.getpid())); time.sleep(600)', gpus=0)
+    scope, cells = plan(dataset, tmp_path, f"noise,{name}")
+    coming = DaskCluster(cluster.address).run(pending(cells, scope.store), TWO, Stop())
+    assert next(coming)[0].cell.generator == "noise"
+    wait_for((tmp_path / "pid").exists)
+    coming.close()
+    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_a_run_that_is_asked_to_stop_finishes_what_is_under_way(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    stop, begun = Stop(), '(folder / f"begun_{cohort.digest}").touch()\n        '
+    name = planted(tmp_path, "waits", begun + WAIT.format(ready='(folder / "go").exists()'), gpus=0)
+    scope, cells = plan(dataset, tmp_path, name, (1, 2, 3, 4, 5))
+
+    def watch() -> None:
+        wait_for(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
+        stop.ask("the test")
+        wait_for(lambda: not any(path.stat().st_size for path in (scope.store.root / "tickets").iterdir()))
+        (tmp_path / "go").touch()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    done = [report for _, report in DaskCluster(cluster.address).run(pending(cells, scope.store), TWO, stop)]
+    watcher.join()
+    assert [(report.task.step, report.status) for report in done] == [("sample", "ok")] * 2
+    assert len(list(tmp_path.glob("begun_*"))) == 2
+
+
+def test_a_scheduler_that_dies_ends_the_run_and_the_rest_is_done_later(dataset: Dataset, tmp_path: Path) -> None:
+    waits = WAIT.format(ready='(folder / "go").exists()')
+    name = planted(tmp_path, "waits", f'(folder / "here").touch()\n        {waits}', gpus=0)
+    scope, cells = plan(dataset, tmp_path, f"noise,{name}", (1, 2))
+    with dask_processes(tmp_path / "dask", DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="5s") as own:
+        own.add_workers(1)
+
+        def kill() -> None:
+            wait_for((tmp_path / "here").exists)
+            os.kill(own.scheduler.pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(ClusterError, match="the Dask scheduler is gone"):
+            run(scope, cells, DaskCluster(own.address), TWO)
+        killer.join()
+    (tmp_path / "go").touch()
+    rest = run(scope, cells, LocalProcesses(), TWO)
+    assert rest.lost == 0
+    assert rest.cached >= 3  # the first cell
+
+
+def test_fits_take_turns_on_the_gpu_that_a_worker_declares(dataset: Dataset, tmp_path: Path) -> None:
+    names = [planted(tmp_path, f"trains_{i}", ALONE.format(work="time.sleep(0.05)")) for i in range(2)]
+    scope, cells = plan(dataset, tmp_path, ",".join(names), (1, 2))
+    with dask_processes(tmp_path / "dask") as own:
+        own.add_workers(1, "--nthreads", "3", "--resources", "GPU=1,MEMORY=4e9")
+        assert run(scope, cells, DaskCluster(own.address), TWO).lost == 0
+
+
+def test_more_than_any_worker_declares_is_refused_and_what_none_declares_is_not_asked(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    _, (cell,) = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass", gpus=2))
+    fit, *rest = stages(cell, cell.tasks)
+    assert dask_cluster._needs(fit, [{"GPU": 2.0}, {}]) == {"GPU": 2.0}
+    assert [dask_cluster._needs(stage, [{"GPU": 2.0}]) for stage in rest] == [{}]
+    assert dask_cluster._needs(fit, [{}, {}]) == {}
+    with pytest.raises(ClusterError, match="asks for GPU 2, but no worker declares more than 1"):
+        dask_cluster._needs(fit, [{"GPU": 1.0}])
+
+
+def test_a_worker_that_was_set_up_for_other_threads_is_refused(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    scope, cells = plan(dataset, tmp_path, "noise")
+    run(scope, cells, DaskCluster(cluster.address), TWO)
+    scope, cells = plan(dataset, tmp_path / "other", "noise")
+    with pytest.raises(ClusterError, match="Restart the workers"):
+        run(scope, cells, DaskCluster(cluster.address), Limits(2, 2))
+
+
+def test_a_scheduler_that_is_not_there_is_named(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster, "_CONNECT", "1s")
+    scope, cells = plan(dataset, tmp_path, "noise")
+    with pytest.raises(ClusterError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+        run(scope, cells, DaskCluster("tcp://127.0.0.1:9"), TWO)
+
+
+def test_a_machine_that_differs_is_refused_with_the_difference(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.executors.ticket._PATIENCE", 0.0)
+    name = planted(tmp_path, "mine", "pass")
+    scope, cells = plan(dataset, tmp_path, name)
+    with ticket(pending(cells, scope.store), TWO) as asked:
+        own = [(info, digest) for info, digest in asked.plugins if info.name == name]
+        for problem, words in (
+            (replace(asked, versions={**asked.versions, "numpy": "1.0"}), "numpy is .*, but 1.0 where the run was"),
+            (replace(asked, plugins=[(info, "0" * 64) for info, _ in asked.plugins]), "is of another version"),
+            (replace(asked, plugins=[(replace(own[0][0], path=tmp_path / "x.py"), "")]), "there is no file"),
+            (replace(asked, plugins=[(replace(own[0][0], module="no_such_module"), "")]), "there is no module"),
+            (replace(asked, proof=tmp_path / "elsewhere"), "the store .* is not what it is where the run was started"),
+        ):
+            with pytest.raises(ClusterError, match=words):
+                set_up(problem)
+
+
+def test_only_fits_hold_the_gpu(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, (cell,) = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass"))
+
+    def shape(found: list[Stage]) -> list[tuple[list[str], bool]]:
+        return [([task.step for task in stage.tasks], stage.gpu) for stage in found]
+
+    assert shape(stages(cell, cell.tasks)) == [(["sample"], True), (["metric", "attack"], False)]
+    monkeypatch.setenv("BENCH_DEVICE", "cpu")
+    assert shape(stages(cell, cell.tasks)) == [(["sample", "metric", "attack"], False)]
