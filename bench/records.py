@@ -63,11 +63,26 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def keep(store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any]) -> None:
-    """Write the record of a finished run into the store."""
+def keep(
+    store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any], manifest: dict[str, Any] | None = None
+) -> Path:
+    """Write the record of a finished run into the store and return its path; the manifest is told its name."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+    if manifest is not None:
+        manifest |= {"record": name, "created": facts["created"]}
     record = {"about": facts, "slug": dataset.slug, "rows": rows.astype(object).to_numpy().tolist()}
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.json"
-    write_atomic(store.root / "runs" / name, lambda f: f.write(json.dumps(record).encode()))
+    text = json.dumps({**record, "manifest": manifest})
+    path = store.root / "runs" / f"{name}.json"
+    write_atomic(path, lambda f: f.write(text.encode()))
+    return path
+
+
+def write_manifest(rows: Path, manifest: dict[str, Any]) -> Path:
+    """Write the manifest of the latest run of a dataset beside its rows: ``<out>/rows/<slug>.manifest.json``."""
+    path = rows.with_suffix(".manifest.json")
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    write_atomic(path, lambda f: f.write(text.encode()))
+    return path
 
 
 def publish(store: Store, slug: str, out: Path) -> Path:

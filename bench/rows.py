@@ -133,7 +133,13 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     try:
         empty = {name: [""] for name in _NUMBERS}
-        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=empty)
+        rows = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values=empty,
+            float_precision="round_trip",  # the number that was written, to the last bit
+        )
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"the rows {path} cannot be read ({error}). `bench run` writes them.") from error

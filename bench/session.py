@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench import records
@@ -12,6 +12,7 @@ from bench.errors import DataError
 from bench.executors import Executor
 from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import write_leaderboard
+from bench.manifest import manifest_of
 from bench.pictures import draw_run
 from bench.plan import PlannedCell, Scope
 from bench.roc_pictures import draw_roc
@@ -97,8 +98,10 @@ def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
     facts |= {"command": request.command} if request.command else {}
     facts["attacks_left_out"] = session.left_out
     facts |= {"notes": request.notes} if request.notes else {}
-    records.keep(store, dataset, outcome.rows, facts)
+    document = manifest_of(scope, session.plan, outcome.rows, asdict(request.limits), request.command)
+    records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)
+    records.write_manifest(rows, document)
     draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, session.plan)
     roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
     draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)

@@ -21,11 +21,13 @@ _COMMANDS = {
     "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
     "new": ("bench.cli.new", "Write a new generator, attack, metric or dataset to start from."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
+    "rerun": ("bench.cli.rerun", "Repeat a run from its manifest, in a fresh folder."),
     "results": ("bench.cli.results", "Print the rows: one line per number."),
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
     "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
     "status": ("bench.cli.status", "Show what runs are doing, from any terminal."),
     "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the challenge."),
+    "verify": ("bench.cli.verify", "Say whether every row of a run came out the same."),
     "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against cohort size."),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,6 +16,8 @@ from bench.cli.progress import RunProgress
 from bench.datasets import load_dataset
 from bench.errors import BenchError
 from bench.leaderboard import write_leaderboard
+from bench.manifest import manifest_of
+from bench.plan import Scope
 from bench.roc_pictures import draw_roc
 from bench.rows import read_rows
 from bench.runner import Limits, execute, pending
@@ -151,8 +154,10 @@ def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
         outcome = execute(ballot.plan, todo, store, limits, progress)
     facts = records.about(dataset, limits.threads)
     facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries}
-    records.keep(store, dataset, outcome.rows, facts)
+    document = manifest_of(Scope(dataset, [], store), ballot.plan, outcome.rows, asdict(limits))
+    records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)
+    records.write_manifest(rows, document)
     roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
     draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
     console.print(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
