@@ -59,7 +59,7 @@ def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, stem: str, 
     )
     yield f"![AUC of the strongest attack against the size of the training set, one line per generator]({stem}.png)\n"
     yield "## Where exposure falls off\n"
-    yield from (f"- `{name}`: {_fall(curve, n_genes)}" for name, curve in by_generator(found))
+    yield from (f"- `{name}`: {fall(curve, n_genes)}" for name, curve in by_generator(found))
     for name, curve in by_generator(found):
         yield f"\n## `{name}`\n"
         yield "| n | n / genes | AUC | smallest to largest | TPR at FPR 1 % | strongest attack | folds |"
@@ -79,7 +79,8 @@ def _line(point: Mapping[Hashable, Any], n_genes: int) -> str:
     )
 
 
-def _fall(curve: pd.DataFrame, n_genes: int) -> str:
+def fall(curve: pd.DataFrame, n_genes: int) -> str:
+    """Return in words where the exposure of one generator falls off."""
     last, first = falls_off(curve)
     auc = {int(n): value for n, value in zip(curve["n_train"], curve["auc"], strict=True)}
     end = max(auc)

@@ -14,7 +14,7 @@ from bench.html_labels import LINE, Box, place
 from bench.html_parts import Html, element
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 960.0, 64.0, 940.0, 48.0, 60.0
-_MARK, _LONGEST = 6.0, 56  # radius of a point, letters of a label
+MARK, _LONGEST = 6.0, 56  # radius of a point, letters of a label
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """Maps numbers onto a side of the picture; what lies outside is drawn on its edge."""
 
     low: float
@@ -88,14 +88,12 @@ def front_picture(points: Sequence[Point], axes: tuple[str, str], described: str
     described : the text for those who cannot see it
     mark : drawn over the picture, such as ``"SIMULATED data"``; may be empty
     """
-    height = max(460.0, 24.0 * len(points)) + _TOP + _BOTTOM
-    x, y = _scales(points, height)
-    room = Box(_LEFT + 4, 2, _WIDTH - 4, height - _BOTTOM - 2)
-    labels = place([(x(p.exposure.mean), y(p.use.mean), _text(p, y)) for p in points], room, _MARK)
-    front = undominated(points)
+    layout = front_layout(points)
+    x, y, height, labels, front = layout.x, layout.y, layout.height, layout.boxes, undominated(points)
     drawn = [_point(p, x, y, p.label in front) for p in points]
     texts = [
-        _label(p, x(p.exposure.mean), y(p.use.mean), box, _text(p, y)) for p, box in zip(points, labels, strict=True)
+        _label(p, x(p.exposure.mean), y(p.use.mean), box, text)
+        for p, box, text in zip(points, labels, layout.texts, strict=True)
     ]
     stamp = [_words(mark, (_LEFT + _RIGHT) / 2, height / 2, class_="stamp", text_anchor="middle")] if mark else []
     return element(
@@ -113,14 +111,41 @@ def front_picture(points: Sequence[Point], axes: tuple[str, str], described: str
     )
 
 
-def _scales(points: Sequence[Point], height: float) -> tuple[_Scale, _Scale]:
+@dataclass(frozen=True)
+class Layout:
+    """Where everything lies in a picture, in its own units, the vertical axis pointing down.
+
+    Parameters
+    ----------
+    texts, boxes : label of each point, and where it stands
+    """
+
+    width: float
+    height: float
+    x: Scale
+    y: Scale
+    texts: list[str]
+    boxes: list[Box]
+
+
+def front_layout(points: Sequence[Point]) -> Layout:
+    """Return the layout of a picture of some points."""
+    height = max(460.0, 24.0 * len(points)) + _TOP + _BOTTOM
+    x, y = _scales(points, height)
+    room = Box(_LEFT + 4, 2, _WIDTH - 4, height - _BOTTOM - 2)
+    texts = [_text(p, y) for p in points]
+    places = [(x(p.exposure.mean), y(p.use.mean), text) for p, text in zip(points, texts, strict=True)]
+    return Layout(_WIDTH, height, x, y, texts, place(places, room, MARK))
+
+
+def _scales(points: Sequence[Point], height: float) -> tuple[Scale, Scale]:
     """Return scales that hold every generator with its error bars; the use of a control may lie below."""
     inner = [p for p in points if not p.control] or list(points)
-    ends = [p.exposure.mean + s * _sd(p.exposure) for p in points for s in (-1, 1)]
+    ends = [p.exposure.mean + s * sd_of(p.exposure) for p in points for s in (-1, 1)]
     low, high = _padded([*ends, 0.5])
-    uses = [p.use.mean + s * _sd(p.use) for p in inner for s in (-1, 1)]
+    uses = [p.use.mean + s * sd_of(p.use) for p in inner for s in (-1, 1)]
     bottom, top = _padded([*uses, *(p.use.mean for p in points if p.use.mean > min(uses))])
-    return _Scale(low, high, _LEFT, _RIGHT), _Scale(bottom, top, height - _BOTTOM, _TOP)
+    return Scale(low, high, _LEFT, _RIGHT), Scale(bottom, top, height - _BOTTOM, _TOP)
 
 
 def _padded(values: Sequence[float]) -> tuple[float, float]:
@@ -129,11 +154,12 @@ def _padded(values: Sequence[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _sd(summary: Summary) -> float:
+def sd_of(summary: Summary) -> float:
+    """Return how long a bar is: nothing where there is one fold."""
     return 0.0 if math.isnan(summary.sd) else summary.sd
 
 
-def _text(p: Point, y: _Scale) -> str:
+def _text(p: Point, y: Scale) -> str:
     """Return a label, its end cut off where it would fill the picture; the whole name is in the tip of the point."""
     name = p.label if len(p.label) <= _LONGEST else f"{p.label[: _LONGEST - 1]}…"
     return f"{name} (below: {p.use.mean:.2f})" if p.use.mean < y.low else name
@@ -150,7 +176,7 @@ def _words(text: str, x: float, y: float, **attributes: str | None) -> Html:
     return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", **attributes)
 
 
-def _frame(x: _Scale, y: _Scale, axes: tuple[str, str], height: float) -> list[Html]:
+def _frame(x: Scale, y: Scale, axes: tuple[str, str], height: float) -> list[Html]:
     """Return grid, numbers, the names of the axes, and the line of chance."""
     base = height - _BOTTOM
     across = [_line(_LEFT, y(t), _RIGHT, y(t), "grid") for t in y.ticks]
@@ -168,8 +194,8 @@ def _frame(x: _Scale, y: _Scale, axes: tuple[str, str], height: float) -> list[H
     return [*across, *upright, *chance, *below, *beside, *names]
 
 
-def _point(p: Point, x: _Scale, y: _Scale, front: bool) -> Html:
-    cx, cy, a, u = x(p.exposure.mean), y(p.use.mean), _sd(p.exposure), _sd(p.use)
+def _point(p: Point, x: Scale, y: Scale, front: bool) -> Html:
+    cx, cy, a, u = x(p.exposure.mean), y(p.use.mean), sd_of(p.exposure), sd_of(p.use)
     bars = [_line(x(p.exposure.mean - a), cy, x(p.exposure.mean + a), cy, "bar")]
     if p.use.mean >= y.low:
         bars.append(_line(cx, y(p.use.mean - u), cx, y(p.use.mean + u), "bar"))
@@ -184,14 +210,14 @@ def _shape(cx: float, cy: float, kind: str, below: bool) -> Html:
     elif below:
         corners = [(cx - 7, cy - 6), (cx + 7, cy - 6), (cx, cy + 6)]
     else:
-        return element("circle", cx=f"{cx:.1f}", cy=f"{cy:.1f}", r=f"{_MARK:.1f}", class_=kind)
+        return element("circle", cx=f"{cx:.1f}", cy=f"{cy:.1f}", r=f"{MARK:.1f}", class_=kind)
     return element("polygon", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in corners), class_=kind)
 
 
 def _label(p: Point, cx: float, cy: float, box: Box, text: str) -> Html:
     middle = (box.top + box.bottom) / 2
     end = box.left if box.left > cx else box.right
-    far = abs(end - cx) > 2 * _MARK + 2 or abs(middle - cy) > LINE
+    far = abs(end - cx) > 2 * MARK + 2 or abs(middle - cy) > LINE
     leader = [_line(cx, cy, end, middle, "leader")] if far else []
     kind = "name control" if p.control else "name"
     return element("g", *leader, _words(text, box.left, middle + 4, class_=kind), data_generator=p.name)

@@ -22,8 +22,11 @@ from bench.comparison_tables import comparison_tables
 from bench.findings import USE, Finding, findings
 from bench.html_front import KEY, front_picture, front_points, undominated
 from bench.html_parts import Html, HtmlBoard, anchor, bullets, element, html_board, inline, join, paragraphs
+from bench.html_pictures import close_ups, draw_close_ups, picture
+from bench.html_study import study_sections
 from bench.html_summary import summary
 from bench.leaderboard import LEGEND, audits_of, facts_of, picture_texts, pictures_of
+from bench.picture_file import read_numbers
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
 from bench.rows import read_rows
@@ -39,11 +42,23 @@ def report_of(rows: Path) -> Path:
 
 
 def write_report(rows: Path) -> Path:
-    """Write the HTML report of a rows file and return its path."""
+    """Write the HTML report of a rows file and return its path; pictures whose numbers are there are drawn first."""
     page = report_of(rows)
+    data = read_rows(rows)[1]["data"]
+    if (numbers := read_numbers(rows, data["digest"])) is not None:
+        draw_close_ups(rows, numbers, data)
     text = page_text(rows)
     write_atomic(page, lambda f: f.write(text.encode()))
     return page
+
+
+def stale_report(rows: Path) -> str | None:
+    """Return what is wrong with the HTML report of a rows file, or None if it is what its rows give."""
+    page = report_of(rows)
+    if not page.exists():
+        return f"{page} does not exist."
+    same = page.read_bytes() == page_text(rows).encode()
+    return None if same else f"{page} is not what {rows} and the files beside it give."
 
 
 def page_text(path: Path) -> str:
@@ -52,22 +67,25 @@ def page_text(path: Path) -> str:
     board = html_board(make_board(rows, simulated=about["data"]["simulated"]))
     audits = audits_of(path, about["data"]["digest"])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    sections = list(_sections(board, about, audits, pictures_of(path), f"{path.name}, SHA-256 {digest}"))
+    sections = list(_sections(path, board, about, audits, f"{path.name}, SHA-256 {digest}"))
     return _page(board, about, sections)
 
 
 def _sections(
-    board: HtmlBoard, about: Mapping[str, Any], audits: pd.DataFrame, pictures: Mapping[str, Path], rows: str
+    path: Path, board: HtmlBoard, about: Mapping[str, Any], audits: pd.DataFrame, rows: str
 ) -> Iterator[Section]:
     found = findings(board, audits, about["data"]["samples"])
     yield "Summary", summary(board, found, about, audits)
     yield "Use against exposure", _front(board, found)
     tables = (measure_tables(board), attack_tables(board), comparison_tables(board, about["data"]["samples"]))
     yield from _cut(chain(*tables))
-    yield from (_picture(kind, picture, about["data"]) for kind, picture in pictures.items())
-    claims = (claim_table(board, audits), audit_table(board, audits))
-    rest = (cost_table(board), published_table(board, about["data"]["name"]), failures(board))
-    yield from _cut(chain(*claims, *rest))
+    yield from (_picture(kind, drawn, about["data"]) for kind, drawn in pictures_of(path).items())
+    yield from close_ups(path, board, read_numbers(path, about["data"]["digest"]), about["data"])
+    claims_and_audits = chain(claim_table(board, audits), audit_table(board, audits))
+    rest = chain(cost_table(board), published_table(board, about["data"]["name"]), failures(board))
+    yield from _cut(claims_and_audits)
+    yield from study_sections(path, board)
+    yield from _cut(rest)
     yield "Where the numbers come from", _provenance(board, about, rows)
 
 
@@ -124,18 +142,9 @@ def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     return join([element("p", note), element("figure", picture, caption)])
 
 
-def _picture(kind: str, picture: Path, data: Mapping[str, Any]) -> Section:
+def _picture(kind: str, path: Path, data: Mapping[str, Any]) -> Section:
     heading, caption, note, shown = picture_texts(kind, data)
-    source = f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
-    image = element(
-        "div",
-        element("img", src=source, alt=shown),
-        class_="box",
-        role="region",
-        tabindex="0",
-        aria_label=f"Picture: {caption}",
-    )
-    return heading, element("figure", image, element("figcaption", element("strong", f"{caption}. "), inline(note)))
+    return heading, picture(path, caption, note, shown)
 
 
 def _provenance(board: HtmlBoard, about: Mapping[str, Any], rows: str) -> Html:

@@ -7,20 +7,19 @@ used.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import DataError
+from bench.basis import Basis, fit_basis
+from bench.datasets import Dataset
 from bench.keys import module_digest
 from bench.plan import PlannedCell, Scope
 from bench.pngs import drawn_from, write_png
-from bench.registry import plugins
-from bench.rows import COLUMNS
+from bench.releases import Releases, planned_releases
 from bench.types import Cohort
 
 if TYPE_CHECKING:
@@ -35,40 +34,6 @@ _REAL = "#c8c8c8"
 _COLUMNS = 4
 _MARGIN = 0.2  # of the real range, on each side: room for what strays
 _DPI = 100
-
-
-@dataclass(frozen=True, eq=False)
-class Basis:
-    """Two principal components of one cohort: ``project`` puts any cohort of the same genes into their plane.
-
-    Parameters
-    ----------
-    genes : column names, in order
-    mean : (n_genes,)
-    axes : (n_genes, 2), orthonormal; the largest loading of each is positive
-    explained : (2,) shares of the variance
-    """
-
-    genes: tuple[str, ...]
-    mean: NDArray[np.float64]
-    axes: NDArray[np.float64]
-    explained: NDArray[np.float64]
-
-    def project(self, cohort: Cohort) -> NDArray[np.float64]:
-        """Return (n_samples, 2) coordinates."""
-        if cohort.genes != self.genes:
-            raise DataError("a cohort has other genes, or another order of genes, than the basis; they must agree.")
-        plane: NDArray[np.float64] = (cohort.X - self.mean) @ self.axes
-        return plane
-
-
-def fit_basis(real: Cohort) -> Basis:
-    """Return the first two principal components of a cohort."""
-    mean = real.X.mean(axis=0, dtype=np.float64)
-    _, lengths, rows = np.linalg.svd(real.X - mean, full_matrices=False)
-    axes = rows[:2].T  # (n_genes, 2)
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    return Basis(real.genes, mean, axes, lengths[:2] ** 2 / np.sum(lengths**2))
 
 
 def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title: str, simulated: bool) -> None:
@@ -177,39 +142,13 @@ def draw_run(path: Path, scope: Scope, plan: Sequence[PlannedCell]) -> None:
 
     Nothing is drawn if there is no such sample.
     """
-    if not plan:
+    found = planned_releases(scope, plan)
+    if found is None:
         return
-    seed, fold = plan[0].cell.seed, plan[0].cell.fold
-    here = [planned for planned in plan if (planned.cell.seed, planned.cell.fold) == (seed, fold)]
-    keys = _recorded(scope, seed, fold) | {_label(p.cell.generator, p.params): p.cell.sample_key for p in here}
-    found = {name: scope.store.read_sample(keys[label]) for label, name in _panels(keys).items()}
-    samples = {name: sample for name, sample in found.items() if sample is not None}
-    if not samples:
-        return
-    train = next(split.train for split in scope.splits if (split.seed, split.fold) == (seed, fold))
-    title = f"{scope.dataset.title}: fold {fold} of seed {seed}, basis from the training samples"
-    draw_pca(path, train, samples, title=title, simulated=scope.dataset.simulated)
+    draw_releases(path, found, scope.dataset)
 
 
-def _recorded(scope: Scope, seed: int, fold: int) -> dict[str, str]:
-    """Return the key of each sample of one fold that a recorded run made of the same data."""
-    keys: dict[str, str] = {}
-    for record in scope.store.runs():
-        if record["slug"] != scope.dataset.slug or record["about"]["data"]["digest"] != scope.dataset.digest:
-            continue
-        for row in (dict(zip(COLUMNS, values, strict=True)) for values in record["rows"]):
-            if (row["seed"], row["fold"], row["measure"], row["status"]) == (seed, fold, "n_synthetic", "ok"):
-                keys[_label(row["generator"], row["params"])] = row["key"]
-    return keys
-
-
-def _panels(labels: Collection[str]) -> dict[str, str]:
-    """Return the name above each generator's panel, in order: by name, controls after the others."""
-    known = plugins("generator")
-    controls = {label for label in labels if (name := label.partition("[")[0]) in known and known[name].is_control}
-    ordered = sorted(labels, key=lambda label: (label in controls, label))
-    return {label: f"{label} (control)" if label in controls else label for label in ordered}
-
-
-def _label(generator: str, params: str) -> str:
-    return f"{generator}[{params}]" if params else generator
+def draw_releases(path: Path, found: Releases, dataset: Dataset) -> None:
+    """Draw the releases of one fold."""
+    title = f"{dataset.title}: fold {found.split.fold} of seed {found.split.seed}, basis from the training samples"
+    draw_pca(path, found.split.train, found.named(), title=title, simulated=dataset.simulated)

@@ -59,14 +59,19 @@ def draw_roc(path: Path, store: Store, rows: pd.DataFrame, *, title: str, simula
     title : above the whole picture
     simulated : True if no measured value is in the data; the title then says so
     """
-    board = make_board(rows, simulated=simulated)
-    panels = [panel for label in board.labels if (panel := _panel(board, label, store)).curves]
+    panels = roc_panels(store, rows, simulated=simulated)
     if not panels:
         return
     title = f"{title}{' - SIMULATED DATA' if simulated else ''}"
     fingerprint = _fingerprint(title, panels)
     if fingerprint != drawn_from(path):
         write_png(path, _pixels(panels, title), fingerprint)
+
+
+def roc_panels(store: Store, rows: pd.DataFrame, *, simulated: bool) -> list[Panel]:
+    """Return the panel of each generator whose curves the store holds, in the order of the leaderboard."""
+    board = make_board(rows, simulated=simulated)
+    return [panel for label in board.labels if (panel := _panel(board, label, store)).curves]
 
 
 def tpr_on_grid(curve: Mapping[str, list[int]]) -> NDArray[np.float64]:
@@ -106,20 +111,26 @@ def _fingerprint(title: str, panels: list[Panel]) -> str:
 
 def _pixels(panels: list[Panel], title: str) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(roc_figure(panels, title))
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def roc_figure(panels: list[Panel], title: str) -> Figure:
+    """Return the picture of some panels."""
     from matplotlib.figure import Figure
 
     n_columns = min(len(panels), _COLUMNS)
     n_rows = -(-len(panels) // n_columns)
     figure = Figure(figsize=(3.1 * max(n_columns, 2), 3.2 * n_rows + 0.8), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
     for place, panel in zip(axes, panels, strict=False):
         _draw(place, panel)
     for place in axes[len(panels) :]:
         place.set_axis_off()
     _frame(figure, title)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return figure
 
 
 def _draw(axes: Axes, panel: Panel) -> None:

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from bench import Cohort, DataError, records
+from bench.basis import fit_basis
 from bench.datasets import Dataset
 from bench.folds import make_splits
-from bench.pictures import draw_pca, draw_run, fit_basis
+from bench.pictures import draw_pca, draw_run
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.rows import rows_of, table
 from bench.selection import choose

@@ -20,6 +20,7 @@ _COMMANDS = {
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
     "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
     "new": ("bench.cli.new", "Write a new generator, attack, metric or dataset to start from."),
+    "pictures": ("bench.cli.pictures", "Look closely at stored releases, for the pictures of a report."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
     "rerun": ("bench.cli.rerun", "Repeat a run from its manifest, in a fresh folder."),
     "results": ("bench.cli.results", "Print the rows: one line per number."),

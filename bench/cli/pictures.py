@@ -1,0 +1,74 @@
+"""`bench pictures`: what the close-up pictures of a report show, computed from the stored samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench.aside import with_reference
+from bench.cli import options
+from bench.datasets import Dataset, load_dataset
+from bench.errors import DataError, StoreError
+from bench.folds import N_FOLDS, make_splits, read_splits
+from bench.leaderboard import rows_files
+from bench.picture_file import write_numbers
+from bench.picture_umap import version
+from bench.pictures import draw_releases
+from bench.plan import Scope
+from bench.releases import keys_in, stored_releases
+from bench.roc_pictures import draw_roc, roc_panels
+from bench.rows import read_rows
+from bench.store import Store
+from bench.types import Split
+
+
+@click.command()
+@click.option("--dataset", "name", required=True, help="The cohort the releases imitate, named as in `bench run`.")
+@click.option("--splits", type=click.Path(path_type=Path), help="The *_splits.yaml of the run, if it had one.")
+@click.option("--reference-one-in", type=click.IntRange(2), help="As in the run, if it had one.")
+@click.option("--umap/--no-umap", default=True, show_default=True, help="Put the releases on a UMAP map (a minute).")
+@click.option("--store", type=click.Path(path_type=Path), help="Where the samples are [default: <out>/store].")
+@options.out
+@options.plugin
+def command(
+    name: str, splits: Path | None, reference_one_in: int | None, umap: bool, store: Path | None, out: Path
+) -> None:
+    """Look closely at the stored releases of one fold and write <out>/pictures/<dataset>.json; nothing is run.
+
+    `bench report --html` then draws classes, genes, co-expression, differential expression and UMAP. `bench run` does
+    the same at its end, but for UMAP.
+    """
+    dataset = load_dataset(name)
+    dataset = with_reference(dataset, reference_one_in) if reference_one_in else dataset
+    path = rows_files(out, (dataset.slug,))[0]
+    if umap and version() is None:
+        click.echo("UMAP is left out: it needs `pip install omics-bench[umap]`.", err=True)
+    click.echo(_look(path, dataset, splits, Store(store or out / "store").open(), umap=umap))
+
+
+def _look(path: Path, dataset: Dataset, splits: Path | None, store: Store, *, umap: bool) -> Path:
+    rows, about = read_rows(path)
+    here, there = dataset.digest[:12], about["data"]["digest"][:12]
+    if here != there:
+        raise DataError(
+            f"{path} is about a cohort with the digest {there}, and {dataset.label_name} here has {here}; expected the "
+            "same cohort. Import it, or run the benchmark on this one."
+        )
+    seed = int(rows["seed"].min())
+    fold = int(rows["fold"][rows["seed"] == seed].min())
+    scope = Scope(dataset, _folds(dataset, splits, seed), store)
+    found = stored_releases(scope, seed, fold, keys_in(rows, seed, fold))
+    if found is None:
+        raise StoreError(f"{store.root} holds no release of fold {fold} of seed {seed}. --store names another store.")
+    beside = path.parent.parent / "leaderboard"
+    draw_releases(beside / f"{path.stem}_pca.png", found, dataset)
+    draw_roc(beside / f"{path.stem}_roc.png", store, rows, title=dataset.title, simulated=dataset.simulated)
+    panels = roc_panels(store, rows, simulated=dataset.simulated)
+    return write_numbers(path, dataset, store, found, panels, umap=umap)
+
+
+def _folds(dataset: Dataset, splits: Path | None, seed: int) -> list[Split]:
+    if splits:
+        return read_splits(splits, dataset.cohort, seed=seed)
+    return make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS)

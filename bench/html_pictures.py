@@ -1,0 +1,221 @@
+"""The sections of an HTML page that look closely at releases: classes, genes, what genes do together, and maps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.board import Summary, columns, number
+from bench.errors import StoreError
+from bench.html_parts import Html, HtmlBoard, element, inline, join
+from bench.keys import module_digest
+from bench.picture_file import REAL, TABLES, pictures_file
+from bench.picture_panels import figure_of
+from bench.pngs import drawn_from, write_png
+
+_SHOWN = 5  # genes of each release in the table
+_HOW = (
+    "Not drawn here: the picture needs the samples. `bench pictures --dataset {name}` computes it where the store and "
+    "the data are, and the next `bench report --html` draws it."
+)
+_NO_UMAP = " UMAP needs the extra `umap` there: `pip install omics-bench[umap]`."
+# kind: heading, what to know, text for those who cannot see it
+CLOSE_UPS = {
+    "umap": (
+        "UMAP",
+        "One map for all panels, fitted on at most 1000 training samples of one fold (grey behind each release) in "
+        "their first 50 principal components; at most 500 samples of each release are placed on it. UMAP puts every "
+        "sample near the training samples that resemble it most, however little that is: it shows lost classes and "
+        "collapsed clouds, and hides how far off a release is (see principal components). Distances have no unit.",
+        "Scatter plots of a UMAP map of {name}: training samples and each generator's samples, coloured by class",
+    ),
+    "genes": (
+        "Means and spreads of genes",
+        "Each dot is a gene. A release that has every gene right has all dots where the dotted lines cross; dots to "
+        "the right have too high a mean, dots below too small a spread. What lies farther out is drawn on the edge.",
+        "For each generator on {name}, how far each gene's mean and standard deviation are off",
+    ),
+    "coexpression": (
+        "Co-expression",
+        "Each pair of genes by its correlation in the training samples and in the release, darker where there are "
+        "more pairs. On the dotted line: kept. Flatter than the line: genes that rise and fall together in people do "
+        "so less in the release. Horizontal: lost.",
+        "For each generator on {name}, gene-gene correlations of the release against those of the training samples",
+    ),
+    "expression": (
+        "Differential expression",
+        "Each dot is a gene, by the difference of its means between the two largest classes. A gene counts as "
+        "different if one class lies more than one half above the other (Wilcoxon, p < 0.05); blue: so in the training "
+        "samples and in the release, amber: missed, red: only in the release. On the dotted line: same effect.",
+        "For each generator on {name}, differences of gene means between two classes, release against training samples",
+    ),
+}
+
+
+def close_up_file(rows: Path, kind: str) -> Path:
+    """Return where a picture of a rows file lies: ``<out>/pictures/<slug>_<kind>.png``."""
+    return pictures_file(rows).with_name(f"{rows.stem}_{kind}.png")
+
+
+def draw_close_ups(rows: Path, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Write the pictures that the numbers hold; one of the same numbers is left as it is."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for kind in CLOSE_UPS:
+        mark = fingerprint(kind, numbers, data)
+        if drawn_from(close_up_file(rows, kind)) == mark:
+            continue
+        figure = figure_of(kind, numbers, title_of(numbers, data), simulated=data["simulated"])
+        if figure is not None:
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()  # type: ignore[no-untyped-call]
+            write_png(close_up_file(rows, kind), np.asarray(canvas.buffer_rgba()), mark)  # type: ignore[no-untyped-call]
+
+
+def fingerprint(kind: str, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return what a picture must say that it was drawn from."""
+    parts = [kind, module_digest("bench.picture_panels"), title_of(numbers, data), data["simulated"], numbers]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def title_of(numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return what stands above a picture."""
+    return f"{data['title']}: fold {numbers['about']['fold']} of seed {numbers['about']['seed']}"
+
+
+def close_ups(
+    rows: Path, board: HtmlBoard, numbers: Mapping[str, Any] | None, data: Mapping[str, Any]
+) -> Iterator[tuple[str, Html]]:
+    """Yield the sections, each with its title; pictures that are not there are said to be missing."""
+    classes, genes = (read_table(rows, name) for name in TABLES)
+    yield from _section("Classes", [*_class_tables(board, classes)])
+    for kind, (heading, note, alt) in CLOSE_UPS.items():
+        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
+        title = "Genes" if kind == "genes" else heading
+        path, word = close_up_file(rows, kind), "SIMULATED " if data["simulated"] else ""
+        there = numbers is not None and drawn_from(path) == fingerprint(kind, numbers, data)
+        missing = _HOW.format(name=data["name"]) + (_NO_UMAP if kind == "umap" else "")
+        shown = picture(path, board.marked(heading), note, alt.format(name=word + data["name"])) if there else None
+        yield title, join([*tables, shown or element("p", inline(missing), class_="note")])
+
+
+def _section(title: str, blocks: Sequence[Html]) -> Iterator[tuple[str, Html]]:
+    if blocks:
+        yield title, join(blocks)
+
+
+def picture(path: Path, caption: str, note: str, shown: str) -> Html:
+    """Return a picture from a PNG file, inside the page, under it its caption.
+
+    Parameters
+    ----------
+    shown : the text for those who cannot see it
+    """
+    source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    image = element(
+        "div",
+        element("img", src=source, alt=shown),
+        class_="box",
+        role="region",
+        tabindex="0",
+        aria_label=f"Picture: {caption}",
+    )
+    return element("figure", image, element("figcaption", element("strong", f"{caption}. "), inline(note)))
+
+
+# -- the tables --------------------------------------------------------------------------------------------------------
+
+
+def read_table(rows: Path, name: str) -> pd.DataFrame:
+    """Return a table that lies beside the numbers, empty if it does not.
+
+    Raises
+    ------
+    StoreError
+        If it has other columns than we write.
+    """
+    path = pictures_file(rows).with_name(f"{rows.stem}_{name}.csv")
+    if not path.exists():
+        return pd.DataFrame(columns=TABLES[name])
+    found = pd.read_csv(path, dtype={"generator": str, "class": str, "gene": str}, keep_default_na=False, na_values={
+        column: [""] for column in TABLES[name][2:]
+    })  # fmt: skip
+    if list(found.columns) != TABLES[name]:
+        raise StoreError(f"{path} has the columns {list(found.columns)}; expected {TABLES[name]}. Remove it.")
+    return found
+
+
+def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+    """Yield a table for each thing that is known of classes, generators as rows and classes as columns."""
+    if found.empty:
+        return
+    texts = {
+        "recall": (
+            "Recall by class",
+            "Share of each class's held-out samples that a classifier trained on the release recognises (linear "
+            "discriminants in 50 principal components of the training samples); one fold. ↑ higher is better.",
+            " ↑",
+        ),
+        "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", ""),
+        "mmd": (
+            "Distance by class (MMD)",
+            "Maximum mean discrepancy within each class, in 50 principal components, Gaussian kernel; one fold. The "
+            "line of the training samples holds their distance to held-out samples: what luck alone gives. ↓ lower is "
+            "better.",
+            " ↓",
+        ),
+    }
+    for column, (title, note, arrow) in texts.items():
+        yield _wide(board, found, column, title, note, arrow)
+
+
+def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: str, arrow: str) -> Html:
+    names = list(dict.fromkeys(found["class"]))
+    table = found.pivot_table(index="generator", columns="class", values=column, dropna=False, sort=False)
+    labels = [REAL, *(label for label in board.labels if label in table.index)]
+    body = [
+        [_head(board, label), *(_figure(table.loc[label].get(name)) for name in names)]
+        for label in labels
+        if label in table.index
+    ]
+    return board.table(title, note, columns(["generator"], [f"{name}{arrow}" for name in names]), body)
+
+
+def _head(board: HtmlBoard, label: str) -> str:
+    words = "training samples (simulated)" if board.simulated else "real training samples"
+    return words if label == REAL else board.head(label)
+
+
+def _figure(value: float | None) -> str:
+    known = value is not None and not math.isnan(value)
+    return number(Summary(value if known and value is not None else math.nan, math.nan, int(known), 1), 3)
+
+
+def _gene_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+    if found.empty:
+        return
+    ks = "KS: largest distance of the two distribution functions, 0 to 1, against the training samples of one fold."
+    heads = ["KS ↓", "mean, training", "mean, release", "sd, training", "sd, release"]
+    over = found[found["generator"] == REAL]
+    lines = [[f"`{row['gene']}`", *_cells(row)] for row in over.to_dict("records")]
+    note = f"The genes with the largest mean KS over all generators but the controls; other columns: means too. {ks}"
+    yield board.table("Genes that most generators get wrong", note, columns(["gene"], heads), lines)
+    body = [
+        [board.head(label), *_cells(row), f"`{row['gene']}`"]
+        for label in board.labels
+        for row in found[found["generator"] == label].head(_SHOWN).to_dict("records")
+    ]
+    note = f"The {_SHOWN} genes of each release that are farthest off. {ks}"
+    yield board.table("Worst genes of each generator", note, columns(["generator"], heads, "gene"), body)
+
+
+def _cells(row: Mapping[Any, Any]) -> list[str]:
+    return [_figure(row[name]) for name in TABLES["genes"][2:]]
