@@ -20,6 +20,7 @@ from bench.store import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # of Okabe and Ito
 _MARKERS = ("o", "^", "s", "X")
@@ -114,10 +115,17 @@ def _draw(path: Path, dataset: Dataset, found: pd.DataFrame) -> None:
 
 def _pixels(found: pd.DataFrame, n_genes: int, title: str) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(study_figure(found, n_genes, title))
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def study_figure(found: pd.DataFrame, n_genes: int, title: str) -> Figure:
+    """Return the picture of the rows of `bench.cohort_size.curves`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 4.8), dpi=110, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
     for i, (name, curve) in enumerate(by_generator(found)):
         colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i // len(_COLOURS) % len(_MARKERS)]
@@ -126,8 +134,7 @@ def _pixels(found: pd.DataFrame, n_genes: int, title: str) -> NDArray[np.uint8]:
         axes.plot(n, curve["auc"].to_numpy(), color=colour, marker=marker, markersize=5, label=name)
     _frame(axes, n_genes, sorted(set(found["n_train"])))
     figure.suptitle(title, fontsize=10)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return figure
 
 
 def _frame(axes: Axes, n_genes: int, sizes: list[int]) -> None:

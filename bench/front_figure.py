@@ -71,18 +71,22 @@ def _point(axes: Axes, p: Point, layout: Layout, front: bool) -> None:
     kind = "below" if below else "control" if p.control else "onfront" if front else "other"
     a, u = sd_of(p.exposure), sd_of(p.use)
     cx, cy = x(p.exposure.mean), y(p.use.mean)
-    bar = {"color": _SOFT, "linewidth": 0.8, "alpha": 0.55, "zorder": 2}
-    axes.plot([x(p.exposure.mean - a), x(p.exposure.mean + a)], [cy, cy], **bar)
+    ends = [([x(p.exposure.mean - a), x(p.exposure.mean + a)], [cy, cy])]
     if not below:
-        axes.plot([cx, cx], [y(p.use.mean - u), y(p.use.mean + u)], **bar)
+        ends.append(([cx, cx], [y(p.use.mean - u), y(p.use.mean + u)]))
+    for across, up in ends:
+        axes.plot(across, up, color=_SOFT, linewidth=0.8, alpha=0.55, zorder=2)
     face, edge, marker, size = _STYLES[kind]
     axes.plot([cx], [cy], marker=marker, markersize=size, color=face, markeredgecolor=edge, linestyle="", zorder=3)
 
 
 def _label(axes: Axes, p: Point, layout: Layout, box: Box, text: str) -> None:
+    from matplotlib.patheffects import withStroke
+
     cx, cy, middle = layout.x(p.exposure.mean), layout.y(p.use.mean), (box.top + box.bottom) / 2
     end = box.left if box.left > cx else box.right
     if abs(end - cx) > 2 * MARK + 2 or abs(middle - cy) > LINE:
         axes.plot([cx, end], [cy, middle], color="#0b4f8a", linewidth=0.7, linestyle=":", zorder=2)
     style, colour = ("italic", _SOFT) if p.control else ("normal", _INK)
-    axes.text(box.left, middle, text, fontsize=8, family="monospace", style=style, color=colour, va="center", zorder=4)
+    written = axes.text(box.left, middle, text, fontsize=8, family="monospace", style=style, color=colour, va="center")
+    written.set(zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="#ffffff")])

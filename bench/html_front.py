@@ -47,6 +47,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
+        """Return where a number lies."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
@@ -223,6 +224,10 @@ def _label(p: Point, cx: float, cy: float, box: Box, text: str) -> Html:
     return element("g", *leader, _words(text, box.left, middle + 4, class_=kind), data_generator=p.name)
 
 
+AXES = (
+    "AUC of the strongest attack, chosen on other folds (0.5: chance; left is more private)",
+    "accuracy_synthetic",
+)
 KEY = (
     "Filled diamond: no other generator is at least as good in both, so that it is on the front. Filled circle: "
     "another one is. Hollow: a control; a triangle points at one that lies below the picture. Bars: one standard "

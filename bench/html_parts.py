@@ -140,7 +140,8 @@ def html_board(board: Board) -> HtmlBoard:
 def _head(text: str, side: str | None) -> Html:
     down = text.endswith("↑") or (side is not None and not text.endswith("↓"))
     first = "descending" if down else "ascending"
-    return element("th", breakable(text, _NARROW), scope="col", class_=side, data_first=first)
+    together = re.sub(r" (?=[↑↓]$)", "\u00a0", text)  # the arrow stays with its word
+    return element("th", breakable(together, _NARROW), scope="col", class_=side, data_first=first)
 
 
 def _row(cells: Sequence[str], sides: Sequence[str | None], generator: str | None) -> Html:

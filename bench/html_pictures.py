@@ -20,12 +20,11 @@ from bench.picture_file import REAL, TABLES, pictures_file
 from bench.picture_panels import figure_of
 from bench.pngs import drawn_from, write_png
 
-_SHOWN = 5  # genes of each release in the table
+_SHOWN = 3  # genes of each release in the table
 _HOW = (
-    "Not drawn here: the picture needs the samples. `bench pictures --dataset {name}` computes it where the store and "
-    "the data are, and the next `bench report --html` draws it."
+    "Not drawn: {gone}. These pictures need the released samples: `bench pictures --dataset {name}` reads them where "
+    "the store and the data are (UMAP with the extra `umap`), and the next `bench report --html` draws what it found."
 )
-_NO_UMAP = " UMAP needs the extra `umap` there: `pip install omics-bench[umap]`."
 # kind: heading, what to know, text for those who cannot see it
 CLOSE_UPS = {
     "umap": (
@@ -94,17 +93,21 @@ def title_of(numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 def close_ups(
     rows: Path, board: HtmlBoard, numbers: Mapping[str, Any] | None, data: Mapping[str, Any]
 ) -> Iterator[tuple[str, Html]]:
-    """Yield the sections, each with its title; pictures that are not there are said to be missing."""
+    """Yield the sections, each with its title; the last one names the pictures that are not there."""
     classes, genes = (read_table(rows, name) for name in TABLES)
     yield from _section("Classes", [*_class_tables(board, classes)])
+    gone = []
     for kind, (heading, note, alt) in CLOSE_UPS.items():
-        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
-        title = "Genes" if kind == "genes" else heading
         path, word = close_up_file(rows, kind), "SIMULATED " if data["simulated"] else ""
-        there = numbers is not None and drawn_from(path) == fingerprint(kind, numbers, data)
-        missing = _HOW.format(name=data["name"]) + (_NO_UMAP if kind == "umap" else "")
-        shown = picture(path, board.marked(heading), note, alt.format(name=word + data["name"])) if there else None
-        yield title, join([*tables, shown or element("p", inline(missing), class_="note")])
+        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
+        if numbers is not None and drawn_from(path) == fingerprint(kind, numbers, data):
+            shown = picture(path, board.marked(heading), note, alt.format(name=word + data["name"]))
+            yield from _section("Genes" if kind == "genes" else heading, [shown, *tables])
+        else:
+            gone.append(heading)
+            yield from _section("Genes", tables)
+    if gone:
+        yield "Pictures that are not here", element("p", inline(_HOW.format(gone=", ".join(gone), name=data["name"])))
 
 
 def _section(title: str, blocks: Sequence[Html]) -> Iterator[tuple[str, Html]]:
@@ -161,7 +164,8 @@ def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
         "recall": (
             "Recall by class",
             "Share of each class's held-out samples that a classifier trained on the release recognises (linear "
-            "discriminants in 50 principal components of the training samples); one fold. ↑ higher is better.",
+            "discriminants in 50 principal components of the training samples); one fold. n: held-out samples, of "
+            "which a small class has few. ↑ higher is better.",
             " ↑",
         ),
         "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", ""),
@@ -178,15 +182,16 @@ def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
 
 
 def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: str, arrow: str) -> Html:
-    names = list(dict.fromkeys(found["class"]))
+    n = found.drop_duplicates("class").set_index("class")["n_holdout"]
     table = found.pivot_table(index="generator", columns="class", values=column, dropna=False, sort=False)
     labels = [REAL, *(label for label in board.labels if label in table.index)]
     body = [
-        [_head(board, label), *(_figure(table.loc[label].get(name)) for name in names)]
+        [_head(board, label), *(_figure(table.loc[label].get(name)) for name in n.index)]
         for label in labels
         if label in table.index
     ]
-    return board.table(title, note, columns(["generator"], [f"{name}{arrow}" for name in names]), body)
+    heads = [f"{name} (n = {size:.0f}){arrow}" for name, size in n.items()]
+    return board.table(title, note, columns(["generator"], heads), body)
 
 
 def _head(board: HtmlBoard, label: str) -> str:
@@ -195,8 +200,9 @@ def _head(board: HtmlBoard, label: str) -> str:
 
 
 def _figure(value: float | None) -> str:
-    known = value is not None and not math.isnan(value)
-    return number(Summary(value if known and value is not None else math.nan, math.nan, int(known), 1), 3)
+    if value is None or math.isnan(value):
+        return "none"
+    return number(Summary(value, math.nan, 1, 1), 3)
 
 
 def _gene_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
@@ -211,9 +217,9 @@ def _gene_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
     body = [
         [board.head(label), *_cells(row), f"`{row['gene']}`"]
         for label in board.labels
-        for row in found[found["generator"] == label].head(_SHOWN).to_dict("records")
+        for row in found[(found["generator"] == label) & (found["ks"] > 0)].head(_SHOWN).to_dict("records")
     ]
-    note = f"The {_SHOWN} genes of each release that are farthest off. {ks}"
+    note = f"The {_SHOWN} genes of each release that are farthest off, if any is off. {ks}"
     yield board.table("Worst genes of each generator", note, columns(["generator"], heads, "gene"), body)
 
 

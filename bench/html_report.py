@@ -20,7 +20,7 @@ from bench.audit_tables import audit_table
 from bench.board import make_board
 from bench.comparison_tables import comparison_tables
 from bench.findings import USE, Finding, findings
-from bench.html_front import KEY, front_picture, front_points, undominated
+from bench.html_front import AXES, KEY, front_picture, front_points, undominated
 from bench.html_parts import Html, HtmlBoard, anchor, bullets, element, html_board, inline, join, paragraphs
 from bench.html_pictures import close_ups, draw_close_ups, picture
 from bench.html_study import study_sections
@@ -108,10 +108,6 @@ def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     if not points:
         return element("p", "Nothing to draw: no generator has both an accuracy and attacks on two folds or more.")
     mark = "SIMULATED data" if board.simulated else ""
-    axes = (
-        "AUC of the strongest attack, chosen on other folds (0.5: chance; left is more private)",
-        "accuracy_synthetic",
-    )
     best = undominated(points)
     described = (
         f"{f'{mark}. ' if mark else ''}Accuracy of a classifier trained on synthetic samples against the AUC of the "
@@ -129,7 +125,7 @@ def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     )
     picture = element(
         "div",
-        front_picture(points, axes, described, mark),
+        front_picture(points, AXES, described, mark),
         class_="box",
         role="region",
         tabindex="0",

@@ -29,6 +29,12 @@ def studies_of(rows: Path) -> list[Path]:
     return [path for path in found if fits(path.name) or wanted.fullmatch(path.name)]
 
 
+def read_study(path: Path) -> tuple[pd.DataFrame, int]:
+    """Return the rows of a study and how many genes it is about."""
+    table = pd.read_csv(path, keep_default_na=False, na_values={"value": [""], "low": [""], "high": [""]})
+    return table, int(table["n_genes"].iloc[0])
+
+
 def study_sections(rows: Path, board: HtmlBoard) -> Iterator[tuple[str, Html]]:
     """Yield the section, if there is a study."""
     blocks = [block for path in studies_of(rows) for block in _study(path, board)]
@@ -37,8 +43,8 @@ def study_sections(rows: Path, board: HtmlBoard) -> Iterator[tuple[str, Html]]:
 
 
 def _study(path: Path, board: HtmlBoard) -> Iterator[Html]:
-    table = pd.read_csv(path, keep_default_na=False, na_values={"value": [""], "low": [""], "high": [""]})
-    found, n_genes = curves(table), int(table["n_genes"].iloc[0])
+    table, n_genes = read_study(path)
+    found = curves(table)
     title = f"Exposure against cohort size, {n_genes} genes"
     yield element("p", "The training sets of some folds were cut to several sizes; the people held out stayed.")
     yield bullets(inline(f"`{name}`: {fall(curve, n_genes)}") for name, curve in by_generator(found))
@@ -63,4 +69,5 @@ def _table(board: HtmlBoard, title: str, found: pd.DataFrame, n_genes: int) -> H
         for point in curve.to_dict("records")
     ]
     head = columns(["generator"], [*heads, "folds"], "strongest attacks")
-    return board.table(title, _NOTE, head, body)
+    note = "The numbers of the picture: AUC as mean, smallest and largest over folds; TPR as mean."
+    return board.table(title, note, head, body)

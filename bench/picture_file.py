@@ -18,14 +18,16 @@ from bench.errors import StoreError
 from bench.keys import key, module_digest
 from bench.picture_numbers import Lens, Numbers, make_lens, numbers_of, short
 from bench.picture_umap import umap_numbers, version
+from bench.pictures import draw_releases
 from bench.releases import Releases
-from bench.roc_pictures import Panel
+from bench.roc_pictures import Panel, draw_roc, roc_panels
+from bench.rows import read_rows
 from bench.store import Store, write_atomic
 from bench.types import Cohort
 
 REAL = ""  # the label of the training samples
 WORST = 10  # genes of each release in the table
-_CLASS_COLUMNS = ["generator", "class", "share", "recall", "mmd"]
+_CLASS_COLUMNS = ["generator", "class", "n_holdout", "share", "recall", "mmd"]
 _GENE_COLUMNS = ["generator", "gene", "ks", "mean_train", "mean", "sd_train", "sd"]
 TABLES = {"classes": _CLASS_COLUMNS, "genes": _GENE_COLUMNS}
 
@@ -33,6 +35,23 @@ TABLES = {"classes": _CLASS_COLUMNS, "genes": _GENE_COLUMNS}
 def pictures_file(rows: Path) -> Path:
     """Return where the numbers of a rows file's pictures lie: ``<out>/pictures/<slug>.json``."""
     return rows.parent.parent / "pictures" / f"{rows.stem}.json"
+
+
+def draw_all(rows: Path, dataset: Dataset, store: Store, releases: Releases | None, *, umap: bool) -> None:
+    """Draw what lies beside the leaderboard, and write the numbers of all other pictures.
+
+    Parameters
+    ----------
+    releases : of one fold; without them only ROC curves are drawn
+    umap : as for `write_numbers`
+    """
+    table, beside = read_rows(rows)[0], rows.parent.parent / "leaderboard"
+    roc = beside / f"{rows.stem}_roc.png"
+    draw_roc(roc, store, table, title=dataset.title, simulated=dataset.simulated)
+    if releases is not None:
+        draw_releases(beside / f"{rows.stem}_pca.png", releases, dataset)
+        panels = roc_panels(store, table, simulated=dataset.simulated)
+        write_numbers(rows, dataset, store, releases, panels, umap=umap)
 
 
 def write_numbers(
@@ -104,6 +123,7 @@ def _about(dataset: Dataset, lens: Lens, releases: Releases) -> Numbers:
         "n_train": len(split.train),
         "n_holdout": len(split.holdout),
         "classes": list(lens.classes),
+        "held_out": [int(np.sum(split.holdout.y == label)) for label in lens.classes],
         "controls": sorted(releases.controls),
         "genes": list(split.train.genes),
         "n_correlated": len(lens.correlated),
@@ -125,10 +145,11 @@ def _curves(panel: Panel) -> Numbers:
 
 def _class_lines(whole: Mapping[str, Any]) -> Iterator[list[Any]]:
     """Yield a line per release and class; the generator of the training samples has no name."""
+    sizes = whole["about"]["held_out"]
     for label, body in whole["releases"].items():
         found = body["classes"]
         for i, name in enumerate(whole["about"]["classes"]):
-            yield [label, name, *(found[column][i] for column in _CLASS_COLUMNS[2:])]
+            yield [label, name, sizes[i], *(found[column][i] for column in _CLASS_COLUMNS[3:])]
 
 
 def _gene_lines(whole: Mapping[str, Any]) -> Iterator[list[Any]]:

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from bench.basis import Basis, fit_basis
 from bench.datasets import Dataset
 from bench.keys import module_digest
-from bench.plan import PlannedCell, Scope
 from bench.pngs import drawn_from, write_png
-from bench.releases import Releases, planned_releases
+from bench.releases import Releases
 from bench.types import Cohort
 
 if TYPE_CHECKING:
@@ -135,17 +134,6 @@ def _fingerprint(title: str, real: Cohort, synthetic: Mapping[str, Cohort]) -> s
 
 
 # -- in a run ----------------------------------------------------------------------------------------------------------
-
-
-def draw_run(path: Path, scope: Scope, plan: Sequence[PlannedCell]) -> None:
-    """Draw the first fold of a plan: every generator whose sample of that fold is in the store, also from earlier runs.
-
-    Nothing is drawn if there is no such sample.
-    """
-    found = planned_releases(scope, plan)
-    if found is None:
-        return
-    draw_releases(path, found, scope.dataset)
 
 
 def draw_releases(path: Path, found: Releases, dataset: Dataset) -> None:

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   const rowsOf = (table) => Array.from(table.tBodies[0].rows);
-  const textOf = (cell) => cell.textContent.trim();
+  const textOf = (cell) => cell.textContent.replaceAll("\u00a0", " ").trim();
 
   function compare(a, b, sign) {
     const [x, y] = [a, b].map((cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value)));

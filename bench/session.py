@@ -13,10 +13,9 @@ from bench.executors import Executor
 from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import write_leaderboard
 from bench.manifest import manifest_of
-from bench.pictures import draw_run
+from bench.picture_file import draw_all
 from bench.plan import PlannedCell, Scope
-from bench.roc_pictures import draw_roc
-from bench.rows import read_rows
+from bench.releases import planned_releases
 from bench.runner import Limits, Outcome, Todo, pending
 from bench.selection import Choice
 from bench.store import Store
@@ -102,7 +101,5 @@ def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
     records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)
     records.write_manifest(rows, document)
-    draw_run(out / "leaderboard" / f"{dataset.slug}_pca.png", scope, session.plan)
-    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
-    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
+    draw_all(rows, dataset, store, planned_releases(scope, session.plan), umap=False)
     return rows, write_leaderboard(rows)

@@ -170,7 +170,7 @@ def test_the_sections_come_in_order_and_every_link_finds_one(tmp_path: Path) -> 
         "Utility",
         "Membership inference",
         "Comparison",
-        *("ROC curves", "Principal components"),
+        *("ROC curves", "Principal components", "Pictures that are not here"),
         *("Privacy claims", "Cost", "Published versus ours", "Failures", "Where the numbers come from"),
     ]
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
@@ -364,7 +364,19 @@ def test_the_command_writes_the_report_on_request(tmp_path: Path) -> None:
     assert asked.exit_code == 0, asked.output
     assert str(report_of(path)) in asked.output
     assert report_of(path).read_text(encoding="utf-8") == page_text(path)
-    assert CliRunner().invoke(command, ["--html", "--check", "--out", str(tmp_path)]).exit_code == 2
+
+
+def test_a_report_that_is_not_what_the_rows_give_is_found(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    ask = ["--html", "--check", "--out", str(tmp_path)]
+    without = CliRunner().invoke(command, ask)
+    assert (without.exit_code, "does not exist" in without.output) == (1, True)
+    CliRunner().invoke(command, ["--html", "--out", str(tmp_path)])
+    assert CliRunner().invoke(command, ask).exit_code == 0
+    report_of(path).write_text(report_of(path).read_text(encoding="utf-8").replace("0.860", "0.960"), encoding="utf-8")
+    changed = CliRunner().invoke(command, ask)
+    assert (changed.exit_code, "is not what" in changed.output) == (1, True)
+    assert CliRunner().invoke(command, ["--check", "--out", str(tmp_path)]).exit_code == 0
 
 
 # -- the picture -------------------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from bench import Cohort, DataError, records
 from bench.basis import fit_basis
 from bench.datasets import Dataset
 from bench.folds import make_splits
-from bench.pictures import draw_pca, draw_run
+from bench.pictures import draw_pca, draw_releases
 from bench.plan import PlannedCell, Scope, plan_generators
+from bench.releases import planned_releases
 from bench.rows import rows_of, table
 from bench.selection import choose
 from bench.store import Store
@@ -102,6 +103,12 @@ def planned(folder: Path, people: Cohort, names: str) -> tuple[Scope, list[Plann
     dataset = Dataset("toy", "toy people", "label", people, None, False, "the tests")
     scope = Scope(dataset, make_splits(people, seed=42)[:1], Store(folder / "store").open())
     return scope, plan_generators(scope, choose("generator", names), [], [])
+
+
+def draw_run(path: Path, scope: Scope, plan: list[PlannedCell]) -> None:
+    found = planned_releases(scope, plan)
+    if found is not None:
+        draw_releases(path, found, scope.dataset)
 
 
 def finish(scope: Scope, plan: list[PlannedCell]) -> None:

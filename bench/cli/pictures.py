@@ -12,12 +12,10 @@ from bench.datasets import Dataset, load_dataset
 from bench.errors import DataError, StoreError
 from bench.folds import N_FOLDS, make_splits, read_splits
 from bench.leaderboard import rows_files
-from bench.picture_file import write_numbers
+from bench.picture_file import draw_all, pictures_file
 from bench.picture_umap import version
-from bench.pictures import draw_releases
 from bench.plan import Scope
 from bench.releases import keys_in, stored_releases
-from bench.roc_pictures import draw_roc, roc_panels
 from bench.rows import read_rows
 from bench.store import Store
 from bench.types import Split
@@ -61,11 +59,8 @@ def _look(path: Path, dataset: Dataset, splits: Path | None, store: Store, *, um
     found = stored_releases(scope, seed, fold, keys_in(rows, seed, fold))
     if found is None:
         raise StoreError(f"{store.root} holds no release of fold {fold} of seed {seed}. --store names another store.")
-    beside = path.parent.parent / "leaderboard"
-    draw_releases(beside / f"{path.stem}_pca.png", found, dataset)
-    draw_roc(beside / f"{path.stem}_roc.png", store, rows, title=dataset.title, simulated=dataset.simulated)
-    panels = roc_panels(store, rows, simulated=dataset.simulated)
-    return write_numbers(path, dataset, store, found, panels, umap=umap)
+    draw_all(path, dataset, store, found, umap=umap)
+    return pictures_file(path)
 
 
 def _folds(dataset: Dataset, splits: Path | None, seed: int) -> list[Split]:

@@ -3,41 +3,85 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from bench.cli import options
-from bench.html_report import write_report
+from bench.html_report import stale_report, write_report
 from bench.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
+from bench.paper_figures import DPI, FORMATS, NAMES, Written, write_figures
+from bench.paper_tables import write_tables
 
 
 @click.command()
 @click.option("--dataset", "datasets", multiple=True, help="Only this one, named as its rows file: brca-simulated.")
-@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if a leaderboard is not what its rows give.")
-@click.option("--html", is_flag=True, help="Also write <out>/report/<dataset>.html, one file that opens offline.")
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if a page is not what its rows give.")
+@click.option("--html", is_flag=True, help="Also write (or check) <out>/report/<dataset>.html, which opens offline.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Write the pictures for papers into this folder.")
+@click.option("--format", "formats", default="svg,png", show_default=True, help="Of the figures: svg, png, pdf.")
+@click.option("--only", default="all", show_default=True, help=f"Of the figures: {', '.join(NAMES)}.")
+@click.option("--dpi", type=click.IntRange(20, 1200), default=DPI, show_default=True, help="Of figures in png.")
+@click.option("--tables", type=click.Path(path_type=Path), help="Write every table as CSV and LaTeX into this folder.")
 @options.out
 @options.plugin
-def command(datasets: tuple[str, ...], check: bool, html: bool, out: Path) -> None:
-    """Regenerate the leaderboards from the rows alone: nothing is run and no data are read."""
-    if check and html:
-        raise click.UsageError("--check looks at the leaderboards and writes nothing; leave out --html.")
+def command(
+    datasets: tuple[str, ...],
+    check: bool,
+    html: bool,
+    figures: Path | None,
+    formats: str,
+    only: str,
+    dpi: int,
+    tables: Path | None,
+    out: Path,
+) -> None:
+    """Regenerate the leaderboards from the rows alone: nothing is run and no data are read.
+
+    Pictures of samples come from <out>/pictures, which `bench run` and `bench pictures` write.
+    """
+    if check and (figures or tables):
+        raise click.UsageError("--check writes nothing; leave out --figures and --tables.")
     paths = rows_files(out, datasets)
+    kinds, names = _among(formats, FORMATS, "--format"), _among(only, NAMES, "--only")
     if check:
-        sys.exit(_check(paths, [] if datasets else orphans(out)))
+        sys.exit(_check(paths, [] if datasets else orphans(out), html=html))
     for path in paths:
         click.echo(write_leaderboard(path))
         if html:
             click.echo(write_report(path))
+        if figures:
+            _figures(path, write_figures(path, figures, kinds, names, dpi))
+        for table in write_tables(path, tables) if tables else ():
+            click.echo(table)
 
 
-def _check(paths: list[Path], without_rows: list[Path]) -> int:
-    """Say which leaderboards are stale, and return the exit status."""
+def _among(text: str, known: Sequence[str], option: str) -> list[str]:
+    chosen = list(known) if text == "all" else [part.strip() for part in text.split(",")]
+    if unknown := [name for name in chosen if name not in known]:
+        raise click.UsageError(f"{option} names {unknown[0]!r}; expected {', '.join(known)}.")
+    return chosen
+
+
+def _figures(rows: Path, written: Written) -> None:
+    for path in written.paths:
+        click.echo(path)
+    if written.missing:
+        text = f"not drawn for {rows.stem}, because the results do not hold the numbers: {', '.join(written.missing)}"
+        click.echo(f"{text}. `bench pictures` computes those of samples.", err=True)
+
+
+def _check(paths: list[Path], without_rows: list[Path], *, html: bool) -> int:
+    """Say which pages are stale, and return the exit status."""
     differences = {path: text for path in paths if (text := stale(path))}
     for path, text in differences.items():
         click.echo(f"stale: {page_of(path)}\n{text}\n", err=True)
     for page in without_rows:
         click.echo(f"stale: {page} has no rows behind it; remove it or bring back its rows.", err=True)
-    if differences:
-        click.echo("`bench report` brings them up to date.", err=True)
-    return 1 if differences or without_rows else 0
+    reports = [text for path in paths if (text := stale_report(path))] if html else []
+    for text in reports:
+        click.echo(f"stale: {text}", err=True)
+    if differences or reports:
+        click.echo(f"`bench report{' --html' if html else ''}` brings them up to date.", err=True)
+    return 1 if differences or without_rows or reports else 0
