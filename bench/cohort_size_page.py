@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.cohort_size import TOTAL, by_generator, curves, falls_off
 from bench.datasets import Dataset
-from bench.keys import module_digest
+from bench.keys import own_digest
 from bench.pngs import drawn_from, write_png
 from bench.store import write_atomic
 
@@ -107,7 +107,7 @@ def _lost(rows: pd.DataFrame) -> Iterator[str]:
 
 def _draw(path: Path, dataset: Dataset, found: pd.DataFrame) -> None:
     title = f"{dataset.title}{' - SIMULATED DATA' if dataset.simulated else ''}"
-    parts = "\0".join([module_digest("bench.cohort_size_page"), title, found.to_csv(index=False)])
+    parts = "\0".join([own_digest("bench.cohort_size_page"), title, found.to_csv(index=False)])
     fingerprint = hashlib.sha256(parts.encode()).hexdigest()
     if fingerprint != drawn_from(path):
         write_png(path, _pixels(found, dataset.cohort.n_genes, title), fingerprint)

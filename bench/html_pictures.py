@@ -15,7 +15,7 @@ import pandas as pd
 from bench.board import Summary, columns, number
 from bench.errors import StoreError
 from bench.html_parts import Html, HtmlBoard, element, inline, join
-from bench.keys import module_digest
+from bench.keys import own_digest
 from bench.picture_file import REAL, TABLES, pictures_file
 from bench.picture_panels import figure_of
 from bench.pngs import drawn_from, write_png
@@ -81,7 +81,7 @@ def draw_close_ups(rows: Path, numbers: Mapping[str, Any], data: Mapping[str, An
 
 def fingerprint(kind: str, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Return what a picture must say that it was drawn from."""
-    parts = [kind, module_digest("bench.picture_panels"), title_of(numbers, data), data["simulated"], numbers]
+    parts = [kind, own_digest("bench.picture_panels"), title_of(numbers, data), data["simulated"], numbers]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

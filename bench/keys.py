@@ -63,6 +63,19 @@ def module_digest(module: str) -> str:
     return source_digest(Path(spec.origin), module)
 
 
+@functools.cache
+def own_digest(module: str) -> str:
+    """Return the SHA-256 of the syntax tree of one module of the project, what it imports left aside.
+
+    For what is cheap to make again, such as pictures: it does not change with every part of the harness.
+    """
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return hashlib.sha256(_bare(tree).encode()).hexdigest()
+
+
 def _project_trees(path: Path, module: str) -> Mapping[str, ast.Module]:
     """Parse a file and, repeatedly, the helpers that it imports from its own folder or from the harness."""
     trees: dict[str, ast.Module] = {}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.basis import Basis, fit_basis
 from bench.datasets import Dataset
-from bench.keys import module_digest
+from bench.keys import own_digest
 from bench.pngs import drawn_from, write_png
 from bench.releases import Releases
 from bench.types import Cohort
@@ -125,7 +125,8 @@ def _frame(figure: Figure, first: Axes, basis: Basis, title: str) -> None:
 
 def _fingerprint(title: str, real: Cohort, synthetic: Mapping[str, Cohort]) -> str:
     parts = [
-        module_digest("bench.pictures"),
+        own_digest("bench.pictures"),
+        own_digest("bench.basis"),
         title,
         real.digest,
         *(f"{name} {cohort.digest}" for name, cohort in synthetic.items()),

@@ -16,13 +16,13 @@ import pandas as pd
 from bench.board import make_board
 from bench.comparison_tables import ranking_of
 from bench.critical_difference import Ranking
-from bench.keys import module_digest
 from bench.pngs import drawn_from, write_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_DRAWING = 1  # raised by hand when the same ranking is drawn in another way
 _INK, _BAR = "#222222", "#D55E00"
 _STEP, _AXIS = 0.28, 4.0  # inches: a line of text, the axis
 
@@ -36,9 +36,9 @@ class RankPicture:
 
     @property
     def fingerprint(self) -> str:
-        """Say what the picture shows and which code draws it."""
+        """Say what the picture shows and how it is drawn, in the same words on every machine."""
         parts = [self.title, self.ranked.labels, self.ranked.mean_ranks.tolist(), self.ranked.groups]
-        return hashlib.sha256(json.dumps([module_digest("bench.rank_pictures"), *parts]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([_DRAWING, *parts]).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
         """Write a PNG, unless the same picture is there."""

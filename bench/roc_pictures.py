@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.board import Board, make_board
-from bench.keys import module_digest
+from bench.keys import own_digest
 from bench.pngs import drawn_from, write_png
 from bench.registry import plugins
 from bench.store import Store
@@ -106,7 +106,7 @@ def _fingerprint(title: str, panels: list[Panel]) -> str:
         [p.title, {name: curve.tolist() for name, curve in p.curves.items()}, np.asarray(p.published).tolist()]
         for p in panels
     ]
-    return hashlib.sha256(json.dumps([module_digest("bench.roc_pictures"), title, parts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([own_digest("bench.roc_pictures"), title, parts]).encode()).hexdigest()
 
 
 def _pixels(panels: list[Panel], title: str) -> NDArray[np.uint8]:
