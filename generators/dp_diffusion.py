@@ -235,7 +235,7 @@ class AdaGroupBlock(nn.Module):
         """Return (..., width) features of (..., width) features."""
         scale, shift = self.modulate(condition).chunk(2, dim=-1)
         h = self.first(functional.silu(x))
-        groups = h.reshape(*h.shape[:-1], _GROUPS, -1)
+        groups = h.reshape(*h.shape[:-1], _GROUPS, h.shape[-1] // _GROUPS)
         h = functional.layer_norm(groups, groups.shape[-1:]).reshape(h.shape)  # no parameters: nothing mixes samples
         out: Tensor = x + self.second(functional.silu(h * (1 + scale) + shift))
         return out

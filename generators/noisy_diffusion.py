@@ -217,7 +217,7 @@ class GroupNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, width): each group of an (n, width) input at mean 0 and variance 1, scaled and shifted."""
-        groups = x.reshape(len(x), _GROUPS, -1)  # (n, groups, width / groups)
+        groups = x.reshape(len(x), _GROUPS, x.shape[1] // _GROUPS)  # (n, groups, width / groups)
         return functional.layer_norm(groups, groups.shape[2:]).flatten(1) * self.weight + self.bias
 
 

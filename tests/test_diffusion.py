@@ -24,6 +24,7 @@ from bench.generators._normal_scores import NormalScores, oversampled
 from bench.generators._torch import pick_device
 from bench.generators.dp_diffusion import AdaGroupNet, DpDiffusion
 from bench.generators.noisy_diffusion import NoisyDiffusion
+from cohorts import cohort_of
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
@@ -329,3 +330,12 @@ def test_the_net_starts_as_independent_genes_around_the_class_means() -> None:
     out = net(torch.randn(3, 2, 6), torch.tensor([[1, 900]] * 3), torch.tensor([0, 1, 1]))
     assert not out.any()
     assert all(a > b for a, b in pairwise(signal_rates("cosine", 20).tolist()))
+
+
+@pytest.mark.parametrize(("name", "params"), [("noisy_diffusion", {"per_example": True}), ("dp_diffusion", {})])
+def test_a_private_batch_may_be_empty(name: str, params: dict[str, object]) -> None:
+    # a small cohort at a small rate: most batches hold nobody, and each still takes its step of noise
+    info = find("generator", name)
+    quick = {**info.params, **(info.option("quick") or {}), **params, "rate": 0.02, "steps": 12}
+    people = cohort_of(24, 12, "ab")
+    assert len(create(info, quick).fit(people, rng=stream(1)).sample(6, rng=stream(2))) == 6
