@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "bench data fetch": "needs the network; test_fetch.py runs it against a server of its own",
+    'bench run --dataset brca --metrics "all,pathways': "needs genes with names; test_metrics_pathways.py has some",
     "bench data import brca": "checks for the published files; test_datasets_import.py has such files",
 }
 _FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--jobs", "2", "--threads", "1"]
