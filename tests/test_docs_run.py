@@ -5,6 +5,7 @@ What makes a command cheaper here, and which commands cannot run here and where 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -58,7 +59,7 @@ def cheap_generators(text: str) -> str:
 
 
 def cheaper(line: str) -> list[str]:
-    words = shlex.split(line)[1:]
+    words = shlex.split(os.path.expandvars(line))[1:]
     extra = CHEAP_OPTIONS.get(words[0], CHEAP_OPTIONS.get(" ".join(words[:2]), []))
     words += [w for i in range(0, len(extra), 2) if extra[i] not in words for w in extra[i : i + 2]]
     if words[0] == "run" and "--generators" not in words:
@@ -107,6 +108,9 @@ def provide(folder: Path, page: Path, cohort: Cohort) -> None:
     X.to_csv(folder / "expression.csv", index_label="gene")
     y.to_csv(folder / "y.csv", index=False)
     y.to_csv(folder / "people.csv", index=False)
+    others = [f"other{sample}" for sample in cohort.samples]
+    (X + 0.5).set_axis(others, axis=1).to_csv(folder / "other.tsv", sep="\t", index_label="gene")
+    pd.DataFrame({"samplesID": others, "Subtype": cohort.y}).to_csv(folder / "others.csv", index=False)
     X.T.assign(disease=cohort.y).to_parquet(folder / "table.parquet")
     for name in ("folder", "release", "my_release"):
         release(folder / name, cohort)
