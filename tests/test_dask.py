@@ -153,13 +153,17 @@ def test_fits_take_turns_on_the_gpu_that_a_worker_declares(dataset: Dataset, tmp
 
 
 def test_more_than_any_worker_declares_is_refused_and_what_none_declares_is_not_asked(
-    dataset: Dataset, tmp_path: Path
+    dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, (cell,) = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass", gpus=2))
     fit, *rest = stages(cell, cell.tasks)
     assert dask_cluster._needs(fit, [{"GPU": 2.0}, {}]) == {"GPU": 2.0}
     assert [dask_cluster._needs(stage, [{"GPU": 2.0}]) for stage in rest] == [{}]
     assert dask_cluster._needs(fit, [{}, {}]) == {}
+    dask_cluster._say_what_is_not_declared([[fit, *rest]], [{"GPU": 2.0}, {}])
+    assert caplog.messages == []
+    dask_cluster._say_what_is_not_declared([[fit, *rest]], [{}, {}])
+    assert caplog.messages[0].startswith("no Dask worker declares the resource GPU")
     with pytest.raises(ClusterError, match="asks for GPU 2, but no worker declares more than 1"):
         dask_cluster._needs(fit, [{"GPU": 1.0}])
 

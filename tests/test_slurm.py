@@ -143,6 +143,13 @@ def test_the_script_asks_for_what_file_and_decorator_say(dataset: Dataset, tmp_p
     assert "gpus" not in first + second
 
 
+def test_a_generator_can_be_kept_off_the_gpu(dataset: Dataset, tmp_path: Path) -> None:
+    scope, cells = plan(dataset, tmp_path, "cvae")
+    text = SlurmArrays(config(tmp_path, f"{CONFIG}  cvae: {{gpus: 0}}\n")).preview(pending(cells, scope.store), TWO)
+    assert "gpu" not in text
+    assert "--mem=4000M" in text  # the decorator's, not the default
+
+
 def test_device_cpu_asks_for_no_gpu(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DEVICE", "cpu")
     scope, cells = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass", gpus=2))

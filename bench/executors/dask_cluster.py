@@ -50,10 +50,12 @@ class DaskCluster:
             return
         with _client(self._address) as client, ticket(todo, limits) as asked:
             declared = _look_at_workers(client, asked)
+            cells = [stages(planned, tasks) for planned, tasks in todo]
+            _say_what_is_not_declared(cells, declared)
             futures: Futures = {}
             try:
-                for planned, tasks in todo:
-                    futures |= _submit(client, asked, stages(planned, tasks), limits, declared)
+                for cell in cells:
+                    futures |= _submit(client, asked, cell, limits, declared)
                 yield from _collect(client, asked, futures, stop)
             finally:
                 asked.proof.unlink(missing_ok=True)  # kills what is under way
@@ -117,6 +119,23 @@ def _submit(
     return futures
 
 
+def _wanted(stage: Stage) -> dict[str, float]:
+    """Return what a stage could use of a worker, by Dask's customary names."""
+    asked = resources(stage.planned)
+    wanted = {"GPU": float((stage.gpu and asked.gpus) or 0), "MEMORY": (asked.memory_gb or 0) * 1e9}
+    return {name: amount for name, amount in wanted.items() if amount}
+
+
+def _say_what_is_not_declared(cells: list[list[Stage]], declared: list[dict[str, float]]) -> None:
+    for name in sorted({name for cell in cells for stage in cell for name in _wanted(stage)}):
+        if declared and not any(name in worker for worker in declared):
+            log.warning(
+                "no Dask worker declares the resource %s, which some generators ask for: as many of them run at once "
+                "as there are threads. `dask worker --resources` declares it.",
+                name,
+            )
+
+
 def _needs(stage: Stage, declared: list[dict[str, float]]) -> dict[str, float]:
     """Return what a stage asks of a worker, of the resources that workers declare at all.
 
@@ -125,19 +144,16 @@ def _needs(stage: Stage, declared: list[dict[str, float]]) -> dict[str, float]:
     ClusterError
         If workers declare a resource, but none has enough of it.
     """
-    asked = resources(stage.planned)
-    wanted = {"GPU": float((stage.gpu and asked.gpus) or 0), "MEMORY": (asked.memory_gb or 0) * 1e9}
     needs = {}
-    for name, amount in wanted.items():
-        most = max((worker.get(name, 0.0) for worker in declared), default=0.0)
-        if not amount or not any(name in worker for worker in declared):
-            continue
-        if amount > most:
+    for name, amount in _wanted(stage).items():
+        offers = [worker[name] for worker in declared if name in worker]
+        if offers and amount > max(offers):
             raise ClusterError(
                 f"generator {stage.planned.cell.generator!r} asks for {name} {amount:g}, but no worker declares more "
-                f"than {most:g}. Start one that does (`dask worker --resources '{name}={amount:g}'`)."
+                f"than {max(offers):g}. Start one that does (`dask worker --resources '{name}={amount:g}'`)."
             )
-        needs[name] = amount
+        if offers:
+            needs[name] = amount
     return needs
 
 

@@ -67,9 +67,10 @@ class SlurmConfig:
         ----------
         wanted : the resources that the generator's decorator asks for
         """
-        asked = {"minutes": 60, **self.defaults, **(self.gpu if wanted.gpus else {})}
+        own = self.generators.get(planned.cell.generator, {})
+        asked = {"minutes": 60, **self.defaults, **(self.gpu if own.get("gpus", wanted.gpus) else {})}
         asked |= {name: value for name, value in vars(wanted).items() if value is not None}
-        return {**asked, **self.generators.get(planned.cell.generator, {})}
+        return {**asked, **own}
 
 
 def read_slurm_config(path: Path) -> SlurmConfig:

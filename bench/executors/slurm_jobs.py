@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from bench.executors.remote import Done, Job, at_absolute_paths, reports
 from bench.executors.slurm_config import SlurmConfig, sbatch_options
 from bench.executors.submission import Resumable, Submission, is_requeued_too_often, submitit_or_error
 from bench.executors.ticket import ticket
+from bench.plan import PlannedCell
 from bench.stopping import Stop
 from bench.store import Store
 from bench.tasks import Report
@@ -60,11 +63,12 @@ class SlurmArrays:
 
         texts = []
         for options, stages in self._groups(todo, limits):
-            cells = [f"{c.generator} fold {c.fold} seed {c.seed}" for c in (stage.planned.cell for stage in stages)]
+            folder = str(stages[0].planned.cell.store.absolute() / "slurm" / "RUN")
             count = len(stages) if len(stages) > 1 else None
-            command = "python -u -m submitit.core._submit FOLDER"
-            script = _make_sbatch_string(command=command, folder="FOLDER", map_count=count, **options)
-            texts.append(f"{script}\n# {len(cells)} jobs: {'; '.join(cells)}\n")
+            command = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(folder)}"
+            script = _make_sbatch_string(command=command, folder=folder, map_count=count, **options)
+            cells = "; ".join(_name(stage.planned) for stage in stages)
+            texts.append(f"{script}\n# {len(stages)} jobs: {cells}\n")
         return "\n".join(texts)
 
     def _groups(self, todo: Todo, limits: Limits) -> Iterator[tuple[dict[str, Any], list[Stage]]]:
@@ -77,6 +81,11 @@ class SlurmArrays:
             groups.setdefault(json.dumps(options, sort_keys=True), (options, []))[1].append(stage)
         for options, stages in groups.values():
             yield from ((options, stages[i : i + _ARRAY]) for i in range(0, len(stages), _ARRAY))
+
+
+def _name(planned: PlannedCell) -> str:
+    cell, params = planned.cell, f"[{planned.params}]" if planned.params else ""
+    return f"{cell.generator}{params} fold {cell.fold} seed {cell.seed}"
 
 
 def _reports(job: Any, stage: Stage) -> Iterator[Report]:
