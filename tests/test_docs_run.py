@@ -30,6 +30,8 @@ ELSEWHERE = {
     "bench data fetch": "needs the network; test_fetch.py runs it against a server of its own",
     'bench run --dataset brca --metrics "all,pathways': "needs genes with names; test_metrics_pathways.py has some",
     "bench data import brca": "checks for the published files; test_datasets_import.py has such files",
+    "bench run --executor dask": "needs a cluster; test_dask.py starts one",
+    "bench run --executor slurm": "needs Slurm; test_slurm.py lets submitit start the jobs here",
 }
 _FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--jobs", "2", "--threads", "1"]
 CHEAP_OPTIONS = {
