@@ -40,11 +40,27 @@ def source_digest(path: Path, module: str) -> str:
     return h.hexdigest()
 
 
-def code_digest(info: PluginInfo) -> str:
-    """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import."""
+def code_digest(info: PluginInfo, params: Mapping[str, Any] | None = None) -> str:
+    """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import.
+
+    A class that a hyper-parameter names (the decorator's ``imports``) is part of it: its file, its library's version.
+    """
     if info.path.suffix == ".toml":
         return read_command_file(info.path).digest()
-    return _code_digest(info.path, info.module)
+    own = _code_digest(info.path, info.module)
+    named = [str({**info.params, **(params or {})}[name]) for name in info.option("imports", ())]
+    return key("code", own=own, named=[_named_code(path) for path in named]) if named else own
+
+
+def _named_code(path: str) -> list[str]:
+    """Return the version of the library that a class comes from, and the digest of its module, if it has a source."""
+    module = path.rpartition(".")[0]
+    try:
+        file = _file_of(module) if module else None
+    except ModuleNotFoundError:
+        file = None  # making the plugin says so
+    digest = source_digest(file, module) if file is not None and file.suffix == ".py" else ""
+    return [path, _version(path.partition(".")[0]), digest]
 
 
 @functools.cache

@@ -121,7 +121,7 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
     sample_key = key(
         "sample",
         plugin=choice.info.name,
-        code=code_digest(choice.info),
+        code=code_digest(choice.info, choice.params),
         params=choice.params,
         dataset=scope.dataset.label_name,
         data=scope.dataset.digest,

@@ -33,7 +33,16 @@ HANDED: dict[Kind, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "attack": {"score": (("view",), ("rng",))},
     "metric": {"__call__": (("train", "holdout", "synthetic"), ("rng",))},
 }
-_EXTRAS = {"torch": "deep", "opacus": "deep", "mbi": "pgm", "anndata": "h5ad", "xgboost": "deep", "gseapy": "pathways"}
+_EXTRAS = {
+    "torch": "deep",
+    "opacus": "deep",
+    "mbi": "pgm",
+    "anndata": "h5ad",
+    "xgboost": "deep",
+    "gseapy": "pathways",
+    "sdv": "sdv",
+    "synthcity": "synthcity",
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 T = TypeVar("T", bound=type)
 
@@ -131,6 +140,8 @@ def generator(
     fits: Literal["train", "spare"] = "train",
     needs: tuple[str, ...] = (),
     quick: Mapping[str, Any] | None = None,
+    opt_in: bool = False,
+    imports: tuple[str, ...] = (),
     memory_gb: float | None = None,
     minutes: float | None = None,
     gpus: int | None = None,
@@ -145,6 +156,8 @@ def generator(
     fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
     needs : import names of optional packages
     quick : hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
+    opt_in : True if `all` leaves it out, because it needs something from the user; it runs when it is named
+    imports : hyper-parameters that name a class to import, whose code is then a part of the result's key
     memory_gb, minutes, gpus : what one cell needs on a cluster; no part of any result's key
     """
     return lambda cls: _declare("generator", name, cls)

@@ -15,8 +15,9 @@ from bench.errors import PluginError, near_name
 from bench.files import sha256
 from bench.registry import Kind, PluginInfo, find, plugins
 
-_COMMA = re.compile(r",(?![^(]*\))")  # between values, not inside a tuple
-_ITEM = re.compile(r"(?P<name>[^\[\],]+)(\[(?P<params>[^\[\]]*)\])?")
+_QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+_ITEM = re.compile(rf"(?P<name>[^\[\],]+)(\[(?P<params>(?:{_QUOTED}|[^\[\]'\"])*)\])?")
+_PART = re.compile(rf"(?:{_QUOTED}|\([^()]*\)|[^,'\"])+")  # between commas, but not those of a tuple or a quoted text
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Choice:
     def params_text(self) -> str:
         """The hyper-parameters that differ from the defaults, as ``a=1,b=2``; empty if none does."""
         changed = {k: v for k, v in self.overrides.items() if v != self.info.params[k]}
-        return ",".join(f"{name}={changed[name]}" for name in sorted(changed))
+        return ",".join(f"{name}={_written(changed[name])}" for name in sorted(changed))
 
     @property
     def label(self) -> str:
@@ -53,7 +54,8 @@ def choose(kind: Kind, text: str) -> list[Choice]:
     """Return the plugins that a text such as ``"all"`` or ``"a,b[x=1],c[y=1,2]"`` names, each choice once.
 
     Several values of one parameter (``epsilon=1,2,4``) give one choice each; of several parameters, one for every
-    combination. For attacks, ``all`` leaves out those that declare themselves opt-in.
+    combination. A text with commas or brackets in it goes into quotes: ``options='a=1,b=2'``. ``all`` leaves out what
+    declares itself opt-in.
 
     Raises
     ------
@@ -74,6 +76,12 @@ def choose(kind: Kind, text: str) -> list[Choice]:
     return list(chosen.values())
 
 
+def _written(value: Any) -> str:
+    """Return a value as it is typed: a text in quotes only where it would be misread without them."""
+    plain = not isinstance(value, str) or (value and value == value.strip() and not re.search(r"[,\[\]'\"\\]", value))
+    return str(value) if plain else repr(value)
+
+
 def _items(kind: Kind, text: str) -> Iterator[tuple[str, str]]:
     position = 0
     while position < len(text):
@@ -90,13 +98,13 @@ def _items(kind: Kind, text: str) -> Iterator[tuple[str, str]]:
 def _combinations(info: PluginInfo, text: str) -> Iterator[dict[str, Any]]:
     values: dict[str, list[Any]] = {}
     name = ""
-    for part in filter(None, (p.strip() for p in _COMMA.split(text))):
-        left, equals, right = part.partition("=")
+    for part in filter(None, (p.strip() for p in _PART.findall(text))):
+        left, equals, right = ("", "", "") if part[0] in "'\"" else part.partition("=")
         if equals:
             name = left.strip()
         elif not name:
             raise PluginError(f"{info.kind} {info.name!r}: {part!r} is no parameter; write param=value.")
-        values.setdefault(name, []).append(_parse(info, name, (right if equals else left).strip()))
+        values.setdefault(name, []).append(_parse(info, name, (right if equals else part).strip()))
     for combination in itertools.product(*values.values()):
         yield dict(zip(values, combination, strict=True))
 
@@ -110,6 +118,8 @@ def _parse(info: PluginInfo, name: str, text: str) -> Any:
         value = ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):
         value = float(text) if text.lower() in ("inf", "-inf", "infinity") else text
+    if isinstance(default, str) and value is not None and not isinstance(value, str):
+        value = text  # a text that looks like a number is a text all the same
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if default is not None and value is not None and type(value) is not type(default):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.conformance import CHECKS, Check, check_plugin
-from bench.registry import KINDS, PluginInfo, add_plugin_file, plugins
+from bench.registry import KINDS, PluginInfo, add_plugin_file, missing_needs, plugins
 
+ADAPTED = {"sdv", "synthcity"}  # their libraries are in no environment of the tests
 EVERYTHING = [(info, check) for kind in KINDS for info in plugins(kind).values() for check in CHECKS[kind]]
 
 
@@ -16,6 +17,8 @@ EVERYTHING = [(info, check) for kind in KINDS for info in plugins(kind).values()
     ("info", "check"), EVERYTHING, ids=[f"{info.kind}-{info.name}-{check.__name__}" for info, check in EVERYTHING]
 )
 def test_a_plugin_keeps_the_contract(info: PluginInfo, check: Check) -> None:
+    if info.name in ADAPTED and (reason := missing_needs(info)):
+        pytest.skip(f"{reason}; test_adapters.py runs the adapter on a stand-in")
     check(info)
 
 

@@ -39,7 +39,7 @@ COMMANDS = sorted(
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS)
 def test_a_command_in_the_documents_is_a_command(page: str, line: str) -> None:
-    words = [word for word in shlex.split(line)[1:] if "--plugin" not in word and not word.endswith(".py")]
+    words = [word for word in shlex.split(line)[1:] if "--plugin" not in word and not word.endswith((".py", ".toml"))]
     group: click.Command = bench.cli._bench
     context = click.Context(group, info_name="bench")
     while isinstance(group, click.Group) and words:

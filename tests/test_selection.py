@@ -51,6 +51,35 @@ def test_commas_inside_a_tuple_separate_no_values() -> None:
     assert [labels(choice.label) for choice in found] == [[choice.label] for choice in found]  # reads as it is written
 
 
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("n_components=3", "n_components=3"),
+        ("'n_components=3,covariance_type=diag'", "n_components=3,covariance_type=diag"),
+        ("\"a=[1, 2],b='x'\"", "a=[1, 2],b='x'"),
+        ("'it\\'s'", "it's"),
+        ("5", "5"),
+        ("'  padded '", "  padded "),
+        ("(1, 2)", "(1, 2)"),
+    ],
+)
+def test_a_text_may_hold_commas_and_brackets_and_reads_back_from_its_label(typed: str, value: str) -> None:
+    chosen = choose("generator", f"noise,sklearn_density[components=3,options={typed}],multivariate")
+    assert [choice.info.name for choice in chosen] == ["noise", "sklearn_density", "multivariate"]
+    assert chosen[1].params["options"] == value
+    assert chosen[1].params["components"] == 3
+    assert choose("generator", chosen[1].label)[0].params == chosen[1].params
+
+
+def test_several_texts_give_one_choice_each() -> None:
+    chosen = choose("generator", "sklearn_density[options='a=1,b=2','a=2',components=3]")
+    assert [choice.params["options"] for choice in chosen] == ["a=1,b=2", "a=2"]
+
+
+def test_adapters_run_only_when_they_are_named() -> None:
+    assert not {"sklearn_density", "sdv", "synthcity"} & set(labels("all"))
+
+
 def test_all_holds_the_controls_and_none_holds_nothing() -> None:
     assert {"multivariate", "copy_train", "real_holdout", "shuffled_genes", "noise"} <= set(labels("all"))
     assert labels("none") == []
@@ -66,6 +95,7 @@ def test_all_holds_the_controls_and_none_holds_nothing() -> None:
         ("multivariate[0.5]", "is no parameter; write param=value"),
         ("multivariate[noise=1", "cannot be read at"),
         ("multivariate]", "cannot be read at"),
+        ("sklearn_density[options='a=1,b=2]", "cannot be read at"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(text: str, words: str) -> None:
