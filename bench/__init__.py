@@ -5,7 +5,9 @@ Plugins import everything they need from here. Nothing in this module imports sc
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench.cohort_file import read_cohort
 from bench.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
@@ -13,10 +15,22 @@ from bench.registry import Measure, attack, generator, metric
 from bench.seeds import integer_seed, stream
 from bench.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split
 
+if TYPE_CHECKING:
+    from bench.api import Dataset, Results, load_dataset, load_results, run, score
+
 __version__ = "0.1.0"
 
 if not (Path(__file__).parent / "generators").is_dir():  # run from a checkout: the plugin folders lie beside this one
     __path__.append(str(Path(__file__).parent.parent))
+
+_LATE = {"Dataset", "Results", "load_dataset", "load_results", "run", "score"}  # of bench.api, which is slow to import
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module("bench.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Attack",
@@ -24,19 +38,25 @@ __all__ = [
     "BenchError",
     "Cohort",
     "DataError",
+    "Dataset",
     "Generator",
     "Measure",
     "Metric",
     "MissingExtraError",
     "PluginError",
     "PrivacyClaim",
+    "Results",
     "Split",
     "StoreError",
     "__version__",
     "attack",
     "generator",
     "integer_seed",
+    "load_dataset",
+    "load_results",
     "metric",
     "read_cohort",
+    "run",
+    "score",
     "stream",
 ]

@@ -57,12 +57,14 @@ class Release:
     notes: list[str] = field(default_factory=list)
 
 
-def read_release(path: Path, dataset: Dataset, form: Form | None = None, folds: Sequence[int] = ()) -> Release:
+def read_release(
+    source: Path | Sequence[Pair], dataset: Dataset, form: Form | None = None, folds: Sequence[int] = ()
+) -> Release:
     """Return a release, its genes named and ordered as those of the real cohort.
 
     Parameters
     ----------
-    path : a file, or a folder with one file per fold
+    source : a file, or a folder with one file per fold, or what was given from Python
     dataset : the real cohort
     form : what the files do not say
     folds : the numbers of all folds, for a table that stands for each of them
@@ -84,8 +86,8 @@ def read_release(path: Path, dataset: Dataset, form: Form | None = None, folds: 
     names = GeneNames(dataset.cohort.genes, rows)
     say = release.notes.append
     reading = Reading(names=names, label_columns=labels, genes=form.genes, samples_in=form.samples_in, say=say)
-    pairs = find_files(path, say)
-    parts = [read_part(pair.values, reading) for pair in pairs]
+    pairs = find_files(source, say) if isinstance(source, Path) else list(source)
+    parts = [read_part(pair, reading) for pair in pairs]
     real = _cut(release, parts)
     cohorts = [_cohort(part, pair, real.cohort, form, reading) for part, pair in zip(parts, pairs, strict=True)]
     given = _by_fold(cohorts, pairs, parts, form, folds)
@@ -158,7 +160,7 @@ def _cohort(part: Part, pair: Pair, like: Cohort, form: Form, reading: Reading) 
 def _by_fold(
     cohorts: Sequence[Cohort], pairs: Sequence[Pair], parts: Sequence[Part], form: Form, folds: Sequence[int]
 ) -> dict[int, Cohort]:
-    path = pairs[0].values
+    path = pairs[0].path
     column = pick(parts[0].columns, FOLD_COLUMNS)
     if len(pairs) == 1 and column and not form.folds and not form.every_fold:
         return _divided(cohorts[0], path, column, parts[0].columns[column])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.datasets.tables import shown
 from bench.errors import DataError
@@ -18,13 +19,22 @@ _LAST = re.compile(r"(\d+)(?!.*\d)")
 _EXAMPLE = "synthetic_data_split_1.csv with synthetic_labels_split_1.csv"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
-    """A file of values with its file of labels, where it has one; `fold` is None if the name does not say."""
+    """Values with their labels, where they have any of their own; `fold` is None if nothing says it.
 
-    values: Path
-    labels: Path | None
+    Parameters
+    ----------
+    path : the file of values; for what was given from Python, words for it
+    labels : a file, or the labels themselves
+    fold : the number of the fold
+    content : the values, if they were given from Python: a `Table` or an AnnData object
+    """
+
+    path: Path
+    labels: Path | Sequence[str] | None
     fold: int | None
+    content: Any = None
 
 
 def find_files(path: Path, say: Callable[[str], None]) -> list[Pair]:

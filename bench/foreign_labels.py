@@ -16,13 +16,13 @@ from bench.foreign_tables import Part, Reading, pick
 from bench.types import Cohort
 
 
-def read_labels(part: Part, beside: Path | None, like: Cohort, reading: Reading) -> NDArray[np.str_]:
+def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, reading: Reading) -> NDArray[np.str_]:
     """Return the label of each sample of a data file.
 
     Parameters
     ----------
     part : the data file's content
-    beside : its file of labels, which goes before a column in the data file; None if there is none
+    beside : its file of labels, or the labels, which go before a column in the data file; None if there are none
     like : the real cohort, for the labels that may occur
     reading : which columns may hold labels
 
@@ -32,8 +32,13 @@ def read_labels(part: Part, beside: Path | None, like: Cohort, reading: Reading)
         If there are no labels, one is missing or unknown, or their number is wrong.
     """
     inside = pick(part.columns, reading.label_columns)
-    if beside is not None:
+    where: Path | str
+    if isinstance(beside, Path):
         where, y = beside, _labels_beside(beside, part, like, reading)
+    elif beside is not None:
+        where, y = f"labels of {part.path}", _filled(Path("labels"), "labels", [str(label) for label in beside])
+        if len(y) != len(part.values):
+            raise DataError(f"{part.path} has {len(part.values)} rows and {len(y)} labels; expected one for each.")
     elif inside is not None:
         where, y = part.path, _filled(part.path, inside, part.columns[inside])
     else:

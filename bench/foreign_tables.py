@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.datasets.matrices import SAMPLE_COLUMNS, h5ad_table, repeated
+from bench.datasets.matrices import SAMPLE_COLUMNS, anndata_table, dense, h5ad_table, repeated
 from bench.datasets.tables import Table, file_type, read_table, shown
 from bench.errors import DataError
+from bench.foreign_files import Pair
 from bench.gene_names import GeneNames, by_real_name, spoiled_by_spreadsheet
 
 _NAMES = ("label", "labels", "class", "subtype", "cancer_type", "cell_type", "type")
@@ -61,15 +62,15 @@ class Part:
     columns: Mapping[str, Sequence[str]]
 
 
-def read_part(path: Path, reading: Reading) -> Part:
-    """Return what one data file holds.
+def read_part(pair: Pair, reading: Reading) -> Part:
+    """Return what one data file, or one table given from Python, holds.
 
     Raises
     ------
     DataError
         If the file cannot be read, its genes do not fit, or a cell is no finite number.
     """
-    table = _read(path, reading)
+    path, table = pair.path, _read(pair, reading)
     in_rows = reading.samples_in == "rows" or (reading.samples_in is None and not _is_turned(table, reading))
     if not in_rows:
         reading.say(f"{path.name}: genes are in the rows; turned round")
@@ -84,10 +85,15 @@ def read_part(path: Path, reading: Reading) -> Part:
     return part
 
 
-def _read(path: Path, reading: Reading) -> Table:
+def _read(pair: Pair, reading: Reading) -> Table:
+    path, data, beside = pair.path, pair.content, [*reading.label_columns, *FOLD_COLUMNS]
+    if isinstance(data, Table):
+        return data
+    if data is not None:
+        return _named_like_real(*anndata_table(data, dense(data, path), path, keep=beside), reading)
     if file_type(path) == ".h5ad":
-        return _named_like_real(*h5ad_table(path, keep=[*reading.label_columns, *FOLD_COLUMNS]), reading)
-    return read_table(path, text=[*reading.label_columns, *FOLD_COLUMNS])
+        return _named_like_real(*h5ad_table(path, keep=beside), reading)
+    return read_table(path, text=beside)
 
 
 def _named_like_real(table: Table, names: Mapping[str, Sequence[str]], reading: Reading) -> Table:

@@ -63,6 +63,11 @@ def _named_code(path: str) -> list[str]:
     return [path, _version(path.partition(".")[0]), digest]
 
 
+def forget() -> None:
+    """Read every plugin file again when it is next asked for: in a notebook, it may have been edited since."""
+    _code_digest.cache_clear()
+
+
 @functools.cache
 def _code_digest(path: Path, module: str) -> str:
     trees = _project_trees(path, module)

@@ -61,7 +61,7 @@ def write_figures(
     StoreError
         If a file cannot be written.
     """
-    makers = _makers(rows)
+    makers = figure_makers(rows)
     paths: list[Path] = []
     missing = [name for name in names if not any(part.startswith(name) for part in makers)]
     for name, make in makers.items():
@@ -86,7 +86,7 @@ def save_figure(figure: Figure, path: Path, dpi: int = DPI) -> Path:
     return path
 
 
-def _makers(rows: Path) -> dict[str, Callable[[], Figure | None]]:
+def figure_makers(rows: Path) -> dict[str, Callable[[], Figure | None]]:
     """Return by name how each figure that the results may hold is made."""
     table, about = read_rows(rows)
     data = about["data"]

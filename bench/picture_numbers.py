@@ -18,6 +18,7 @@ from scipy.stats import mannwhitneyu
 from bench.basis import Basis, fit_basis
 from bench.seeds import stream
 from bench.types import Cohort, Split
+from bench.unlabelled import NO_LABEL
 
 Array = NDArray[np.float64]
 Numbers = dict[str, Any]
@@ -128,7 +129,10 @@ def class_numbers(lens: Lens, cohort: Cohort, plane: Array) -> Numbers:
         mmd(lens.train[lens.split.train.y == label][:_PER_CLASS], other[labels == label][:_PER_CLASS])
         for label in lens.classes
     ]
-    share = [float(np.mean(cohort.y == label)) if len(cohort) else math.nan for label in lens.classes]
+    if not len(cohort) or (cohort.y == NO_LABEL).all():
+        nothing: list[None] = [None] * len(lens.classes)
+        return {"share": nothing, "recall": nothing, "mmd": short(distances)}
+    share = [float(np.mean(cohort.y == label)) for label in lens.classes]
     found = discriminant(plane, cohort.y, lens.holdout)
     recall = [_share(found[lens.split.holdout.y == label] == label) for label in lens.classes]
     return {"share": short(share), "recall": short(recall), "mmd": short(distances)}

@@ -133,6 +133,8 @@ def _cloud(axes: Axes, label: str, plane: Any, real: Any, classes: list[str]) ->
         axes.scatter(
             x, y, s=8, color=colour, marker=marker, linewidths=0, alpha=0.75, label=classes[i], rasterized=True
         )
+    without = points[place == -1]  # of a release that came without labels
+    axes.scatter(without[:, 0], without[:, 1], s=8, color="#000000", linewidths=0, alpha=0.5, rasterized=True)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
     share = float(np.mean(((points < low) | (points > high)).any(axis=1))) if len(points) else 0.0
     return f"{100 * share:.0f} % outside" if share >= 0.005 else "< 1 % outside" if share else ""

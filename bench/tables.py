@@ -89,7 +89,7 @@ def _seconds(summary: Summary) -> str:
 def failures(board: Board) -> Iterator[str]:
     """Yield the section that lists every planned number that does not exist, with the reason."""
     yield "## Failures\n"
-    lost = _lost(board.rows)
+    lost = lost_rows(board.rows)
     if lost.empty:
         yield f"None: every planned number exists ({len(board.rows)} rows).\n"
         return
@@ -101,7 +101,8 @@ def failures(board: Board) -> Iterator[str]:
     yield board.table("Failures", note, columns(["generator", "where", "what", "status", "reason"], []), body)
 
 
-def _lost(rows: pd.DataFrame) -> pd.DataFrame:
+def lost_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of every planned number that does not exist, with the reason."""
     undefined = (rows["status"] == "ok") & rows["value"].isna() & (rows["family"] != "claim")
     lost = rows[(rows["status"] != "ok") | undefined].copy()
     lost.loc[undefined, "status"] = "undefined"

@@ -35,12 +35,13 @@ class RunProgress:
         jobs: int,
         console: Console,
         costs: Costs | None = None,
+        command: str | None = None,
     ) -> None:
         costs = costs or (learn(plan, store) if todo else Costs())
         self._tracker = Tracker(plan, todo, store, costs, jobs)
         self._total = sum(len(tasks) for _, tasks in todo)
         self._keys = {key for p in plan for key in (p.cell.sample_key, *(task.key for task in p.tasks))}
-        facts = {"argv": ["bench", *sys.argv[1:]], "folder": os.getcwd(), "jobs": jobs}  # noqa: PTH109
+        facts = {"argv": [command] if command else ["bench", *sys.argv[1:]], "folder": os.getcwd(), "jobs": jobs}  # noqa: PTH109
         facts["dataset"] = plan[0].cell.dataset if plan else ""
         self._heart = Heartbeat(store, facts, self._state)
         self._console, self._spoken = console, time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,12 +10,10 @@ import click
 
 from bench.cli import options
 from bench.cli.run import console, run_dataset
-from bench.copies import copies
 from bench.datasets import load_dataset
-from bench.errors import BenchError
 from bench.folds import N_FOLDS
-from bench.foreign import Form, Release, read_release
-from bench.plan import PlannedCell, Scope, plan_given
+from bench.foreign import Form, read_release
+from bench.release_plan import name_of_release, release_planner
 from bench.runner import Limits
 from bench.selection import choose
 from bench.session import Request
@@ -81,25 +78,13 @@ def command(
         units=units,
         samples_in=samples_in,
     )
-    label = name or re.sub(r"[^A-Za-z0-9_.-]+", "_", synthetic.resolve().name.partition(".")[0])
-    if "[" in label or "," in label:
-        raise BenchError(f"--name {label!r} may hold no '[' and no ','; they mark parameters in tables.")
+    label = name_of_release(name, synthetic.resolve().name)
     release = read_release(synthetic, load_dataset(dataset), form, range(1, N_FOLDS + 1))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
     request = Request([seed], sorted(release.given), splits, limits, out, attacks=scoring[1])
-
-    def plan(scope: Scope) -> list[PlannedCell]:
-        request.notes[label] = notes_on(release, scope, every_fold=form.every_fold)
-        for text in request.notes[label]:
-            console.print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
-        return plan_given(scope, label, release.given, *scoring)
-
-    sys.exit(1 if run_dataset(release.dataset, request, plan) else 0)
+    planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=_say)
+    sys.exit(1 if run_dataset(release.dataset, request, planner) else 0)
 
 
-def notes_on(release: Release, scope: Scope, *, every_fold: bool) -> list[str]:
-    """Return what was done to make a release fit, and what is repeated in it."""
-    splits = [split for split in scope.splits if split.fold in release.given]
-    found = [text for s in splits for text in copies(release.given[s.fold], s, of_this_split=not every_fold)]
-    blind = ["one table stands for every fold, so that nobody can say who was a member: no attack is run"]
-    return [*release.notes, *found, *(blind if every_fold else [])]
+def _say(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -148,7 +148,13 @@ def h5ad_table(path: Path, *, keep: Collection[str]) -> tuple[Table, dict[str, t
     -------
     The table, named by ``var_names``; and the names by ``var_names`` and by each column of text in ``var``.
     """
-    data, values = _open_h5ad(path)
+    return anndata_table(*_open_h5ad(path), path, keep=keep)
+
+
+def anndata_table(
+    data: Any, values: NDArray[Any], path: Path, *, keep: Collection[str]
+) -> tuple[Table, dict[str, tuple[str, ...]]]:
+    """Return an AnnData object, whose matrix is `values`, as `h5ad_table` does; `path` names it in messages."""
     obs = _obs_table(path, data.obs[[name for name in data.obs.columns if name in keep]])
     frame = pd.concat([obs.frame, pd.DataFrame(values)], axis=1)
     names = {"var_names": tuple(map(str, data.var_names))}
@@ -170,9 +176,14 @@ def _open_h5ad(path: Path) -> tuple[Any, NDArray[Any]]:
             data = anndata.read_h5ad(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no AnnData file: {error}. Write it again with AnnData.write_h5ad.") from error
+    return data, dense(data, path)
+
+
+def dense(data: Any, path: Path) -> NDArray[Any]:
+    """Return the matrix of an AnnData object; `path` names it in messages."""
     if data.X is None:
         raise DataError(f"{path} has no matrix X; put the values there, for example data.X = data.layers['counts'].")
-    return data, data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+    return data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
 
 
 def _obs_table(path: Path, obs: pd.DataFrame) -> Table:
