@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from bench import keys
@@ -121,7 +121,7 @@ def numbers_in(given: Numbers, what: str) -> list[int]:
     """
     if isinstance(given, str):
         return numbers(given, what)
-    several = [given] if isinstance(given, Integral) else list(given)
+    several = [given] if isinstance(given, int | np.integer) else list(given)
     if not several or any(isinstance(n, bool) or int(n) != n for n in several):
         raise BenchError(
             f"{what}={given!r} cannot be read; expected whole numbers, one or several, or a text as '1-3'."
