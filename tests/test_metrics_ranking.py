@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from bench.metrics._contest import CONTESTANTS, contest
+from bench.metrics.classifier_ranking import _halves
 from cohorts import cohort
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -95,6 +96,16 @@ def test_a_copy_ranks_like_the_original_in_whatever_order(people: People) -> Non
     assert found["classifier_winner_rank"] == 1
     assert found["classifier_choice_loss"] == 0
     assert found == measure("classifier_ranking", train, holdout, train.synthetic(train.X, train.y))
+    for seed in range(5):  # the forest, too, is the same one
+        assert contest(copy, train, holdout, seed=seed).tolist() == contest(train, train, holdout, seed=seed).tolist()
+
+
+def test_who_has_the_release_alone_tests_on_samples_that_were_not_trained_on(people: People) -> None:
+    release = people[2]
+    first, second = _halves(release, np.random.default_rng(3))
+    assert sorted(first.samples + second.samples) == sorted(release.samples)
+    for label in release.classes:
+        assert abs(int(np.sum(first.y == label)) - int(np.sum(second.y == label))) <= 1
 
 
 def test_wrong_labels_lead_to_a_worse_choice(people: People) -> None:
