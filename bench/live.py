@@ -129,7 +129,7 @@ class Seen:
     state: str
     silent_s: float
 
-    def keys(self) -> frozenset[str]:
+    def claims(self) -> frozenset[str]:
         """Return the keys of the results that the run works on; none once it has finished."""
         try:
             return frozenset(self.path.with_suffix(KEYS).read_text(encoding="utf-8").split())

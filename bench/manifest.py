@@ -54,6 +54,7 @@ def manifest_of(
         "versions": {"python": platform.python_version(), "omics-bench": __version__, **distributions()},
         "hardware": hardware(),
         "variables": variables(),
+        "samples": sorted({planned.cell.sample_key for planned in plan}),
         "rows": {"n": len(rows), "sha256": rows_digest(rows)},
     }
 

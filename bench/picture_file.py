@@ -6,6 +6,7 @@ The numbers are computed where the samples are (`bench run`, `bench pictures`); 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bench.rows import read_rows
 from bench.store import Store, write_atomic
 from bench.types import Cohort
 
+log = logging.getLogger(__name__)
 REAL = ""  # the label of the training samples
 WORST = 10  # genes of each release in the table
 _CLASS_COLUMNS = ["generator", "class", "n_holdout", "share", "recall", "mmd"]
@@ -42,14 +44,19 @@ def draw_all(rows: Path, dataset: Dataset, store: Store, releases: Releases | No
 
     Parameters
     ----------
-    releases : of one fold; without them only ROC curves are drawn
+    releases : of one fold; without them only ROC curves are drawn, and if some were dropped from the store since a
+        picture was made, it stays
     umap : as for `write_numbers`
     """
     table, beside = read_rows(rows)[0], rows.parent.parent / "leaderboard"
     roc = beside / f"{rows.stem}_roc.png"
     draw_roc(roc, store, table, title=dataset.title, simulated=dataset.simulated)
-    if releases is not None:
-        draw_releases(beside / f"{rows.stem}_pca.png", releases, dataset)
+    pca = beside / f"{rows.stem}_pca.png"
+    if releases is not None and releases.dropped and pca.exists():
+        gone = ", ".join(releases.dropped)
+        log.warning("%s stays as it is: the samples of %s were dropped from the store", pca, gone)
+    elif releases is not None:
+        draw_releases(pca, releases, dataset)
         panels = roc_panels(store, table, simulated=dataset.simulated)
         write_numbers(rows, dataset, store, releases, panels, umap=umap)
 

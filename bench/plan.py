@@ -32,7 +32,9 @@ class PlannedCell:
     def missing(self, store: Store) -> list[Task]:
         """Return the tasks whose results are not in the store, and the sample if one of them needs it."""
         todo = [task for task in self.tasks if not store.has(task.key)]
-        needs_sample = any(task.step != "sample" for task in todo) and store.read_sample(self.cell.sample_key) is None
+        only_sample = all(task.step == "sample" for task in self.tasks)  # then it is the sample that is wanted
+        wanted = only_sample or any(task.step != "sample" for task in todo)
+        needs_sample = wanted and store.read_sample(self.cell.sample_key) is None
         samples = [t for t in self.tasks if t.step == "sample" and (t in todo or needs_sample)]
         return samples + [t for t in todo if t.step != "sample"]
 

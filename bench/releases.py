@@ -23,11 +23,13 @@ class Releases:
     split : the fold; all releases are held against its training samples
     synthetic : by the generator's label, controls after the others
     controls : the labels that are controls
+    dropped : the labels of those that were made and are no longer in the store
     """
 
     split: Split
     synthetic: dict[str, Cohort]
     controls: frozenset[str]
+    dropped: tuple[str, ...] = ()
 
     def named(self) -> dict[str, Cohort]:
         """Return the releases by the name above their panel, which says so if it is a control."""
@@ -71,7 +73,8 @@ def stored_releases(scope: Scope, seed: int, fold: int, keys: Mapping[str, str])
     ordered = sorted(keys, key=lambda label: (label in controls, label))
     found = {label: scope.store.read_sample(keys[label]) for label in ordered}
     samples = {label: sample for label, sample in found.items() if sample is not None}
-    return Releases(split, samples, controls) if samples else None
+    dropped = tuple(label for label in ordered if label not in samples and scope.store.has(keys[label]))
+    return Releases(split, samples, controls, dropped) if samples else None
 
 
 def keys_in(rows: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:

@@ -176,7 +176,7 @@ def test_a_run_on_a_terminal_shows_bars_and_elsewhere_lines(toy_cohort: Cohort, 
         assert ("6/6  < 1 s left" in buffer.getvalue()) == terminal
         assert ("[6/6] noise fold 1 seed 42: mc ok" in buffer.getvalue()) == (not terminal)
         assert [run.state for run in runs_seen(store)] == ["finished"]
-        assert runs_seen(store)[0].keys() == frozenset()
+        assert runs_seen(store)[0].claims() == frozenset()
 
 
 def test_an_interrupted_run_is_stopped_and_keeps_its_keys(toy_cohort: Cohort, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_an_interrupted_run_is_stopped_and_keeps_its_keys(toy_cohort: Cohort, tm
         raise KeyboardInterrupt
     (run,) = runs_seen(store)
     assert run.state == "stopped"
-    assert run.keys() >= {task.key for task in cells[0].tasks}
+    assert run.claims() >= {task.key for task in cells[0].tasks}
 
 
 def test_a_run_elsewhere_is_silent_after_a_while(tmp_path: Path) -> None:

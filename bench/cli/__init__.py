@@ -27,6 +27,7 @@ _COMMANDS = {
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
     "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
     "status": ("bench.cli.status", "Show what runs are doing, from any terminal."),
+    "store": ("bench.cli.store:store_group", "Look after the store: list, clean, verify, export, import."),
     "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the challenge."),
     "verify": ("bench.cli.verify", "Say whether every row of a run came out the same."),
     "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against cohort size."),

@@ -18,6 +18,7 @@ from bench.plan import Scope
 from bench.runner import Limits, pending
 from bench.selection import choose
 from bench.store import Store
+from bench.store_tools import keep_keys
 
 console = Console(stderr=True)
 
@@ -66,6 +67,7 @@ def cohort_size(
         console.print(f"left out, because {data.name} has no reference set: {left_out}", soft_wrap=True)
     console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {n_tasks} tasks to do")
     with RunProgress(cells, todo, store, limits.jobs, console) as progress:
+        keep_keys(store, f"cohort-size-{data.slug}", cells)
         rows = carry_out(plans, store, limits, progress)
     console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)
     sys.exit(1 if (rows["status"] != "ok").any() else 0)
