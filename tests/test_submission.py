@@ -682,16 +682,23 @@ def test_code_runs_only_when_somebody_says_that_they_trust_it(data_home: Path, t
     assert done.stdout.count("the same, digit for digit") == 5
 
 
-def test_code_that_makes_other_tables_is_told(data_home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("[t.iloc[::-1] for t in _honest(s)]", "DIFFERENT: values by up to"),
+        ("(lambda X, y: (X + 1, y))(*_honest(s))", "DIFFERENT: values by up to 1, labels in 0 of 48 rows"),
+        ("(lambda X, y: (X, y.assign(kind='a')))(*_honest(s))", "DIFFERENT: values by up to 0, labels in"),
+        ("[t.iloc[1:] for t in _honest(s)]", "DIFFERENT: 47 rows x 16 genes, packed 48 x 16"),
+    ],
+)
+def test_code_that_makes_other_tables_is_told(data_home: Path, tmp_path: Path, change: str, words: str) -> None:
     path = packed(tmp_path)
     with zipfile.ZipFile(path) as z:
         code = z.read("blue_team.py")
-    changed = (
-        code + b"\n_honest = BlueTeam.generate\nBlueTeam.generate = lambda s: [t.iloc[::-1] for t in _honest(s)]\n"
-    )
+    changed = code + f"\n_honest = BlueTeam.generate\nBlueTeam.generate = lambda s: {change}\n".encode()
     done = invoke("run-code", str(repacked(path, changed)), "--i-trust-this-code")
     assert done.exit_code == 1
-    assert done.stdout.count("DIFFERENT: values by up to") == 5
+    assert done.stdout.count(words) == 5
 
 
 @pytest.mark.parametrize(
