@@ -32,6 +32,10 @@ class Stop:
             self.why = why
             self._event.set()
 
+    def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the run shall stop."""
+        self._event.wait(seconds)
+
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
         """Turn the first SIGINT or SIGTERM inside the block into a wish, and the second into `KeyboardInterrupt`.

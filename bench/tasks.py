@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import surroundings
 from bench.cohort_file import read_cohort
 from bench.errors import BenchError, PluginError, StoreError
 from bench.registry import PluginInfo, create
@@ -100,18 +101,29 @@ def run_task(cell: Cell, task: Task) -> None:
         Whatever the plugin raises; `BenchError` if what it returned breaks the contract.
     """
     begin = {"sample": _sample, "metric": _measure, "attack": _attack}[task.step]
+    home = os.getpid()
     _reset_peak()
     started = time.perf_counter()
-    body = begin(cell, task)
+    with surroundings.kept():
+        body = begin(cell, task)
+    _only_in(home)
     body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": peak_mb()}
     Store(cell.store).write(task.key, body)
+
+
+def _only_in(home: int) -> None:
+    """End a copy of the process that a plugin forked and let return: it must not write the result again."""
+    if os.getpid() != home:
+        os._exit(0)
 
 
 # -- the three steps -------------------------------------------------------------------------------------------------
 
 
 def _sample(cell: Cell, task: Task) -> dict[str, Any]:
+    home = os.getpid()
     fitted, synthetic = _release(cell, task)
+    _only_in(home)
     Store(cell.store).write_sample(task.key, synthetic)
     return {"n": len(synthetic), "claim": _claim(fitted)}
 
@@ -264,22 +276,35 @@ def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], N
     """Do tasks in turn, reporting ``("start", i, "")`` and ``("ok" | "failed" | "skipped" | "store", i, reason)``.
 
     This is the task boundary: the one place where any exception of a plugin becomes a report. A store that cannot be
-    written is no fault of the plugin and ends the work.
+    written is no fault of the plugin and ends the work. What another run has finished meanwhile is not done again.
     """
+    home, store = os.getpid(), Store(cell.store)
     for i, task in enumerate(tasks):
         report("start", i, "")
         try:
-            run_task(cell, task)
+            if not is_done(store, task):
+                run_task(cell, task)
         except StoreError as error:
             report("store", i, str(error))
             return
         except NoLabelsError as error:
             report("skipped", i, str(error))
         except Exception as error:
+            _only_in(home)
             sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
             report("failed", i, one_line(error))
         else:
             report("ok", i, "")
+
+
+def is_done(store: Store, task: Task) -> bool:
+    """Return whether the whole result of a task is in the store, and intact."""
+    return store.has(task.key) and (task.step != "sample" or store.read_sample(task.key) is not None)
+
+
+def log_of(cell: Cell, task: Task) -> Path:
+    """Return the file that keeps what a task printed when it was last done; it is there if that was anything."""
+    return cell.store / "logs" / f"{task.key[:16]}.log"
 
 
 def one_line(error: BaseException) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bench.guard import Bounds
 from bench.isolation import run_isolated
 from bench.plan import PlannedCell, unavailable
 from bench.resources import Resources
 from bench.stopping import Stop
 from bench.store import Store
-from bench.tasks import Report, Task
+from bench.tasks import Report, Task, is_done
 from bench.views import WITH_CODE
 
 Todo = list[tuple[PlannedCell, list[Task]]]
@@ -72,19 +73,14 @@ def run_cell(
     if reason:
         yield from (Report(task, "skipped", reason) for task in tasks)
         return
-    store = Store(planned.cell.store)
+    store, bounds = Store(planned.cell.store), Bounds(limits.timeout, limits.memory)
     todo = []
     for task in tasks:
         if is_done(store, task):
             yield Report(task, "ok")
         else:
             todo.append(task)
-    yield from run_isolated(planned.cell, todo, timeout=limits.timeout, stop=stop or Stop())
-
-
-def is_done(store: Store, task: Task) -> bool:
-    """Return whether the whole result of a task is in the store, and intact."""
-    return store.has(task.key) and (task.step != "sample" or store.read_sample(task.key) is not None)
+    yield from run_isolated(planned.cell, todo, bounds, retries=limits.retries, stop=stop)
 
 
 def resources(planned: PlannedCell) -> Resources:

@@ -10,13 +10,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingExtraError
-from bench.executors.base import Limits, Reports, Stage, Todo, is_done, resources, stages
+from bench.executors.base import Limits, Reports, Stage, Todo, resources, stages
 from bench.executors.remote import Done, Job, at_absolute_paths, do_job, reports, set_up
 from bench.executors.ticket import ClusterError, Ticket, ticket
 from bench.plan import PlannedCell
 from bench.stopping import Stop
 from bench.store import Store
-from bench.tasks import Report
+from bench.tasks import Report, is_done
 
 if TYPE_CHECKING:
     from distributed import Client, Future

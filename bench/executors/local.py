@@ -47,6 +47,7 @@ class LocalProcesses:
                     else:
                         yield item
             except BaseException:
+                stop.ask("an error")  # nothing that is killed now is done again
                 line.close()
                 kill_all()
                 raise

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.errors import BenchError
-from bench.executors.base import Limits, Reports, Stage, Todo, is_done, resources
+from bench.executors.base import Limits, Reports, Stage, Todo, resources
 from bench.executors.remote import Done, Job, at_absolute_paths, reports
 from bench.executors.slurm_config import SlurmConfig, sbatch_options
 from bench.executors.submission import Resumable, Submission, is_requeued_too_often, submitit_or_error
@@ -19,7 +19,7 @@ from bench.executors.ticket import ticket
 from bench.plan import PlannedCell
 from bench.stopping import Stop
 from bench.store import Store
-from bench.tasks import Report
+from bench.tasks import Report, is_done
 
 _LOOK_EVERY = 1.0  # seconds between looks at the jobs
 _ARRAY = 1000  # jobs in one array; what Slurm takes unless it is set up for more
