@@ -32,8 +32,11 @@ gpu: {partition: gpus, more: {licenses: big}}
 generators:
   multivariate: {minutes: 5, memory_gb: 0.5}
 """
-# submitit's own process: the parent of the server that this process was forked from
-JOB = 'int(Path(f"/proc/{os.getppid()}/stat").read_text().rsplit(")", 1)[1].split()[1])'
+# submitit's own process: above a task are its guard, what children are forked from, and it
+JOB = (
+    "__import__('functools').reduce(lambda pid, _: "
+    "int(Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[1]), range(3), os.getpid())"
+)
 COUNT = '(folder / "fits").open("a").write("fit\\n")'
 
 
