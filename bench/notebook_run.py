@@ -71,7 +71,7 @@ class Options:
     def say(self, text: str) -> None:
         """Print a sentence, unless nobody wants to hear."""
         if self.progress:
-            Console().print(text, markup=False, highlight=False, soft_wrap=True)
+            _console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def carry_out(dataset: Dataset, request: Request, planner: Planner, options: Options) -> Results:
@@ -79,7 +79,7 @@ def carry_out(dataset: Dataset, request: Request, planner: Planner, options: Opt
     session = prepare(dataset, request, planner)
     if session.left_out:
         options.say(f"left out, because {dataset.name} has no reference set: {', '.join(session.left_out)}")
-    console, limits = Console(quiet=not options.progress), request.limits
+    console, limits = _console(quiet=not options.progress), request.limits
     with _device(options.device), main_script_hidden():
         fresh_server(limits.threads)
         store = session.scope.store
@@ -88,6 +88,11 @@ def carry_out(dataset: Dataset, request: Request, planner: Planner, options: Opt
         rows, _ = publish(session, outcome)
     options.say(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
     return Results(rows, computed=outcome.computed, cached=outcome.cached, lost=outcome.lost)
+
+
+def _console(*, quiet: bool = False) -> Console:
+    """Return where to say how it goes: plain lines on standard output, not one HTML block per line."""
+    return Console(file=sys.stdout, force_jupyter=False, force_terminal=sys.stdout.isatty(), quiet=quiet)
 
 
 @contextlib.contextmanager

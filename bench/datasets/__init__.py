@@ -69,7 +69,9 @@ class Dataset:
         return data
 
     @staticmethod
-    def from_cohort(name: str, cohort: Cohort, *, label: str = "label", reference: Cohort | None = None) -> Dataset:
+    def from_cohort(
+        name: str, cohort: Cohort, *, label: str = "label", reference: Cohort | None = None, simulated: bool = False
+    ) -> Dataset:
         """Return a dataset of your own, kept in memory only, to run or score on.
 
         Parameters
@@ -78,6 +80,7 @@ class Dataset:
         cohort : the samples
         label : what the labels are called
         reference : people who are in no training set
+        simulated : True if no measured value is in it; every table and picture then says so
 
         Raises
         ------
@@ -86,7 +89,7 @@ class Dataset:
         """
         if check_name(name) in dataset_names():
             raise DataError(f"there is a dataset {name!r} already; choose another name, so that results do not mix.")
-        return Dataset(name, name, label, cohort, reference, False, "given from Python")
+        return Dataset(name, name, label, cohort, reference, simulated, "given from Python")
 
 
 def load_dataset(name: str) -> Dataset:
