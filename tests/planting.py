@@ -20,11 +20,21 @@ from bench.store import Store
 from bench.types import Cohort
 
 FOUR = Limits(4, 1, None)
+# finds the process of the worker or job that this task's process comes from
+ANCESTOR = """
+def ancestor(word, pid=None):
+    pid = pid or os.getpid()
+    if word in Path(f"/proc/{pid}/cmdline").read_text():
+        return pid
+    return ancestor(word, int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]))
+"""
 PLANTED = '''
 import os, time
 from dataclasses import dataclass
 from pathlib import Path
 from bench import generator
+
+{ancestor}
 
 @generator("{name}", gpus={gpus})
 @dataclass(kw_only=True)
@@ -50,7 +60,7 @@ def toy_dataset(cohort: Cohort) -> Dataset:
 
 def planted(folder: Path, name: str, body: str, gpus: int = 1) -> str:
     path = folder / f"{name}.py"
-    path.write_text(PLANTED.format(name=name, body=body, gpus=gpus, folder=str(folder)))
+    path.write_text(PLANTED.format(name=name, body=body, gpus=gpus, folder=str(folder), ancestor=ANCESTOR))
     add_plugin_file(path)
     return name
 

@@ -24,12 +24,7 @@ from bench.stopping import Stop
 from bench.types import Cohort
 
 TWO = Limits(2, 1)
-# the worker is the parent of the server that this process was forked from
-# above a task are its guard, what children are forked from, and the Dask worker
-KILL_WORKER = (
-    "import functools; parent = lambda pid, _: int(Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[1]); "
-    "os.kill(functools.reduce(parent, range(3), os.getpid()), 9); time.sleep(600)"
-)
+KILL_WORKER = "os.kill(ancestor('spawn_main'), 9); time.sleep(600)"
 COUNT = '(folder / "fits").open("a").write(f"{type(self).__module__} {cohort.digest}\\n")'
 ONCE = 'if not (folder / "mark").exists(): (folder / "mark").touch(); '
 

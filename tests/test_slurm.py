@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from planting import alive, numbers, plan, planted, run, toy_dataset, wait_for
+from planting import ANCESTOR, alive, numbers, plan, planted, run, toy_dataset, wait_for
 
 from bench import BenchError, DataError
 from bench.datasets import Dataset
@@ -32,11 +32,7 @@ gpu: {partition: gpus, more: {licenses: big}}
 generators:
   multivariate: {minutes: 5, memory_gb: 0.5}
 """
-# submitit's own process: above a task are its guard, what children are forked from, and it
-JOB = (
-    "__import__('functools').reduce(lambda pid, _: "
-    "int(Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[1]), range(3), os.getpid())"
-)
+JOB = "ancestor('submitit.core._submit')"
 COUNT = '(folder / "fits").open("a").write("fit\\n")'
 
 
@@ -45,7 +41,7 @@ import os, time
 from dataclasses import dataclass
 from pathlib import Path
 from bench import Measure, metric
-
+ANCESTOR
 @metric("slow_metric", family="fidelity", measures=(Measure("slowness"),))
 @dataclass(kw_only=True)
 class Slow:
@@ -85,7 +81,7 @@ def test_jobs_give_the_rows_of_one_machine(dataset: Dataset, tmp_path: Path) -> 
 def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(dataset: Dataset, tmp_path: Path) -> None:
     quick = planted(tmp_path, "quick", COUNT, gpus=0)
     path = tmp_path / "slow_metric.py"
-    path.write_text(SLOW_METRIC.replace("FOLDER", str(tmp_path)).replace("JOB", JOB))
+    path.write_text(SLOW_METRIC.replace("FOLDER", str(tmp_path)).replace("ANCESTOR", ANCESTOR).replace("JOB", JOB))
     scope, cells = plan(dataset, tmp_path, quick, metrics=f"mmd,{add_plugin_file(path).name}")
     outcome = run(scope, cells, SlurmArrays(LOCAL), TWO)
     assert set(outcome.rows["status"]) == {"ok"}
