@@ -50,7 +50,7 @@ def observed(check: Callable[[T], None], subject: T, path: Path | None) -> Findi
     """Return what a check of a subject found; what it printed becomes a note, and errors name their line of `path`."""
     title = (check.__doc__ or check.__name__).strip().rstrip(".")
     printed, problem = io.StringIO(), ""
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         try:
             check(subject)
         except Exception as error:

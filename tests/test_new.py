@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,10 +45,28 @@ def test_what_is_written_passes_every_check_as_it_is(tmp_path: Path, kind: NewKi
 def test_the_tests_that_are_written_pass(tmp_path: Path) -> None:
     for kind in NEW_KINDS:
         write_scaffold(kind, f"own_{kind}", tmp_path)
-    words = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", "."]
-    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ended = pytest_in(tmp_path)
     assert ended.returncode == 0, ended.stdout
     assert "passed" in ended.stdout
+
+
+def test_the_guide_leads_from_the_scaffold_to_a_method_of_ones_own_with_a_known_answer(tmp_path: Path) -> None:
+    page = (ROOT / "docs/add-a-generator.md").read_text()
+    method, answer = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    made = write_scaffold("generator", "shrunken", tmp_path)
+    made.plugin.write_text(method)
+    tests = tmp_path / "test_shrunken.py"
+    contract = tests.read_text().partition("def test_a_large_sample")[0].replace("PluginError, ", "")
+    tests.write_text(contract + answer)
+    ended = pytest_in(tmp_path)
+    assert ended.returncode == 0, ended.stdout
+    tests.write_text(contract + answer.replace('"shrink": 1.0', '"shrink": 0.0'))
+    assert "1 failed" in pytest_in(tmp_path).stdout
+
+
+def pytest_in(folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", "."]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def test_from_new_to_the_leaderboard(tmp_path: Path) -> None:
