@@ -19,7 +19,7 @@ _MARKS = re.compile(r"\\([|*])|`([^`]+)`|\*\*(.+?)\*\*|\*(?=\S)([^*]+)\*")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
 _BREAKS = re.compile(r"(?<=[\[,])")  # where the name of a generator may go on in the next line
 _NARROW = re.compile(r"(?<=[\[,_/=])")  # and where the head of a column may
-_LONG = 60  # letters; a longer cell gets a wide column
+_SHORT, _LONG = 14, 60  # letters; a longer cell gets a wider column
 _WIDE = 12  # columns; a wider table breaks its numbers in print
 
 
@@ -146,11 +146,16 @@ def _head(text: str, side: str | None) -> Html:
 
 def _row(cells: Sequence[str], sides: Sequence[str | None], generator: str | None) -> Html:
     rest = (
-        element("td", inline(cell), class_=side or ("long" if len(plain(cell)) > _LONG else None), data_value=raw(cell))
+        element("td", inline(cell), class_=side or _width(cell), data_value=raw(cell))
         for cell, side in zip(cells[1:], sides[1:], strict=True)
     )
     control = "control" if generator and generator.endswith(" (control)") else None
     return element("tr", element("th", inline(cells[0]), scope="row"), *rest, class_=control, data_generator=generator)
+
+
+def _width(cell: str) -> str | None:
+    letters = len(plain(cell))
+    return "long" if letters > _LONG else "text" if letters > _SHORT else None
 
 
 def raw(cell: str) -> str | None:

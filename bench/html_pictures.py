@@ -18,7 +18,7 @@ from bench.html_parts import Html, HtmlBoard, element, inline, join
 from bench.keys import own_digest
 from bench.picture_file import REAL, TABLES, pictures_file
 from bench.picture_panels import figure_of
-from bench.pngs import drawn_from, write_png
+from bench.pngs import drawn_from, size_of, write_png
 
 _SHOWN = 3  # genes of each release in the table
 _HOW = (
@@ -52,7 +52,8 @@ CLOSE_UPS = {
         "Differential expression",
         "Each dot is a gene, by the difference of its means between the two largest classes. A gene counts as "
         "different if one class lies more than one half above the other (Wilcoxon, p < 0.05); blue: so in the training "
-        "samples and in the release, amber: missed, red: only in the release. On the dotted line: same effect.",
+        "samples and in the release, amber: missed, red: only in the release. On the dotted line: same effect. "
+        "What lies farther out is drawn on the edge.",
         "For each generator on {name}, differences of gene means between two classes, release against training samples",
     ),
 }
@@ -90,6 +91,15 @@ def title_of(numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     return f"{data['title']}: fold {numbers['about']['fold']} of seed {numbers['about']['seed']}"
 
 
+def picture_facts(about: Mapping[str, Any]) -> str:
+    """Return in words where the numbers of the pictures come from."""
+    umap = f"umap-learn {about['umap']}" if about["umap"] else "without umap-learn"
+    return (
+        f"fold {about['fold']} of seed {about['seed']}, {about['n_train']} training and {about['n_holdout']} held-out "
+        f"samples, {about['n_correlated']} genes correlated; {umap}"
+    )
+
+
 def close_ups(
     rows: Path, board: HtmlBoard, numbers: Mapping[str, Any] | None, data: Mapping[str, Any]
 ) -> Iterator[tuple[str, Html]]:
@@ -123,15 +133,17 @@ def picture(path: Path, caption: str, note: str, shown: str) -> Html:
     shown : the text for those who cannot see it
     """
     source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    width, height = size_of(path)
     image = element(
         "div",
-        element("img", src=source, alt=shown),
+        element("img", src=source, alt=shown, width=str(width), height=str(height)),
         class_="box",
         role="region",
         tabindex="0",
         aria_label=f"Picture: {caption}",
     )
-    return element("figure", image, element("figcaption", element("strong", f"{caption}. "), inline(note)))
+    legend = element("figcaption", element("strong", f"{caption}. "), inline(note))
+    return element("figure", image, legend, class_="tall" if height > width else None)
 
 
 # -- the tables --------------------------------------------------------------------------------------------------------
@@ -164,8 +176,8 @@ def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
         "recall": (
             "Recall by class",
             "Share of each class's held-out samples that a classifier trained on the release recognises (linear "
-            "discriminants in 50 principal components of the training samples); one fold. n: held-out samples, of "
-            "which a small class has few. ↑ higher is better.",
+            "discriminants in 50 principal components of the training samples); one fold. In brackets: how many "
+            "samples that is; of few, each weighs much. ↑ higher is better.",
             " ↑",
         ),
         "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", ""),
@@ -190,7 +202,7 @@ def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: 
         for label in labels
         if label in table.index
     ]
-    heads = [f"{name} (n = {size:.0f}){arrow}" for name, size in n.items()]
+    heads = [f"{name} ({size:.0f}){arrow}" if column == "recall" else f"{name}{arrow}" for name, size in n.items()]
     return board.table(title, note, columns(["generator"], heads), body)
 
 

@@ -22,7 +22,7 @@ from bench.comparison_tables import comparison_tables
 from bench.findings import USE, Finding, findings
 from bench.html_front import AXES, KEY, front_picture, front_points, undominated
 from bench.html_parts import Html, HtmlBoard, anchor, bullets, element, html_board, inline, join, paragraphs
-from bench.html_pictures import close_ups, draw_close_ups, picture
+from bench.html_pictures import close_ups, draw_close_ups, picture, picture_facts
 from bench.html_study import study_sections
 from bench.html_summary import summary
 from bench.leaderboard import LEGEND, audits_of, facts_of, picture_texts, pictures_of
@@ -80,13 +80,14 @@ def _sections(
     tables = (measure_tables(board), attack_tables(board), comparison_tables(board, about["data"]["samples"]))
     yield from _cut(chain(*tables))
     yield from (_picture(kind, drawn, about["data"]) for kind, drawn in pictures_of(path).items())
-    yield from close_ups(path, board, read_numbers(path, about["data"]["digest"]), about["data"])
+    closely = read_numbers(path, about["data"]["digest"])
+    yield from close_ups(path, board, closely, about["data"])
     claims_and_audits = chain(claim_table(board, audits), audit_table(board, audits))
     rest = chain(cost_table(board), published_table(board, about["data"]["name"]), failures(board))
     yield from _cut(claims_and_audits)
     yield from study_sections(path, board)
     yield from _cut(rest)
-    yield "Where the numbers come from", _provenance(board, about, rows)
+    yield "Where the numbers come from", _provenance(board, about, rows, closely)
 
 
 def _cut(blocks: Iterable[str]) -> Iterator[Section]:
@@ -143,8 +144,10 @@ def _picture(kind: str, path: Path, data: Mapping[str, Any]) -> Section:
     return heading, picture(path, caption, note, shown)
 
 
-def _provenance(board: HtmlBoard, about: Mapping[str, Any], rows: str) -> Html:
+def _provenance(board: HtmlBoard, about: Mapping[str, Any], rows: str, closely: Mapping[str, Any] | None) -> Html:
     facts = {**facts_of(board, about), "Data digest": f"`{about['data']['digest']}` (SHA-256)", "Rows": f"`{rows}`"}
+    if closely is not None:
+        facts["Pictures of samples"] = picture_facts(closely["about"])
     lines = chain.from_iterable((element("dt", name), element("dd", inline(text))) for name, text in facts.items())
     how = element("h3", "How to read the tables")
     return join([element("dl", *lines), how, element("p", inline(" ".join(LEGEND.split())))])

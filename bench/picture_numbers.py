@@ -27,7 +27,7 @@ N_SHOWN = 800  # dots in a panel, drawn at random where there are more
 N_GENES = 2000  # of a larger cohort the most variable genes are correlated: memory grows with their square
 N_BINS = 48  # of the picture of correlations, on each side
 _SMALLEST = 3  # samples without which a class has no spread
-_PER_CLASS = 400  # samples that the distance of a class is read from
+_PER_CLASS = 1000  # samples that the distance of a class is read from
 _SHIFT, _LEVEL = 0.5, 0.05  # a difference above one half at p < 0.05: the published criterion of 2026
 
 

@@ -29,6 +29,7 @@ _BEHIND, _ALARM = "#c8c8c8", "#b00000"
 _COLUMNS = 4
 _LONG = 32  # letters; a longer name gets smaller ones
 _MARGIN = 0.2  # of the real range, on each side
+_MOST = 0.995  # of the genes lie inside the picture of effects, the others on its edge
 _OFF, _RATIO = 1.0, 1.5  # ends of the axes of the picture of genes
 _CALLS = (  # of a gene in training samples and release: name, colour, size
     ("neither", "#c8c8c8", 3),
@@ -67,9 +68,9 @@ def figure_of(kind: str, numbers: Mapping[str, Any], title: str, *, simulated: b
 def _name(axes: Axes, label: str, below: str, controls: Sequence[str], simulated: bool) -> None:
     real = "training samples (simulated)" if simulated else "real training samples"
     name = real if label == REAL else name_of(label, controls)
-    axes.set_title(f"{name}\n{below}", fontsize=9 if len(name) < _LONG else 7.5)
+    axes.set_title(f"{name}\n{below}".strip(), fontsize=9 if len(name) < _LONG else 7.5)
     if simulated:
-        axes.text(0.02, 0.02, "SIMULATED", transform=axes.transAxes, fontsize=8, color=_ALARM)
+        axes.text(0.98, 0.02, "SIMULATED", transform=axes.transAxes, fontsize=8, color=_ALARM, ha="right")
 
 
 def _panel(body: Mapping[str, Any]) -> Panel:
@@ -203,16 +204,16 @@ def _expression(axes: Axes | None, label: str, body: Any, numbers: Any) -> tuple
 
 
 def _changes(axes: Axes, x: Array, y: Array, real: NDArray[np.int_], found: NDArray[np.int_]) -> None:
-    reach = 1.1 * max(float(np.nanmax(np.abs(x), initial=0.0)), 0.1)
+    reach = 1.3 * max(float(np.quantile(np.abs(x[~np.isnan(x)]), _MOST)) if np.isfinite(x).any() else 0.0, 0.1)
     kinds = [
         (real == 0) & (found == 0), (real != 0) & (found == real), (real != 0) & (found != real),
         (real == 0) & (found != 0),
     ]  # fmt: skip
     axes.plot([-reach, reach], [-reach, reach], color="#000000", linewidth=0.6, linestyle=":")
     for (name, colour, size), part in zip(_CALLS, kinds, strict=True):
-        shown = np.clip(y[part], -reach, reach)
-        axes.scatter(x[part], shown, s=size, color=colour, linewidths=0, label=name, rasterized=True)
-    axes.set(xlim=(-reach, reach), ylim=(-1.03 * reach, 1.03 * reach))
+        across, up = (np.clip(values[part], -reach, reach) for values in (x, y))
+        axes.scatter(across, up, s=size, color=colour, linewidths=0, label=name, rasterized=True)
+    axes.set(xlim=(-1.05 * reach, 1.05 * reach), ylim=(-1.05 * reach, 1.05 * reach))
     axes.tick_params(labelsize=7)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import StoreError
 from bench.store import write_atomic
 
 _COLOURS = 128
@@ -23,6 +24,23 @@ def drawn_from(path: Path) -> str | None:
             return str(image.info.get(_KEY))
     except OSError:
         return None
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return width and height of a picture.
+
+    Raises
+    ------
+    StoreError
+        If it is none.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise StoreError(f"{path} is no picture ({error}). Remove it; `bench pictures` draws it again.") from error
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8], fingerprint: str) -> None:
