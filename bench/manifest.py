@@ -16,7 +16,7 @@ from bench import __version__
 from bench.environment import commit, distributions, hardware, variables
 from bench.errors import BenchError, StoreError
 from bench.files import sha256
-from bench.keys import ENGINE, module_digest, source_digest
+from bench.keys import ENGINE, code_digest, module_digest
 from bench.plan import PlannedCell, Scope
 from bench.progress import label_of
 from bench.registry import PluginInfo, add_plugin_file, find
@@ -47,7 +47,7 @@ def manifest_of(
         "git": commit(),
         "request": {**_request(plan), **limits, "device": os.environ.get("BENCH_DEVICE", "auto")},
         "data": _data(scope),
-        "code": {**_engine(), **{f"{kind} {name}": _source(info) for (kind, name), info in sorted(infos.items())}},
+        "code": {**_engine(), **{f"{kind} {name}": code_digest(info) for (kind, name), info in sorted(infos.items())}},
         "plugin_files": [
             {"path": str(info.path), "sha256": sha256(info.path)} for info in infos.values() if _by_file(info)
         ],
@@ -96,10 +96,6 @@ def _data(scope: Scope) -> dict[str, Any]:
 
 def _engine() -> dict[str, str]:
     return {"engine": str(ENGINE), **{module: module_digest(module) for module in _ENGINE}}
-
-
-def _source(info: PluginInfo) -> str:
-    return source_digest(info.path, info.module)
 
 
 def _by_file(info: PluginInfo) -> bool:
@@ -174,7 +170,7 @@ def _code_now(name: str) -> str:
     if not plugin:
         return module_digest(name)
     try:
-        return _source(find(kind, plugin))  # type: ignore[arg-type]  # a kind was written there
+        return code_digest(find(kind, plugin))  # type: ignore[arg-type]  # a kind was written there
     except BenchError:
         return "not there"
 

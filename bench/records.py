@@ -19,7 +19,7 @@ import pandas as pd
 
 from bench import __version__
 from bench.datasets import Dataset
-from bench.rows import COLUMNS, merge, table, write_rows
+from bench.rows import COLUMNS, IDENTITY, table, write_rows
 from bench.store import Store, write_atomic
 
 log = logging.getLogger(__name__)
@@ -92,14 +92,16 @@ def publish(store: Store, slug: str, out: Path) -> Path:
     """
     records = [record for record in store.runs() if record["slug"] == slug]
     latest = records[-1]["about"]
-    merged = table([])
+    rows: dict[tuple[Any, ...], list[Any]] = {}
     notes: dict[str, list[str]] = {}
     for record in records:
         if record["about"]["data"]["digest"] != latest["data"]["digest"]:
             log.warning("a run of %s was made on other data and is left out of the table", record["about"]["created"])
             continue
-        merged = merge(merged, table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"]))
+        rows |= {tuple(row[: len(IDENTITY)]): row for row in record["rows"]}
         notes |= record["about"].get("notes", {})
+    merged = table(dict(zip(COLUMNS, row, strict=True)) for row in rows.values())
+    merged = merged.sort_values(IDENTITY, ignore_index=True)
     path = out / "rows" / f"{slug}.csv"
     write_rows(path, merged, {**latest, "notes": notes} if notes else latest)
     return path

@@ -7,6 +7,7 @@ syntax tree, so that listing plugins imports neither them nor the libraries they
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -334,6 +335,7 @@ def _advice(path: Path) -> str:
     return "`bench new generator NAME` writes one to start from; a dataset is a function `NAME() -> Dataset`."
 
 
+@functools.cache
 def _built_in(kind: Kind) -> dict[str, PluginInfo]:
     package = f"bench.{FOLDERS[kind]}"
     spec = importlib.util.find_spec(package)
@@ -366,7 +368,7 @@ def _entry_points(kind: Kind) -> Iterator[PluginInfo]:
 
 def plugins(kind: Kind) -> dict[str, PluginInfo]:
     """Return every plugin of a kind by name: built-in, from installed packages, and added by file."""
-    found = _built_in(kind)
+    found = dict(_built_in(kind))
     for info in [*_entry_points(kind), *(i for (k, _), i in _files.items() if k == kind)]:
         if info.name in found and found[info.name].path != info.path:
             both = f"{found[info.name].origin} and from {info.origin}"

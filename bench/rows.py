@@ -100,12 +100,6 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(_TEXT, "object"))
 
 
-def merge(older: pd.DataFrame, newer: pd.DataFrame) -> pd.DataFrame:
-    """Return all rows, the newer ones in place of older ones with the same identity, sorted by identity."""
-    both = pd.concat([f for f in (older, newer) if len(f)]) if len(older) or len(newer) else newer
-    return both.drop_duplicates(IDENTITY, keep="last").sort_values(IDENTITY, ignore_index=True)
-
-
 def write_rows(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
     """Write rows as CSV, and beside them a JSON file that says where they come from."""
     write_atomic(path, lambda f: f.write(rows.to_csv(index=False).encode()))
