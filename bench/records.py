@@ -9,7 +9,6 @@ import os
 import platform
 import shlex
 import sys
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def keep(
     store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any], manifest: dict[str, Any] | None = None
 ) -> Path:
     """Write the record of a finished run into the store and return its path; the manifest is told its name."""
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+    name = store.next_run()
     if manifest is not None:
         manifest |= {"record": name, "created": facts["created"]}
     record = {"about": facts, "slug": dataset.slug, "rows": rows.astype(object).to_numpy().tolist()}

@@ -59,6 +59,8 @@ def execute(
     StoppedError
         If the user or the cluster asked the run to stop.
     """
+    if todo:
+        store.check_writable()
     reports: dict[str, Report] = {}
     stop = Stop()
     with stop.on_signals(), closing((executor or LocalProcesses()).run(todo, limits, stop)) as coming:

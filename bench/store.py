@@ -2,27 +2,37 @@
 
 A key that exists is complete, so resuming a run is asking which keys are there. Several runs may share a store: each
 file is written under a temporary name beside its place and renamed, which is atomic, also on a network file system.
+Nothing is locked, and nothing depends on a clock. What is read is checked against its digest; what is damaged counts as
+missing, but what cannot be read at all is an error, since it may be there.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import logging
+import os
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bench.cohort_file import read_cohort, write_cohort
+from bench.cohort_file import is_whole, read_cohort, write_cohort
 from bench.errors import DataError, StoreError
-from bench.files import replacing
+from bench.files import PASSING, beside, explaining, patiently
 from bench.types import Cohort
 
 log = logging.getLogger(__name__)
 FORMAT = 1
 _HEAD, _TAIL = b'{"body": ', b', "sha256": "' + b"0" * 64 + b'"}'  # around the text of a result; the zeros: its digest
-_CURE = "Free some space or choose another folder with --out; what is finished is kept"
+_TIME, _STAMP = "%Y%m%dT%H%M%S%f", 21  # of the names of records, and its length
+_CURE = "Free some space, make it writable or choose another folder with --out; what is finished is kept"
+_NO_ACCESS = (*PASSING, errno.EACCES, errno.EPERM)
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -33,7 +43,13 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     StoreError
         If the disk is full, the folder cannot be written, or the path is no place for a file.
     """
-    with replacing(path, _CURE, StoreError) as temporary, temporary.open("wb") as file:
+    with explaining(path, _CURE, StoreError):
+        # a network file system may lose the answer to a rename, and then says that the old name is gone
+        patiently(lambda: _write(path, write), f"writing {path}", also=(errno.ENOENT,))
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    with beside(path) as temporary, temporary.open("wb") as file:
         write(file)
 
 
@@ -62,7 +78,7 @@ class Store:
             ) from error
         if found != FORMAT:
             raise StoreError(f"the store {self.root} has format {found}; expected {FORMAT}. Choose another --out.")
-        return self
+        return Store(self.root.absolute())  # a plugin may change the working folder
 
     def path(self, key: str, suffix: str) -> Path:
         """Return where the object of a key lies or will lie."""
@@ -73,7 +89,13 @@ class Store:
         return self._intact(key) is not None
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """Return the result of a key, or None if it is missing or damaged (which is reported)."""
+        """Return the result of a key, or None if it is missing or damaged (which is reported).
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
         text = self._intact(key)
         body: dict[str, Any] | None = None if text is None else json.loads(text)
         return body
@@ -82,11 +104,11 @@ class Store:
         """Return the text of a result whose digest is right: thousands are read in a run, most only to see that."""
         path = self.path(key, ".json")
         try:
-            text = path.read_bytes()
+            text = patiently(path.read_bytes, f"reading {path}")
         except FileNotFoundError:
             return None
-        except OSError:
-            text = b""
+        except OSError as error:
+            raise _unreadable(path, error) from error
         body, digest = text[len(_HEAD) : -len(_TAIL)], text[-len(_TAIL) :]
         if text.startswith(_HEAD) and digest == _TAIL.replace(b"0" * 64, hashlib.sha256(body).hexdigest().encode()):
             return body
@@ -104,22 +126,52 @@ class Store:
         write_atomic(self.path(key, ".npz"), lambda f: write_cohort(f, cohort))
 
     def read_sample(self, key: str) -> Cohort | None:
-        """Return the synthetic cohort of a key, or None if it is missing or damaged (which is reported)."""
+        """Return the synthetic cohort of a key, or None if it is missing or damaged (which is reported).
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read.
+        """
         path = self.path(key, ".npz")
-        if not path.exists():
-            return None
         try:
-            return read_cohort(path)
+            return patiently(lambda: _read_cohort(path), f"reading {path}")
+        except FileNotFoundError:
+            return None
         except DataError as error:
             log.warning("%s; it is computed again", error)
             return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def keep_cohort(self, cohort: Cohort) -> Path:
         """Write a real cohort under its digest, once, so that worker processes can load it quickly."""
         path = self.root / "cohorts" / f"{cohort.digest}.npz"
-        if not path.exists():
+        if not is_whole(path):
             write_atomic(path, lambda f: write_cohort(f, cohort))
         return path
+
+    def check_writable(self) -> None:
+        """Write a few bytes and remove them, so that a run does not work for hours and then cannot keep anything.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or the folder cannot be written.
+        """
+        with explaining(self.root, _CURE, StoreError), tempfile.TemporaryFile(dir=self.root) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def next_run(self) -> str:
+        """Return a name for the record of a run that comes after all others in order, whatever the clock says."""
+        latest = max((path.name[:_STAMP] for path in (self.root / "runs").glob("*.json")), default="")
+        stamp = f"{datetime.now(UTC):{_TIME}}"
+        with contextlib.suppress(ValueError):  # a file of another name is no record
+            if latest >= stamp:
+                stamp = f"{datetime.strptime(latest, _TIME).replace(tzinfo=UTC) + timedelta(microseconds=1):{_TIME}}"
+        return f"{stamp}-{uuid.uuid4().hex[:8]}"
 
     def runs(self) -> Iterator[dict[str, Any]]:
         """Yield the records of finished runs, oldest first."""
@@ -128,3 +180,21 @@ class Store:
                 yield json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 log.warning("the run record %s cannot be read (%s); it is left out", path, error)
+
+
+def _read_cohort(path: Path) -> Cohort:
+    """Read a cohort, and tell a file system that fails from a file that is damaged."""
+    try:
+        return read_cohort(path)
+    except DataError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in (*_NO_ACCESS, errno.ENOENT):
+            raise cause from None
+        raise
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot read {path}: {error.strerror}. It may hold a result, so nothing is computed in its place: mend the "
+        "file system or the rights, then run the command again."
+    )
