@@ -51,7 +51,7 @@ def planned_releases(scope: Scope, plan: Sequence[PlannedCell]) -> Releases | No
     seed, fold = plan[0].cell.seed, plan[0].cell.fold
     here = [planned for planned in plan if (planned.cell.seed, planned.cell.fold) == (seed, fold)]
     keys = {_label(p.cell.generator, p.params): p.cell.sample_key for p in here}
-    return stored_releases(scope, seed, fold, _recorded(scope, seed, fold) | keys)
+    return stored_releases(scope, seed, fold, recorded_keys(scope, seed, fold) | keys)
 
 
 def stored_releases(scope: Scope, seed: int, fold: int, keys: Mapping[str, str]) -> Releases | None:
@@ -77,6 +77,21 @@ def stored_releases(scope: Scope, seed: int, fold: int, keys: Mapping[str, str])
     return Releases(split, samples, controls, dropped) if samples else None
 
 
+def given_keys(plan: Sequence[PlannedCell]) -> dict[str, dict[str, str]]:
+    """Return the keys of samples made elsewhere, by fold and label: a record needs them, for rows do not name them."""
+    found: dict[str, dict[str, str]] = {}
+    for planned in plan:
+        cell = planned.cell
+        if cell.maker is None:
+            fold = found.setdefault(_fold_name(cell.seed, cell.fold), {})
+            fold[_label(cell.generator, planned.params)] = cell.sample_key
+    return found
+
+
+def _fold_name(seed: int, fold: int) -> str:
+    return f"fold {fold} of seed {seed}"
+
+
 def keys_in(rows: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
     """Return the key of each sample of one fold that rows are about, by label."""
     r = rows[(rows["seed"] == seed) & (rows["fold"] == fold)]
@@ -84,12 +99,13 @@ def keys_in(rows: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
     return {_label(g, p): str(key) for g, p, key in zip(made["generator"], made["params"], made["key"], strict=True)}
 
 
-def _recorded(scope: Scope, seed: int, fold: int) -> dict[str, str]:
-    """Return the key of each sample of one fold that a recorded run made of the same data."""
+def recorded_keys(scope: Scope, seed: int, fold: int) -> dict[str, str]:
+    """Return the key of each sample of one fold that a recorded run made, or was given, of the same data."""
     keys: dict[str, str] = {}
     for record in scope.store.runs():
         if record["slug"] == scope.dataset.slug and record["about"]["data"]["digest"] == scope.dataset.digest:
             keys |= keys_in(pd.DataFrame(record["rows"], columns=COLUMNS), seed, fold)
+            keys |= record["about"].get("given", {}).get(_fold_name(seed, fold), {})
     return keys
 
 

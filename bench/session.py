@@ -15,7 +15,7 @@ from bench.leaderboard import write_leaderboard
 from bench.manifest import manifest_of
 from bench.picture_file import draw_all
 from bench.plan import PlannedCell, Scope
-from bench.releases import planned_releases
+from bench.releases import given_keys, planned_releases
 from bench.runner import Limits, Outcome, Todo, pending
 from bench.selection import Choice
 from bench.store import Store
@@ -97,6 +97,7 @@ def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
     facts |= {"command": request.command} if request.command else {}
     facts["attacks_left_out"] = session.left_out
     facts |= {"notes": request.notes} if request.notes else {}
+    facts |= {"given": given} if (given := given_keys(session.plan)) else {}
     document = manifest_of(scope, session.plan, outcome.rows, asdict(request.limits), request.command)
     records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)

@@ -14,6 +14,7 @@ from bench.plan import PlannedCell, Scope, plan_given
 from bench.selection import Choice
 from bench.store import Store
 from bench.submission import Submission, read_submission
+from bench.types import Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class Ballot:
     plan : the cells of all entries
     entries : per entry, as tables name it, the SHA-256 of its zip file
     left_out : the attacks that the cohort has no reference set for
+    splits : the folds of all entries, each once
     """
 
     dataset: Dataset
@@ -34,6 +36,7 @@ class Ballot:
     plan: list[PlannedCell] = field(default_factory=list)
     entries: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
 
 
 def zips_in(paths: Iterable[Path]) -> list[Path]:
@@ -84,4 +87,6 @@ def _add(ballot: Ballot, entry: Submission, path: Path, metrics: Sequence[Choice
     scope = Scope(ballot.dataset, entry.splits, ballot.store)
     ballot.plan.extend(plan_given(scope, entry.name, entry.synthetic, metrics, attacks, entry.mark))
     ballot.entries[label] = sha256(path)
+    known = {(split.seed, split.fold) for split in ballot.splits}
+    ballot.splits.extend(split for split in entry.splits if (split.seed, split.fold) not in known)
     ballot.left_out[:] = [choice.info.name for choice in scope.cannot_run(attacks)]

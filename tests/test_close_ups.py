@@ -26,8 +26,8 @@ from bench.picture_file import draw_all, pictures_file, read_numbers
 from bench.picture_numbers import discriminant, make_lens, mmd, numbers_of
 from bench.picture_panels import KINDS, figure_of
 from bench.picture_umap import umap_numbers, version
-from bench.plan import Scope, plan_generators
-from bench.releases import Releases, planned_releases
+from bench.plan import Scope, plan_generators, plan_given
+from bench.releases import Releases, given_keys, planned_releases
 from bench.rows import rows_of, table
 from bench.selection import choose
 from bench.store import Store
@@ -200,6 +200,25 @@ def test_a_run_leaves_numbers_that_a_page_draws_without_the_samples(
     close_up_file(rows, "genes").unlink()
     assert stale_report(rows) is not None
     assert write_report(rows).read_text(encoding="utf-8") == page
+
+
+def test_a_release_made_elsewhere_is_still_shown_after_other_runs(people: Cohort, tmp_path: Path) -> None:
+    dataset = Dataset("toy", "toy people", "label", people, None, False, "the tests")
+    scope = Scope(dataset, make_splits(people, seed=42)[:1], Store(tmp_path / "store").open())
+    given = {1: changed(scope.splits[0].train, X=scope.splits[0].train.X + 1)}
+    plans = [
+        plan_given(scope, "mine", given, choose("metric", "mmd"), [], "v=2"),
+        plan_generators(scope, choose("generator", "noise"), [], []),
+    ]
+    for plan in plans:
+        for one in plan:
+            for task in one.tasks:
+                run_task(one.cell, task)
+        rows = table(row for one in plan for row in rows_of(one, scope.store, {}))
+        records.keep(scope.store, dataset, rows, {**records.about(dataset, 1), "given": given_keys(plan)})
+    found = planned_releases(scope, plans[1])
+    assert found is not None
+    assert list(found.synthetic) == ["mine[v=2]", "noise"]
 
 
 def test_numbers_of_another_cohort_are_not_shown(finished: tuple[Path, Dataset, Scope, Releases]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import fcntl
 import json
 import math
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -139,10 +141,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about |= {"machine": {"cpus": 4, "system": "Linux", "threads_per_task": 2}}
     path = folder / "rows" / "brca-simulated.csv"
     write_rows(path, table(rows), {**about, "data": {**data, "source": "two files", "title": "a cohort"}})
-    figure, _ = plt.subplots(figsize=(8, 4))
     (folder / "leaderboard").mkdir()
-    figure.savefig(folder / "leaderboard" / "brca-simulated_roc.png")
-    plt.close(figure)
+    for kind, size in (("roc", (8, 4)), ("pca", (8, 12))):
+        figure, _ = plt.subplots(figsize=size)
+        figure.savefig(folder / "leaderboard" / f"brca-simulated_{kind}.png")
+        plt.close(figure)
     return write_report(path)
 
 
@@ -316,5 +319,28 @@ def test_it_prints_without_what_only_a_screen_needs(browser: Browser, report: Pa
         hidden = "['.filter', 'nav', '.skip'].map(s => getComputedStyle(document.querySelector(s)).display)"
         assert browser.js(hidden) == ["none"] * 3
         assert browser.js("getComputedStyle(document.querySelector('.box')).overflowX") == "visible"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_on_a_phone_pictures_keep_their_size_and_scroll_in_their_boxes(browser: Browser, report: Path) -> None:
+    browser.open(report, width=390)
+    sizes = browser.js("Array.from(document.images, e => [e.clientWidth, e.naturalWidth])")
+    assert len(sizes) == 2
+    assert all(shown == natural for shown, natural in sizes)
+
+
+def test_a_tall_picture_is_printed_upright_with_its_heading(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    answer = browser.call("Page.printToPDF", preferCSSPageSize=True)
+    pdf = base64.b64decode(answer["data"])
+    pages = [tuple(map(float, box.split()))[2:] for box in re.findall(rb"/MediaBox \[([^]]+)\]", pdf)]
+    upright = [width < height for width, height in pages]
+    assert sum(upright) == 1
+    assert len(pages) > 3
+    tall = "getComputedStyle(document.querySelector('#principal-components h2')).page"
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.js(tall) == "tall"
     finally:
         browser.call("Emulation.setEmulatedMedia", media="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from bench.aside import with_reference
 from bench.cli import options
@@ -15,8 +16,8 @@ from bench.leaderboard import rows_files
 from bench.picture_file import draw_all, pictures_file
 from bench.picture_umap import version
 from bench.plan import Scope
-from bench.releases import keys_in, stored_releases
-from bench.rows import read_rows
+from bench.releases import keys_in, recorded_keys, stored_releases
+from bench.rows import read_rows, with_labels
 from bench.store import Store
 from bench.types import Split
 
@@ -56,7 +57,7 @@ def _look(path: Path, dataset: Dataset, splits: Path | None, store: Store, *, um
     seed = int(rows["seed"].min())
     fold = int(rows["fold"][rows["seed"] == seed].min())
     scope = Scope(dataset, _folds(dataset, splits, seed), store)
-    found = stored_releases(scope, seed, fold, keys_in(rows, seed, fold))
+    found = stored_releases(scope, seed, fold, _keys(scope, rows, seed, fold))
     if found is None:
         raise StoreError(f"{store.root} holds no release of fold {fold} of seed {seed}. --store names another store.")
     draw_all(path, dataset, store, found, umap=umap)
@@ -67,3 +68,10 @@ def _folds(dataset: Dataset, splits: Path | None, seed: int) -> list[Split]:
     if splits:
         return read_splits(splits, dataset.cohort, seed=seed)
     return make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS)
+
+
+def _keys(scope: Scope, rows: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:
+    """Return the key of each sample of a fold, by label: those in the rows, and those given to recorded runs."""
+    labels = set(with_labels(rows)["label"])
+    recorded = recorded_keys(scope, seed, fold)
+    return {label: key for label, key in recorded.items() if label in labels} | keys_in(rows, seed, fold)

@@ -17,9 +17,9 @@ from bench.datasets import load_dataset
 from bench.errors import BenchError
 from bench.leaderboard import write_leaderboard
 from bench.manifest import manifest_of
+from bench.picture_file import draw_all
 from bench.plan import Scope
-from bench.roc_pictures import draw_roc
-from bench.rows import read_rows
+from bench.releases import given_keys, planned_releases
 from bench.runner import Limits, execute, pending
 from bench.selection import choose
 from bench.store import Store
@@ -153,13 +153,13 @@ def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
     with RunProgress(ballot.plan, todo, store, limits.jobs, console) as progress:
         outcome = execute(ballot.plan, todo, store, limits, progress)
     facts = records.about(dataset, limits.threads)
-    facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries}
-    document = manifest_of(Scope(dataset, [], store), ballot.plan, outcome.rows, asdict(limits))
+    facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries, "given": given_keys(ballot.plan)}
+    scope = Scope(dataset, ballot.splits, store)
+    document = manifest_of(scope, ballot.plan, outcome.rows, asdict(limits))
     records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)
     records.write_manifest(rows, document)
-    roc = out / "leaderboard" / f"{dataset.slug}_roc.png"
-    draw_roc(roc, store, read_rows(rows)[0], title=dataset.title, simulated=dataset.simulated)
+    draw_all(rows, dataset, store, planned_releases(scope, ballot.plan), umap=False)
     console.print(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
     console.print(str(write_leaderboard(rows)), soft_wrap=True, highlight=False)
     return outcome.lost
