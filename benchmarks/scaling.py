@@ -18,109 +18,23 @@ already holds rows is continued: what it holds is not measured again.
 
 from __future__ import annotations
 
-import csv
 import math
 import multiprocessing
 import os
 import resource
 import time
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib as mpl
-import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from scaling_people import DENSE, People, people
+from scaling_tables import Cost, Rows, Task, append, plot, read, show
 
-from bench import AttackView, Cohort, stream
+from bench import stream
 from bench.registry import create, find, plugins
-
-MB = 1 << 20
-LEAST = {"cpu_s": 0.5, "memory_mb": 32.0}  # at the largest size; below, no exponent is given
-SHARES = np.array([920, 447, 434, 420, 417, 385, 353, 312, 244, 155, 150, 86]) / 4323  # the classes of COMBINED
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is measured: a plugin, or a straightforward form, at a size."""
-
-    kind: str
-    name: str
-    samples: int
-    genes: int
-    train: int
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What it took; NaN where it was stopped or failed, and then why."""
-
-    cpu_s: float
-    wall_s: float
-    memory_mb: float
-    before_mb: float
-    problem: str = ""
-
-
-# -- the data ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class People:
-    """Training, held-out and synthetic samples: classes apart, 40 hidden factors, synthetic ones near training ones."""
-
-    train: Cohort
-    holdout: Cohort
-    synthetic: Cohort
-    reference: NDArray[np.float32]
-
-    def view(self) -> AttackView:
-        """Return what attacks see; the candidates are the training and the held-out samples."""
-        both = [np.concatenate([getattr(c, part) for c in (self.train, self.holdout)]) for part in ("X", "y")]
-        return AttackView(
-            synthetic=self.synthetic.X, targets=both[0], genes=self.train.genes, reference=self.reference,
-            synthetic_labels=self.synthetic.y, target_labels=both[1],
-        )  # fmt: skip
-
-
-def people(samples: int, genes: int, train: int) -> People:
-    rng = np.random.default_rng(0)
-    loadings, centres = rng.normal(0, 0.25, size=(40, genes)), rng.normal(0, 1.5, size=(len(SHARES), genes))
-    real = []
-    for n in (train, train // 4, train // 4):
-        y = rng.permutation(np.searchsorted(SHARES.cumsum() - 1e-9, (np.arange(n) + 0.5) / n))
-        real.append((in_parts(n, genes, lambda i: drawn(rng, centres[y[i]], loadings)), y))  # noqa: B023
-    who = rng.integers(train, size=samples)
-    X = in_parts(samples, genes, lambda i: real[0][0][who[i]] + 0.5 * rng.standard_normal((len(who[i]), genes)))
-    cohorts = [cohort(*role) for role in (real[0], real[1], (X, real[0][1][who]))]
-    return People(cohorts[0], cohorts[1], cohorts[2], real[2][0])
-
-
-def drawn(rng: np.random.Generator, centres: NDArray[np.float64], loadings: NDArray[np.float64]) -> NDArray[np.float64]:
-    n, genes = centres.shape
-    return centres + rng.standard_normal((n, 40)) @ loadings + 0.6 * rng.standard_normal((n, genes)) + 8
-
-
-def in_parts(n: int, genes: int, part: Callable[[slice], NDArray[np.float64]]) -> NDArray[np.float32]:
-    X = np.empty((n, genes), dtype=np.float32)
-    for start in range(0, n, 2000):
-        X[start : start + 2000] = part(slice(start, start + 2000))
-    return X
-
-
-def cohort(X: NDArray[np.float32], y: NDArray[np.int64]) -> Cohort:
-    genes, samples = (tuple(f"{letter}{i}" for i in range(n)) for letter, n in (("g", X.shape[1]), ("s", len(X))))
-    return Cohort(
-        X=X, y=np.array([f"c{k:02d}" for k in range(len(SHARES))])[y], genes=genes, samples=samples, units="vst"
-    )
-
 
 # -- what is run -------------------------------------------------------------------------------------------------------
 
@@ -132,32 +46,6 @@ def run(task: Task, data: People) -> Any:
     if task.kind == "attack":
         return plugin.score(data.view(), rng=rng)
     return plugin(data.train, data.holdout, data.synthetic, rng=rng)
-
-
-def squared(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    A, B = a.astype(np.float64), b.astype(np.float64)
-    return (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
-
-
-def dense_mmd(data: People) -> float:
-    a, b = data.train.X, data.synthetic.X
-    kernels = [np.exp(-squared(*pair) / a.shape[1]) for pair in ((a, a), (b, b), (a, b))]
-    aa, bb = ((k.sum() - len(k)) / (len(k) * (len(k) - 1)) for k in kernels[:2])
-    return float(aa + bb - 2 * kernels[2].mean())
-
-
-def dense_prdc(data: People) -> float:
-    a, b = data.train.X, data.synthetic.X
-    radii = [np.sort(squared(X, X), axis=1)[:, 5] for X in (a, b)]
-    between = squared(a, b)
-    return float((between < radii[0][:, None]).any(axis=0).mean() + (between < radii[1]).any(axis=1).mean())
-
-
-def dense_gan_leaks(data: People) -> NDArray[np.float64]:
-    return -squared(data.view().targets, data.synthetic.X).min(axis=1)
-
-
-DENSE: dict[str, Callable[[People], Any]] = {"mmd": dense_mmd, "prdc": dense_prdc, "gan_leaks": dense_gan_leaks}
 
 
 def default_plugins() -> list[tuple[str, str]]:
@@ -181,11 +69,14 @@ def measure(task: Task, send: Connection) -> None:
     before, wall, cpu = memory_mb("VmRSS"), time.perf_counter(), cpu_s()
     try:
         run(task, data)
-        problem = ""
     except Exception as error:  # reported in the table
-        problem = f"{type(error).__name__}: {str(error)[:100]}"
-    found = Cost(cpu_s() - cpu, time.perf_counter() - wall, memory_mb("VmHWM") - before, before, problem)
-    send.send(found)
+        send.send(nothing(f"{type(error).__name__}: {str(error)[:100]}"))
+    else:
+        send.send(Cost(cpu_s() - cpu, time.perf_counter() - wall, memory_mb("VmHWM") - before, before))
+
+
+def nothing(problem: str) -> Cost:
+    return Cost(math.nan, math.nan, math.nan, math.nan, problem)
 
 
 def memory_mb(field: str, process: int | str = "self") -> float:
@@ -216,107 +107,12 @@ def measured(task: Task, limit_mb: float, limit_s: float) -> Cost:
     try:
         found: Cost = receive.recv()
     except EOFError:
-        found = Cost(math.nan, math.nan, math.nan, math.nan, problem or "the process died")
+        found = nothing(problem or "the process died")
     child.join()
     return found
 
 
-# -- reading and showing -----------------------------------------------------------------------------------------------
-
-
-Rows = list[tuple[Task, Cost]]
-FIELDS = {"cpu_s": "CPU s", "memory_mb": "MB beyond the data"}
-
-
-def exponent(rows: Rows, axis: str, field: str) -> float:
-    """Return the slope on log axes over the upper half of the sizes, at least three; NaN where values are too small."""
-    known = np.array([(getattr(task, axis), getattr(cost, field)) for task, cost in rows if not cost.problem])
-    upper = known[-max(3, math.ceil(len(rows) / 2)) :]
-    if len(upper) < 3 or upper[-1, 1] < LEAST[field]:
-        return math.nan
-    x, y = np.log(np.maximum(upper, 1e-3)).T
-    return float(np.polyfit(x, y, 1)[0])
-
-
-def grouped(rows: Rows) -> Iterator[tuple[str, str, Rows]]:
-    """Yield kind, name and the rows of each, sizes rising."""
-    groups: dict[tuple[str, str], Rows] = defaultdict(list)
-    for task, cost in rows:
-        groups[task.kind, task.name].append((task, cost))
-    for (kind, name), some in groups.items():
-        yield kind, name, sorted(some, key=lambda row: (row[0].samples, row[0].genes))
-
-
-def show(rows: Rows, axis: str) -> None:
-    sizes = sorted({getattr(task, axis) for task, _ in rows})
-    width = 9 * len(sizes) + 8
-    print(f"\n{'':<34}" + "".join(f"{title:<{width}}" for title in FIELDS.values()))
-    print(f"{axis:<34}" + 2 * ("".join(f"{size:>9}" for size in sizes) + " " * 8))
-    for kind, name, some in grouped(rows):
-        line = f"{kind:<8}{name:<26}"
-        for field, digits in (("cpu_s", 1), ("memory_mb", 0)):
-            slope = exponent(some, axis, field)
-            line += "".join(f"{getattr(cost, field):>9.{digits}f}" for _, cost in some)
-            line += f"  ^{slope:<5.2f}" if slope == slope else " " * 8
-        print(line + "; ".join(f"{getattr(task, axis)}: {cost.problem}" for task, cost in some if cost.problem))
-    for field, title in FIELDS.items():
-        slopes = {name: exponent(some, axis, field) for kind, name, some in grouped(rows) if kind != "dense"}
-        known = {name: slope for name, slope in slopes.items() if slope == slope}
-        if known:
-            print(f"largest exponent, {title}: {max(known.values()):.2f} ({max(known, key=known.__getitem__)})")
-
-
-def plot(rows: Rows, axis: str, path: Path) -> None:
-    """Write panels of time and memory, for metrics and attacks; both axes are logarithmic."""
-    mpl.use("Agg")
-    figure, panels = plt.subplots(2, 2, figsize=(12, 9), sharex=True, layout="constrained")
-    for row, (field, title) in enumerate(FIELDS.items()):
-        for panel, kind in zip(panels[row], ("metric", "attack"), strict=True):
-            names = {name for k, name, _ in grouped(rows) if k == kind}
-            draw(panel, [row for row in rows if row[0].kind == kind or row[0].name in names], axis, field)
-            panel.set(xscale="log", yscale="log", title=f"{kind}s, {title}", xlabel=axis)
-    figure.savefig(path)
-
-
-def draw(panel: Axes, rows: Rows, axis: str, field: str) -> None:
-    """Draw a line for each plugin; those with the largest values at the end are named, the others are grey."""
-    lines = [(kind, name, some) for kind, name, some in grouped(rows) if getattr(some[-1][1], field) >= LEAST[field]]
-    lines.sort(key=lambda line: -getattr(line[2][-1][1], field))
-    for place, (kind, name, some) in enumerate(lines):
-        x, y = zip(*((getattr(task, axis), getattr(cost, field)) for task, cost in some), strict=True)
-        slope = exponent(some, axis, field)
-        label = f"{name}{' dense' if kind == 'dense' else ''} {f'^{slope:.2f}' if slope == slope else ''}"
-        named = place < 10 or kind == "dense"
-        style = "--" if kind == "dense" else "-"
-        panel.plot(x, y, style, color=f"C{place % 10}" if named else "0.8", label=label if named else None, lw=1.2)
-    if lines:
-        panel.legend(fontsize=7, frameon=False)
-
-
 # -- the command -------------------------------------------------------------------------------------------------------
-
-
-def read(path: Path | None) -> Rows:
-    if path is None or not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            (
-                Task(row["kind"], row["name"], *(int(row[field]) for field in ("samples", "genes", "train"))),
-                Cost(*(float(row[f]) for f in ("cpu_s", "wall_s", "memory_mb", "before_mb")), problem=row["problem"]),
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def append(path: Path, task: Task, cost: Cost) -> None:
-    values = asdict(task) | asdict(cost)
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(values))
-        if new:
-            writer.writeheader()
-        writer.writerow(values)
 
 
 def numbers(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
