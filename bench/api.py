@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.aside import with_reference
+from bench.cli.options import default_jobs
 from bench.datasets import Dataset, load_dataset
-from bench.folds import N_FOLDS
+from bench.executors import Executor
 from bench.foreign import Form, read_release
 from bench.foreign_memory import pairs_of
 from bench.notebook import Results, load_results
 from bench.notebook_run import Names, Numbers, Options, call_text, carry_out, choices, numbers_in
 from bench.plan import plan_generators
 from bench.release_plan import name_of_release, release_planner
+from bench.runner import Limits
+from bench.session import fold_numbers
 from bench.types import Cohort, Units
 
 __all__ = ["Dataset", "Results", "load_dataset", "load_results", "run", "score"]
@@ -36,6 +39,10 @@ def run(
     threads: int = 2,
     jobs: int | None = None,
     timeout: float | None = None,
+    memory: float | None = None,
+    retries: int = 2,
+    max_failures: int | None = None,
+    executor: Executor | None = None,
     device: Device | None = None,
     progress: bool = True,
 ) -> Results:
@@ -53,7 +60,10 @@ def run(
     reference_one_in : set one person in so many aside as the attackers' reference
     plugins : files of your own generators, attacks and metrics; read again at each call
     out : the folder of results and store
-    threads, jobs, timeout : threads per task (part of the numbers), cells at once, seconds per task
+    threads, jobs : threads per task (part of the numbers), cells at once
+    timeout, memory, retries, max_failures : seconds and GB per task, how often a task is done again whose process was
+        lost, and after how many failures no new one starts
+    executor : where the work is done, such as a `bench.executors.DaskCluster`; None: processes on this machine
     device : where neural generators train; None: as ``$BENCH_DEVICE`` says
     progress : whether to say how it goes
 
@@ -62,7 +72,9 @@ def run(
     BenchError
         If what was asked for is not possible; the message says what to do.
     """
-    options = Options(call_text(run, locals()), out, threads, jobs, timeout, device, progress, plugins)
+    call = call_text(run, locals())
+    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
+    options = Options(call, out, plugins, executor, limits, device, progress)
     data = load_dataset(dataset) if isinstance(dataset, str) else dataset
     data = with_reference(data, reference_one_in) if reference_one_in else data
     chosen, scoring = choices("generator", generators), (choices("metric", metrics), choices("attack", attacks))
@@ -97,6 +109,10 @@ def score(
     threads: int = 2,
     jobs: int | None = None,
     timeout: float | None = None,
+    memory: float | None = None,
+    retries: int = 2,
+    max_failures: int | None = None,
+    executor: Executor | None = None,
     device: Device | None = None,
     progress: bool = True,
 ) -> Results:
@@ -114,14 +130,16 @@ def score(
     seed, splits : name the folds that the data were made from
     folds : the fold of a single table, or of several; ``"all"`` for one table to compare with each, without attacks
     label_column, no_labels, genes, gene_map, units, samples_in : as for `bench score`
-    attacks, metrics, plugins, out, threads, jobs, timeout, device, progress : as for `run`
+    attacks, metrics, plugins, out, threads and what follows : as for `run`
 
     Raises
     ------
     BenchError
         If the data do not fit; the message says what to do.
     """
-    options = Options(call_text(score, locals()), out, threads, jobs, timeout, device, progress, plugins)
+    call = call_text(score, locals())
+    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
+    options = Options(call, out, plugins, executor, limits, device, progress)
     data = load_dataset(dataset) if isinstance(dataset, str) else dataset
     form = Form(
         folds=() if folds is None or folds == "all" else tuple(numbers_in(folds, "folds")),
@@ -135,7 +153,7 @@ def score(
     )
     path = Path(synthetic) if isinstance(synthetic, str | Path) else None
     label = name_of_release(name, path.resolve().name if path else "synthetic")
-    release = read_release(path or pairs_of(synthetic, labels), data, form, range(1, N_FOLDS + 1))
+    release = read_release(path or pairs_of(synthetic, labels), data, form, fold_numbers(data, splits))
     scoring = choices("metric", metrics), choices("attack", "none" if form.every_fold else attacks)
     request = options.request(seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1])
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=options.say)

@@ -15,10 +15,11 @@ import numpy as np
 from rich.console import Console
 
 from bench import keys
-from bench.cli.options import default_jobs, numbers
+from bench.cli.options import numbers
 from bench.cli.progress import RunProgress
 from bench.datasets import Dataset
 from bench.errors import BenchError
+from bench.executors import Executor
 from bench.notebook import Results
 from bench.registry import Kind, add_plugin_file
 from bench.runner import Limits, execute
@@ -38,17 +39,16 @@ class Options:
     Parameters
     ----------
     call : the call in words, for the record
-    out, threads, jobs, timeout, device, progress, plugins : as for `bench.api.run`
+    out, plugins, executor, limits, device, progress : as for `bench.api.run`
     """
 
     call: str
     out: str | Path
-    threads: int
-    jobs: int | None
-    timeout: float | None
+    plugins: Iterable[str | Path]
+    executor: Executor | None
+    limits: Limits
     device: str | None
     progress: bool
-    plugins: Iterable[str | Path]
 
     def __post_init__(self) -> None:
         keys.forget()
@@ -62,9 +62,10 @@ class Options:
             seeds=seeds,
             folds=folds,
             splits=None if splits is None else Path(splits),
-            limits=Limits(default_jobs(self.jobs, self.threads), self.threads, self.timeout),
+            limits=self.limits,
             out=Path(self.out).resolve(),  # the notebook may go to another folder later
             attacks=attacks,
+            executor=self.executor,
             command=self.call,
         )
 
@@ -86,7 +87,8 @@ def carry_out(dataset: Dataset, request: Request, planner: Planner, options: Opt
         with RunProgress(session.plan, session.todo, store, limits.jobs, console, command=request.command) as progress:
             outcome = execute(session.plan, session.todo, store, limits, progress, request.executor)
         rows, _ = publish(session, outcome)
-    options.say(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost")
+    stopped = f"; stopped: {outcome.stopped}" if outcome.stopped else ""
+    options.say(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost{stopped}")
     return Results(rows, computed=outcome.computed, cached=outcome.cached, lost=outcome.lost)
 
 

@@ -76,6 +76,13 @@ def prepare(dataset: Dataset, request: Request, planner: Planner) -> Session:
     return Session(request, scope, plan, pending(plan, store))
 
 
+def fold_numbers(dataset: Dataset, splits: str | Path | None) -> list[int]:
+    """Return the numbers of all folds of a splits file, or of the harness's own."""
+    if splits is None:
+        return list(range(1, N_FOLDS + 1))
+    return [split.fold for split in read_splits(Path(splits), dataset.cohort, seed=0)]
+
+
 def _splits(dataset: Dataset, request: Request) -> list[Split]:
     found: list[Split] = []
     for seed in request.seeds:

@@ -11,12 +11,11 @@ import click
 from bench.cli import options
 from bench.cli.run import console, run_dataset
 from bench.datasets import load_dataset
-from bench.folds import N_FOLDS
 from bench.foreign import Form, read_release
 from bench.release_plan import name_of_release, release_planner
 from bench.runner import Limits
 from bench.selection import choose
-from bench.session import Request
+from bench.session import Request, fold_numbers
 from bench.types import Units
 
 
@@ -79,7 +78,8 @@ def command(
         samples_in=samples_in,
     )
     label = name_of_release(name, synthetic.resolve().name)
-    release = read_release(synthetic, load_dataset(dataset), form, range(1, N_FOLDS + 1))
+    real = load_dataset(dataset)
+    release = read_release(synthetic, real, form, fold_numbers(real, splits))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
     request = Request([seed], sorted(release.given), splits, limits, out, attacks=scoring[1])
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=_say)
