@@ -72,7 +72,8 @@ def test_the_readme_and_the_guide_show_a_plugin() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    ours = [link for link in links if "://" not in link and not link.startswith("reference/")]  # built: test_site.py
+    missing = [link for link in ours if not (page.parent / link).exists()]
     assert missing == []
 
 

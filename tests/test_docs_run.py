@@ -20,8 +20,9 @@ from click.testing import CliRunner, Result
 import bench.cli
 from bench import Cohort
 from bench.datasets import home
+from bench.datasets.providers import declares_dataset
 from bench.folds import make_splits, write_splits
-from bench.registry import find
+from bench.registry import add_plugin_file, find
 from bench.selection import choose
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "bench data fetch": "needs the network; test_fetch.py runs it against a server of its own",
     'bench run --dataset brca --metrics "all,pathways': "needs genes with names; test_metrics_pathways.py has some",
+    'bench run --dataset brca --folds 1 --generators "sdv': "needs SDV; test_adapters.py has a stand-in",
+    "bench run --plugin synthcity_ctgan.toml": "needs an environment with synthcity; test_commands.py has a method of its own",
     "bench data import brca": "checks for the published files; test_datasets_import.py has such files",
     "bench run --executor dask": "needs a cluster; test_dask.py starts one",
     "bench run --executor slurm": "needs Slurm; test_slurm.py lets submitit start the jobs here",
@@ -55,7 +58,8 @@ def cheap_generators(text: str) -> str:
     found = []
     for choice in choose("generator", "multivariate,copy_train" if text == "all" else text):
         quick = {**(find("generator", choice.info.name).option("quick") or {}), **choice.overrides}
-        inside = ",".join(f"{name}={value}" for name, value in quick.items())
+        quoted = {name: repr(value) if "," in str(value) else value for name, value in quick.items()}
+        inside = ",".join(f"{name}={value}" for name, value in quoted.items())
         found.append(f"{choice.info.name}[{inside}]" if inside else choice.info.name)
     return ",".join(found)
 
@@ -67,6 +71,8 @@ def cheaper(line: str) -> list[str]:
     if words[0] == "run" and "--generators" not in words:
         words += ["--generators", "all"]
     for i, word in enumerate(words[:-1]):
+        if word == "--plugin" and not declares_dataset(Path(words[i + 1])):
+            add_plugin_file(Path(words[i + 1]))
         if word in ("--generators", "--generator"):
             words[i + 1] = cheap_generators(words[i + 1])
         if word in CHEAPER and words[i + 1].replace(",", "").isdecimal():
@@ -125,6 +131,12 @@ def provide(folder: Path, page: Path, cohort: Cohort) -> None:
     names = pd.DataFrame({"ensembl": cohort.genes, "symbol": [f"S{i}" for i in range(cohort.n_genes)]})
     names.to_csv(folder / "names.tsv", sep="\t", index=False)
     write_splits(folder / "mine_splits.yaml", make_splits(cohort, seed=42))
+    if "bench new" not in page.read_text(encoding="utf-8"):
+        write_plugins(folder, page)
+
+
+def write_plugins(folder: Path, page: Path) -> None:
+    """Write the plugins on a page into files, as its reader does; over those that `bench new` wrote, if it did."""
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
         if name := re.search(r'^@(?:generator|attack|metric)\(\s*"(\w+)"', block, flags=re.MULTILINE):
             (folder / f"{name[1]}.py").write_text(block, encoding="utf-8")
@@ -190,6 +202,8 @@ def test_every_command_of_a_page_works(
         if any(line.startswith(start) for start in ELSEWHERE):
             continue
         done = run(line, tmp_path)
+        if line.startswith("bench new"):
+            write_plugins(tmp_path, page)
         assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception}"
 
 
