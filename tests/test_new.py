@@ -96,6 +96,11 @@ def test_it_says_what_it_wrote_and_what_to_type_next(tmp_path: Path) -> None:
     assert f"bench run --plugin {path} --attacks told_attack,gan_leaks" in told
 
 
+def test_a_dataset_in_a_file_is_listed(tmp_path: Path) -> None:
+    path = write_scaffold("dataset", "listed_data", tmp_path).plugin
+    assert f"from {path}" in run("list", "datasets", "--plugin", str(path)).replace("\n", "")
+
+
 def test_tests_are_left_out_when_nobody_wants_them(tmp_path: Path) -> None:
     run("new", "metric", "untested", "--to", str(tmp_path), "--no-test")
     assert [path.name for path in tmp_path.iterdir()] == ["untested.py"]

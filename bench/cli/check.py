@@ -51,11 +51,12 @@ def _named(name: str) -> list[tuple[str, Iterator[Finding]]]:
     for info in found:
         if reason := missing_needs(info):
             raise PluginError(reason)
-    checks = [(f"{info.kind} {info.name} ({info.path})", check_plugin(info)) for info in found]
+    if found:
+        return [(f"{info.kind} {info.name} ({info.path})", check_plugin(info)) for info in found]
     if name in dataset_names():
-        checks.append((f"dataset {name}", check_dataset(name)))
-    if not checks:
-        everything = [n for names in known.values() for n in names] + dataset_names()
-        hint = "a file of your own needs --plugin FILE; `bench list` shows all that are known"
-        raise PluginError(f"there is no plugin {name!r}.{near_name(name, everything)} Note: {hint}.")
-    return checks
+        return [(f"dataset {name}", check_dataset(name))]
+    everything = [n for names in known.values() for n in names] + dataset_names()
+    raise PluginError(
+        f"there is no plugin {name!r}.{near_name(name, everything)} A file of your own needs --plugin FILE; "
+        "`bench list` shows all that are known."
+    )

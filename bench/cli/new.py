@@ -51,4 +51,6 @@ def _next(made: Scaffold) -> list[str]:
     lines = [f"bench check {made.name}{where}", f"bench run{where} {_RUNS[made.kind].format(name=made.name)}"]
     if made.tests:
         lines.append(f"pytest {made.tests}")
+    if made.built_in and made.kind == "generator":
+        lines.append("and one row for it in docs/generators.md, which a test asks for")
     return lines

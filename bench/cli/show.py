@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.cli import options
 from bench.datasets.catalogue import CATALOGUE
+from bench.datasets.providers import provided
 from bench.registry import FOLDERS, KINDS, Kind, PluginInfo, missing_needs, plugins
 
 console = Console()
@@ -57,7 +58,8 @@ def _details(info: PluginInfo) -> Iterator[tuple[str, str]]:
 
 
 def _show_datasets() -> None:
-    _print("datasets", {name: Text(entry.title) for name, entry in CATALOGUE.items()})
+    ours = {name: Text(entry.title) for name, entry in CATALOGUE.items()}
+    _print("datasets", ours | {name: Text(f"from {provider.where}") for name, provider in provided().items()})
     console.print("`bench data list` shows which are on this machine.")
 
 
