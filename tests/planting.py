@@ -14,7 +14,7 @@ from bench.folds import make_splits
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.registry import add_plugin_file
 from bench.rows import IDENTITY
-from bench.runner import Outcome, execute, pending
+from bench.runner import Outcome, Watch, execute, pending
 from bench.selection import choose
 from bench.store import Store
 from bench.types import Cohort
@@ -73,8 +73,10 @@ def plan(
     return scope, [cell for cell in cells if cell.cell.fold in folds]
 
 
-def run(scope: Scope, cells: list[PlannedCell], executor: Executor, limits: Limits = FOUR) -> Outcome:
-    return execute(cells, pending(cells, scope.store), scope.store, limits, lambda *_: None, executor)
+def run(
+    scope: Scope, cells: list[PlannedCell], executor: Executor, limits: Limits = FOUR, watch: Watch = lambda *_: None
+) -> Outcome:
+    return execute(cells, pending(cells, scope.store), scope.store, limits, watch, executor)
 
 
 def numbers(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
+import numpy as np
 import pandas as pd
 import pytest
 from dask_processes import Processes, dask_processes
@@ -24,6 +28,7 @@ from bench.stopping import Stop
 from bench.types import Cohort
 
 TWO = Limits(2, 1)
+KILLS = 6
 KILL_WORKER = "os.kill(ancestor('spawn_main'), 9); time.sleep(600)"
 COUNT = '(folder / "fits").open("a").write(f"{type(self).__module__} {cohort.digest}\\n")'
 ONCE = 'if not (folder / "mark").exists(): (folder / "mark").touch(); '
@@ -74,6 +79,30 @@ def test_killed_workers_lose_no_row_and_finished_work_is_not_done_again(
     scope, cells = plan(dataset, tmp_path / "again", f"{steady},{deadly},noise", (1, 2, 3, 4))
     again = run(scope, cells, LocalProcesses(), TWO)
     pd.testing.assert_frame_equal(numbers(outcome.rows), numbers(again.rows), check_exact=True)
+
+
+def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Dataset, tmp_path: Path) -> None:
+    names, rng, ended = "multivariate,noise,copy_train,shuffled_genes", np.random.default_rng(6), SimpleQueue[object]()
+
+    def kill_some() -> None:
+        for _ in range(KILLS):  # each a while after another cell has ended, so that the run gets on
+            ended.get(timeout=300)
+            time.sleep(rng.uniform(0, 1))
+            wait_for(own.workers)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(rng.choice(own.workers())), signal.SIGKILL)
+
+    with dask_processes(tmp_path / "dask", DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1000") as own:
+        own.add_workers(2)
+        killer = threading.Thread(target=kill_some)
+        killer.start()
+        scope, cells = plan(dataset, tmp_path, names, (1, 2, 3, 4, 5))
+        outcome = run(scope, cells, DaskCluster(own.address), TWO, lambda *end: ended.put(end))
+        killer.join()
+    scope, cells = plan(dataset, tmp_path / "undisturbed", names, (1, 2, 3, 4, 5))
+    expected = numbers(run(scope, cells, LocalProcesses(), TWO).rows)
+    assert outcome.lost == 0
+    pd.testing.assert_frame_equal(numbers(outcome.rows), expected, check_exact=True)
 
 
 def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pytest
 from planting import ALONE, WAIT, numbers, plan, planted, run, toy_dataset
 
 from bench import BenchError
+from bench.cli.run import command
 from bench.datasets import Dataset
-from bench.executors import Limits, LocalProcesses, Serial
+from bench.errors import MissingExtraError
+from bench.executors import DaskCluster, Executor, Limits, LocalProcesses, Serial, SlurmArrays
+from bench.executors.slurm_config import SlurmConfig
 from bench.runner import execute, pending
 from bench.types import Cohort
 
@@ -87,3 +91,33 @@ def test_what_came_into_the_store_meanwhile_is_not_done_again(dataset: Dataset, 
     for _ in range(2):
         outcome = execute(cells, todo, scope.store, Limits(1, 1, None), lambda *_: None)
         assert outcome.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scheduler", "tcp://a:1"], "--scheduler belongs to --executor dask, not to local"),
+        (["--executor", "dask"], "--executor dask needs --scheduler ADDRESS"),
+        (
+            ["--executor", "dask", "--scheduler", "tcp://a:1", "--gpu-jobs", "2"],
+            "--gpu-jobs belongs to --executor local",
+        ),
+        (["--executor", "serial", "--slurm-config", "x.yaml"], "--slurm-config belongs to --executor slurm"),
+    ],
+)
+def test_options_that_belong_elsewhere_are_refused(options: list[str], words: str) -> None:
+    with pytest.raises(BenchError, match=words):
+        command.main([*options, "--dry-run"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("executor", "library", "extra"),
+    [(DaskCluster("tcp://a:1"), "distributed", "dask"), (SlurmArrays(SlurmConfig()), "submitit", "slurm")],
+)
+def test_a_missing_extra_is_named(
+    executor: Executor, library: str, extra: str, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    scope, cells = plan(dataset, tmp_path, "noise")
+    with pytest.raises(MissingExtraError, match=rf"omics-bench\[{extra}\]"):
+        run(scope, cells, executor)

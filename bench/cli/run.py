@@ -14,7 +14,7 @@ from bench.cli.plan_table import list_tasks, show_plan
 from bench.cli.progress import RunProgress
 from bench.costs import Costs, learn
 from bench.datasets import Dataset, load_dataset
-from bench.executors import Executor
+from bench.executors import Executor, LocalProcesses
 from bench.plan import plan_generators
 from bench.runner import Limits, Outcome, execute
 from bench.selection import choose
@@ -112,7 +112,7 @@ def _show(session: Session, costs: Costs) -> None:
 
 
 def _announce(session: Session) -> None:
-    dataset, limits = session.scope.dataset, session.request.limits
+    dataset, request = session.scope.dataset, session.request
     if session.left_out:
         console.print(
             f"left out, because {dataset.name} has no reference set (--reference-one-in sets one aside): "
@@ -128,7 +128,7 @@ def _announce(session: Session) -> None:
     )  # fmt: skip
     console.print(
         f"{len(session.plan)} cells, {total} tasks: {total - missing} in the store, {missing} to do; "
-        f"{limits.jobs} at once on {limits.threads} threads each",
+        f"{(request.executor or LocalProcesses()).where(request.limits)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
 

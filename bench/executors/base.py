@@ -56,6 +56,10 @@ class Executor(Protocol):
         """
         ...
 
+    def where(self, limits: Limits) -> str:
+        """Return where the work is done, in words."""
+        ...
+
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return what would be handed to somebody else's scheduler, for people to read; empty if nothing is."""
         ...

@@ -61,6 +61,10 @@ class DaskCluster:
                 asked.proof.unlink(missing_ok=True)  # kills what is under way
                 client.cancel(list(futures))
 
+    def where(self, limits: Limits) -> str:
+        """Return where the work is done, in words."""
+        return f"on the Dask cluster {self._address}, {limits.threads} threads each"
+
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return nothing: a Dask cluster is there before the run."""
         return ""
@@ -88,13 +92,13 @@ def _look_at_workers(client: Client, asked: Ticket) -> list[dict[str, float]]:
     """Check every worker that is there and return the resources that each declares."""
     found = client.run(_inspect, asked, on_error="return")
     for address, answer in found.items():
-        if isinstance(answer, BaseException):
+        if isinstance(answer, BaseException) and not isinstance(answer, OSError):  # OSError: it has just gone
             raise ClusterError(
                 f"the Dask worker {address} cannot take part: {type(answer).__name__}: {answer} Mend it or stop it."
             ) from answer
     if not found:
         log.warning("the Dask cluster has no workers yet; the run waits for them")
-    return list(found.values())
+    return [answer for answer in found.values() if isinstance(answer, dict)]
 
 
 def _inspect(asked: Ticket, dask_worker: Any) -> dict[str, float]:

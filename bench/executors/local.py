@@ -52,6 +52,10 @@ class LocalProcesses:
                 kill_all()
                 raise
 
+    def where(self, limits: Limits) -> str:
+        """Return where the work is done, in words."""
+        return f"{limits.jobs} at once on {limits.threads} threads each"
+
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return nothing: no scheduler is asked."""
         return ""

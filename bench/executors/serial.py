@@ -38,6 +38,10 @@ class Serial:
                     if stop.asked:
                         return
 
+    def where(self, limits: Limits) -> str:
+        """Return where the work is done, in words."""
+        return f"one after the other in this process on {limits.threads} threads"
+
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return nothing: no scheduler is asked."""
         return ""

@@ -56,6 +56,10 @@ class SlurmArrays:
                     time.sleep(_LOOK_EVERY)
             shutil.rmtree(folder, ignore_errors=True)  # what tasks wrote lies in the store's logs
 
+    def where(self, limits: Limits) -> str:
+        """Return where the work is done, in words."""
+        return f"in jobs of {self._config.cluster}, {limits.threads} threads each"
+
     def preview(self, todo: Todo, limits: Limits) -> str:
         """Return the scripts that sbatch would get."""
         submitit_or_error()
