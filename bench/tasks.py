@@ -103,11 +103,12 @@ def run_task(cell: Cell, task: Task) -> None:
     begin = {"sample": _sample, "metric": _measure, "attack": _attack}[task.step]
     home = os.getpid()
     _reset_peak()
+    programs = programs_peak_mb()
     started = time.perf_counter()
     with surroundings.kept():
         body = begin(cell, task)
     _only_in(home)
-    body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": peak_mb()}
+    body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": _peak_since(programs)}
     Store(cell.store).write(task.key, body)
 
 
@@ -335,6 +336,18 @@ def peak_mb() -> float:
         usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         kilobytes = usage // 1024 if sys.platform == "darwin" else usage
     return round(kilobytes / 1024, 1)
+
+
+def programs_peak_mb() -> float:
+    """Return the peak resident memory, in MB, of the largest program that this process started and saw end."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round((peak // 1024 if sys.platform == "darwin" else peak) / 1024, 1)
+
+
+def _peak_since(programs: float) -> float:
+    """Return the peak of this process, or of a program it ran meanwhile, as a generator made of commands does."""
+    ran = programs_peak_mb()
+    return max(peak_mb(), ran if ran > programs else 0.0)
 
 
 def set_threads(threads: int) -> None:

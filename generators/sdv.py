@@ -22,10 +22,10 @@ _TABLE = "cohort"
 class SDV:
     """Fit any single-table synthesizer of SDV to the genes and the label, as columns of one table.
 
-    SDV is made for tables of some tens of columns: with many genes, restrict them or allow hours. Its samples are drawn
-    from a fixed seed unless a private method sets another; that method is used here, and the global random states that
-    its neural models rely on are seeded and put back. Nothing is private here. SDV has a licence of its own (Business
-    Source License), which does not allow every use.
+    SDV is made for tables of some tens of columns; with 978 genes its Gaussian copula takes a minute or two, its neural
+    synthesizers much longer. Its samples are drawn from a fixed seed unless a private method sets another; that method
+    is used here, and the global random states that its neural models rely on are seeded and put back. Nothing is
+    private here. SDV has a licence of its own (Business Source License), which does not allow every use.
     """
 
     synthesizer: str = "GaussianCopulaSynthesizer"  # or CTGANSynthesizer, TVAESynthesizer, CopulaGANSynthesizer

@@ -194,7 +194,7 @@ def test_the_key_holds_the_commands_and_the_content_of_the_files_they_name(tmp_p
 
 def test_a_run_compares_it_computes_changed_commands_anew_and_stops_what_hangs(tmp_path: Path) -> None:
     write_scaffold("dataset", "hang_data", tmp_path)
-    info = method(tmp_path)
+    info = method(tmp_path, fit=KEEP + "block = bytearray(b'x') * 400_000_000\n")
     words = [
         "run",
         "--plugin",
@@ -210,6 +210,8 @@ def test_a_run_compares_it_computes_changed_commands_anew_and_stops_what_hangs(t
     words += ["--out", tmp_path / "out"]
     assert call(*words).exit_code == 0
     assert "0 tasks computed" in call(*words).output
+    rows = pd.read_csv(tmp_path / "out/rows/hang_data-simulated.csv", keep_default_na=False)
+    assert rows["peak_mb"][rows["measure"] == "peak_mb"].astype(float).max() > 350  # the command's, not the harness's
     pid = tmp_path / "pid"
     hangs = f"import os, time\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)"
     method(tmp_path, fit=KEEP + hangs)
