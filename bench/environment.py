@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,24 @@ def _values(path: Path, name: str) -> Iterator[str]:
             yield right.strip()
 
 
-def variables() -> dict[str, str]:
-    """Return the environment variables that may move a number or a time; none that holds a secret."""
-    wanted = (name for name in sorted(os.environ) if name.startswith(_PREFIXES) or name in _NAMES)
-    return {name: os.environ[name] for name in wanted if not any(part in name for part in _SECRET)}
+def variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment variables that may move a number or a time; none that holds a secret.
+
+    Parameters
+    ----------
+    environment : None: that which this process was started with; libraries, and we, set more of them later
+    """
+    values = _at_start() if environment is None else environment
+    wanted = (name for name in sorted(values) if name.startswith(_PREFIXES) or name in _NAMES)
+    return {name: values[name] for name in wanted if not any(part in name for part in _SECRET)}
+
+
+def _at_start() -> Mapping[str, str]:
+    try:
+        text = Path("/proc/self/environ").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return os.environ
+    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
 
 def distributions() -> dict[str, str]:

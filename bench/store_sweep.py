@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import StoreError
-from bench.live import KEYS, Seen, runs_seen
+from bench.live import Seen, runs_seen
 from bench.rows import IDENTITY
 from bench.store import Store
-from bench.store_tools import RESULT, SAMPLE, StoredFile, files, kept_keys, keys_of, objects, temporaries
+from bench.store_tools import SAMPLE, StoredFile, files, is_of_a_picture, kept_keys, keys_of, objects, temporaries
 
+_ALIVE = ("running", "silent")
 _LOG = re.compile(r"[0-9a-f]{16}")
 
 
@@ -68,12 +69,12 @@ def waste(store: Store, rule: Rule) -> list[Waste]:
         )
     gone = _superseded(records) if rule.superseded else set()
     needed = kept_keys(store).union(*(keys_of(record) for path, record in records.items() if path not in gone))
-    busy = _busy(seen, rule)
+    busy = _busy(seen, needed, rule)
     found = [Waste(file, "the record of a superseded run") for file in files(store.root / "runs") if file.path in gone]
     found += _objects(store, needed, busy, rule)
     found += [Waste(file, "left by a writer that died") for file in temporaries(store)]
     found += _logs(store, needed | busy, busy, rule)
-    found += _endings(store, seen, rule)
+    found += _endings(store, seen, needed, rule)
     found += _cohorts(store, records, seen)
     latest = time.time() - rule.age_s
     return [item for item in found if item.file.written <= latest]
@@ -81,7 +82,7 @@ def waste(store: Store, rule: Rule) -> list[Waste]:
 
 def sweep(store: Store, found: Sequence[Waste], rule: Rule) -> list[Waste]:
     """Remove what `waste` found, but for what a run needs that began since; return what was removed."""
-    busy = _busy(runs_seen(store), rule)
+    busy = set().union(*(run.claims() for run in runs_seen(store) if run.state in _ALIVE))
     removed: list[Waste] = []
     for item in found:
         if item.key and item.key in busy:
@@ -117,10 +118,16 @@ def _records(store: Store) -> dict[Path, dict[str, Any]]:
     return records
 
 
-def _busy(seen: Sequence[Seen], rule: Rule) -> set[str]:
+def _busy(seen: Sequence[Seen], recorded: set[str], rule: Rule) -> set[str]:
     """Return the keys of runs that go, may go, or may go on."""
-    states = {"running", "silent"} if rule.unfinished else {"running", "silent", "stopped", "dead"}
-    return set().union(*(run.claims() for run in seen if run.state in states))
+    return set().union(*(run.claims() for run in seen if run.state in _ALIVE or not _over(run, recorded, rule)))
+
+
+def _over(run: Seen, recorded: set[str], rule: Rule) -> bool:
+    """Return whether nobody needs what a run wrote about itself: it finished, or another did all of its work."""
+    if run.state in _ALIVE:
+        return False
+    return run.state == "finished" or rule.unfinished or run.claims() <= recorded
 
 
 def _superseded(records: dict[Path, dict[str, Any]]) -> set[Path]:
@@ -147,15 +154,10 @@ def _objects(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iter
                 yield Waste(thing.file, "a sample whose results stay", thing.key)
         elif thing.suffix == SAMPLE:
             yield Waste(thing.file, "a sample that no recorded run refers to", thing.key)
-        elif _is_of_a_task(store.read(thing.key)):
+        elif not is_of_a_picture(store, thing):
             yield Waste(thing.file, "a result that no recorded run refers to", thing.key)
         elif rule.superseded:
             yield Waste(thing.file, "numbers behind a picture", thing.key)
-
-
-def _is_of_a_task(body: Mapping[str, Any] | None) -> bool:
-    """Return whether a result is one of a run; the numbers behind pictures are in no row. A damaged one may go."""
-    return body is None or "wall_s" in body
 
 
 def _logs(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iterator[Waste]:
@@ -166,23 +168,12 @@ def _logs(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iterato
             yield Waste(file, "a log" if rule.logs else "a log of no recorded run")
 
 
-def _endings(store: Store, seen: Sequence[Seen], rule: Rule) -> Iterator[Waste]:
-    """Yield the last words of runs that finished, or whose work others finished."""
-    over = {run.path.stem for run in seen if run.state == "finished" or (rule.unfinished and _ended(run))}
-    over |= {run.path.stem for run in seen if _ended(run) and all(_is_there(store, key) for key in run.claims())}
-    known = {run.path.stem for run in seen}
+def _endings(store: Store, seen: Sequence[Seen], recorded: set[str], rule: Rule) -> Iterator[Waste]:
+    """Yield the last words of runs that are over."""
+    going_on = {run.path.stem for run in seen if not _over(run, recorded, rule)}
     for file in files(store.root / "status"):
-        orphan = file.path.suffix == KEYS and file.path.stem not in known
-        if file.path.stem in over or orphan:
+        if file.path.stem not in going_on:
             yield Waste(file, "the last word of a run that is over")
-
-
-def _is_there(store: Store, key: str) -> bool:
-    return store.path(key, RESULT).exists() or store.path(key, SAMPLE).exists()
-
-
-def _ended(run: Seen) -> bool:
-    return run.state in ("stopped", "dead")
 
 
 def _cohorts(store: Store, records: dict[Path, dict[str, Any]], seen: Sequence[Seen]) -> Iterator[Waste]:

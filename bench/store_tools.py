@@ -163,14 +163,22 @@ class Holding:
 
 
 NOBODY = Owner("", "(no recorded run)", "")
+PICTURES = Owner("", "(numbers of pictures)", "")
+
+
+def is_of_a_picture(store: Store, thing: Object) -> bool:
+    """Return whether an object that no run refers to holds numbers behind pictures: those of tasks say their time."""
+    body = store.read(thing.key) if thing.suffix == RESULT else None
+    return body is not None and "wall_s" not in body
 
 
 def inventory(store: Store) -> dict[Owner, Holding]:
     """Return how much there is per dataset, generator and step; what no recorded run refers to comes last."""
     known, found = owners(store), dict[Owner, Holding]()
     for thing in objects(store):
-        found.setdefault(known.get(thing.key, NOBODY), Holding()).add(thing)
-    return dict(sorted(found.items(), key=lambda item: (item[0] == NOBODY, *vars(item[0]).values())))
+        owner = known.get(thing.key) or (PICTURES if is_of_a_picture(store, thing) else NOBODY)
+        found.setdefault(owner, Holding()).add(thing)
+    return dict(sorted(found.items(), key=lambda item: (item[0].dataset == "", *vars(item[0]).values())))
 
 
 def usage(store: Store) -> dict[str, Holding]:

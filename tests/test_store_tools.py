@@ -25,7 +25,7 @@ from bench.runner import Limits, execute, pending
 from bench.store import Store
 from bench.store_check import check_store
 from bench.store_sweep import Rule, sweep, waste
-from bench.store_tools import NOBODY, existing, inventory, keep_keys, objects, usage
+from bench.store_tools import NOBODY, PICTURES, existing, inventory, keep_keys, objects, usage
 from bench.store_transfer import INDEX, export_store, import_store
 
 NOW = Rule(age_s=-1.0)
@@ -80,6 +80,10 @@ def test_what_is_there_is_listed_by_who_made_it(out: Path) -> None:
     assert steps["noise", "metric"] == steps["noise", "attack"] == (1, 0)
     assert list(found)[-1] == NOBODY
     assert found[NOBODY].results == 1
+    store.write("ac" * 32, {"pixels": [1]})
+    assert inventory(store)[PICTURES].results == 1
+    assert reasons(store) == {"a result that no recorded run refers to": 1}
+    assert reasons(store, Rule(superseded=True, age_s=-1.0))["numbers behind a picture"] == 1
     assert sum(held.n_bytes for held in usage(store).values()) == sum(
         path.stat().st_size for path in store.root.rglob("*") if path.is_file() and path.name != "format.json"
     )
@@ -176,15 +180,13 @@ def test_a_run_that_goes_and_one_that_can_go_on_lose_nothing(out: Path, toy_coho
     execute(cells, todo, store, Limits(1, 1, 60), progress)
     assert reasons(store) == {}  # it is under way
     progress.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert reasons(store, Rule(age_s=-1.0, samples=True)) == {
-        "a sample whose results stay": 2,
-        "the last word of a run that is over": 2,
-    }
-    store.path(cells[0].tasks[-1].key, ".json").unlink()  # now it could go on
-    assert reasons(store) == {}
+    assert reasons(store, Rule(age_s=-1.0, samples=True)) == {"a sample whose results stay": 2}  # and not its own
     given_up = reasons(store, Rule(age_s=-1.0, unfinished=True))
     assert given_up["a sample that no recorded run refers to"] == 1
     assert given_up["the last word of a run that is over"] == 2
+    done(toy_cohort, out, "smote")  # another run recorded what it had begun
+    assert reasons(store) == {"the last word of a run that is over": 2}
+    assert reasons(store, Rule(age_s=-1.0, samples=True))["a sample whose results stay"] == 3
 
 
 def test_a_run_that_begins_during_the_sweep_keeps_its_objects(out: Path) -> None:

@@ -39,7 +39,7 @@ def command(context: click.Context, manifest: Path, out: Path | None, anyway: bo
     _claim(target, manifest)
     if Path(document["folder"]).is_dir():
         os.chdir(document["folder"])  # paths in the command start there
-    click.echo(f"repeated into {target}; then: bench verify {manifest.absolute()} --out {target}", err=True)
+    click.echo(f"repeating into {target}; afterwards: bench verify {manifest.absolute()} --out {target}", err=True)
     sys.argv = ["bench", *words]  # what the new manifest says
     context.find_root().command.main(words, prog_name="bench", standalone_mode=False)
 
@@ -56,8 +56,8 @@ def _compare(document: Mapping[str, Any], *, anyway: bool) -> None:
         click.echo(f"changed: {line}", err=True)
     if changed and not anyway:
         raise BenchError(
-            f"{len(changed)} things that make the numbers are no longer as they were. Bring them back, or repeat the "
-            "run all the same with --anyway."
+            "what makes the numbers is no longer as it was, as said above. Bring it back, or repeat the run all the "
+            "same with --anyway."
         )
 
 
