@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError, StoreError
+from bench.manifest import read_manifest
 from bench.row_check import rows_digest
 from bench.rows import COLUMNS, IDENTITY, read_rows, table
 
@@ -80,7 +81,7 @@ def recorded(source: Path) -> tuple[str, pd.DataFrame | None]:
     """Return the name of a manifest's rows file, and the rows that its run gave; None if its record is gone."""
     path = source
     if source.name.endswith(_SUFFIX):
-        manifest = json.loads(source.read_text(encoding="utf-8"))
+        manifest = read_manifest(source)
         path = source.parent.parent / "store" / "runs" / f"{manifest['record']}.json"
         if not path.is_file():
             return str(manifest["data"]["slug"]), None

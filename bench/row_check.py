@@ -16,6 +16,7 @@ from bench.rows import IDENTITY
 VALUES = ["value", "low", "high"]
 TOLERANCE = 1e-6
 WORST = 10
+_SMALL = 1e-6  # below it a difference is held against this, so that the last digits of a zero count as one
 _TIMED = ("wall_s", "peak_mb")
 _SIDES = ("_old", "_new")
 
@@ -64,8 +65,8 @@ def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERA
 
     Parameters
     ----------
-    tolerance : the difference, relative to the larger of two numbers (to 1 if both are smaller), up to which they are
-        close; NaN is equal to NaN alone
+    tolerance : the difference, relative to the larger of two numbers (a millionth if both are smaller), up to which
+        they are close; NaN is equal to NaN alone
     """
     columns = [*IDENTITY, *VALUES, "status", "reason"]
     both = results(old)[columns].merge(results(new)[columns], on=IDENTITY, how="outer", suffixes=_SIDES, indicator=True)
@@ -89,7 +90,7 @@ def _gaps(common: pd.DataFrame) -> NDArray[np.float64]:
     old, new = (common[[f"{name}{side}" for name in VALUES]].to_numpy(dtype=np.float64) for side in _SIDES)
     same = (old == new) | (np.isnan(old) & np.isnan(new))
     with np.errstate(invalid="ignore"):
-        gap = np.abs(old - new) / np.maximum(np.maximum(np.abs(old), np.abs(new)), 1.0)
+        gap = np.abs(old - new) / np.maximum(np.maximum(np.abs(old), np.abs(new)), _SMALL)
     gap = np.where(same, 0.0, np.where(np.isnan(gap), np.inf, gap))
     largest: NDArray[np.float64] = gap.max(axis=1, initial=0.0)
     return largest

@@ -33,6 +33,8 @@ ELSEWHERE = {
     'bench run --dataset brca --folds 1 --generators "sdv': "needs SDV; test_adapters.py has a stand-in",
     "bench run --plugin synthcity_ctgan.toml": "needs an environment with synthcity; test_commands.py has a method of its own",
     "bench data import brca": "checks for the published files; test_datasets_import.py has such files",
+    "bench rerun": "repeats the command line of this process; test_repeating.py repeats a run",
+    "bench verify": "compares with such a repetition; test_repeating.py does",
     "bench run --executor dask": "needs a cluster; test_dask.py starts one",
     "bench run --executor slurm": "needs Slurm; test_slurm.py lets submitit start the jobs here",
 }

@@ -173,6 +173,12 @@ def test_two_folders_are_compared_and_another_seed_is_no_repetition(place: Path)
     assert "extra: toy multivariate fold 1 seed 8" in checked.stdout
 
 
+def test_what_is_not_there_cannot_be_compared(place: Path) -> None:
+    done = bench(place, "verify", MANIFEST, "--out", "nowhere")
+    assert done.returncode == 2
+    assert "nowhere does not exist" in done.stderr
+
+
 def test_something_else_than_a_manifest_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     for text, said in (("{}", "is no manifest"), ("[1]", "is no manifest"), ('{"manifest": 99}', "has format 99")):
@@ -203,6 +209,9 @@ def test_rows_are_compared_bit_by_bit_within_a_tolerance_and_without_the_clock()
     verdict = compare_rows(old, new)
     assert (verdict.equal, verdict.close, verdict.different, verdict.missing, verdict.extra) == (2, 1, 0, 1, 0)
     assert compare_rows(old, new, tolerance=0).different == 1
+    small = [compare_rows(table([row("a", 1e-3)]), table([row("a", v)])).different for v in (1.001e-3, 1e-3 + 1e-12)]
+    assert small == [1, 0]
+    assert compare_rows(table([row("a", 0.0)]), table([row("a", 1e-17)])).close == 1
     assert not verdict.same
     assert verdict.worst[0].startswith("toy g fold 1 seed 1: b: value")
 

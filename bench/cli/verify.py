@@ -15,9 +15,9 @@ from bench.row_check import TOLERANCE, Verdict, compare_rows
 
 
 @click.command()
-@click.argument("first", metavar="MANIFEST|ROWS|FOLDER", type=click.Path(path_type=Path, exists=True))
-@click.argument("second", metavar="[OTHER]", required=False, type=click.Path(path_type=Path, exists=True))
-@click.option("--out", type=click.Path(path_type=Path, exists=True), help="The other one: the folder of a repetition.")
+@click.argument("first", metavar="MANIFEST|ROWS|FOLDER", type=click.Path(path_type=Path))
+@click.argument("second", metavar="[OTHER]", required=False, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The other one: the folder of a repetition.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -34,6 +34,8 @@ def command(first: Path, second: Path | None, out: Path | None, tolerance: float
     if second and out:
         raise BenchError("the other rows are named twice, as an argument and by --out; leave one of them out.")
     other = second or out
+    if missing := [path for path in (first, other) if path and not path.exists()]:
+        raise BenchError(f"{missing[0]} does not exist; expected a manifest, a rows file or a folder of results.")
     same = _compare(first, other, tolerance) if other else _check(first, tolerance)
     sys.exit(0 if same else 1)
 
