@@ -18,7 +18,7 @@ from bench.live import Heartbeat
 from bench.plan import PlannedCell
 from bench.progress import Count, Todo, Tracker, place_of
 from bench.store import Store
-from bench.tasks import Report
+from bench.tasks import Report, log_of
 
 _EVERY = 10.0  # seconds between two plain lines, unless there is something to say
 _REDRAW = 0.5  # seconds between two looks at how long the rest takes
@@ -65,7 +65,9 @@ class RunProgress:
         self._tracker.note(planned, report)
         if report.status not in ("ok", "skipped"):
             step = f"{report.task.step} {report.task.plugin.name}"
-            self._say(f"{report.status}: {place_of(planned)}, {step}: {report.reason}")
+            log = log_of(planned.cell, report.task)
+            where = f"; its output: {log}" if log.exists() else ""
+            self._say(f"{report.status}: {place_of(planned)}, {step}: {report.reason}{where}")
         if self._bars:
             self._bars.show()
         else:
