@@ -226,7 +226,7 @@ def _label(p: Point, cx: float, cy: float, box: Box, text: str) -> Html:
 
 AXES = (
     "AUC of the strongest attack, chosen on other folds (0.5: chance; left is more private)",
-    "accuracy_synthetic",
+    "accuracy of a classifier trained on the release",
 )
 KEY = (
     "Filled diamond: no other generator is at least as good in both, so that it is on the front. Filled circle: "

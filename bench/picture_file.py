@@ -114,10 +114,10 @@ def _numbers(lens: Lens, cohort: Cohort, store: Store) -> Numbers:
     split, code = lens.split, module_digest("bench.picture_numbers")
     roles = {"train": split.train.digest, "holdout": split.holdout.digest, "fold": split.fold, "seed": split.seed}
     name = key("picture", code=code, release=cohort.digest, itself=cohort is split.train, **roles)
-    body = store.read(name)
-    if body is None:
-        body = numbers_of(lens, cohort)
-        store.write(name, body)
+    if not store.has(name):
+        store.write(name, numbers_of(lens, cohort))
+    body = store.read(name)  # as the store gives it: the same order of keys, computed now or before
+    assert body is not None
     return body
 
 

@@ -42,13 +42,12 @@ def umap_numbers(lens: Lens, cohorts: Mapping[str, Cohort], store: Store, *, com
     if installed is None or len(lens.train) < _FEWEST or lens.train.shape[1] < 2:
         return {}
     keys = {label: _key(lens, cohort, installed) for label, cohort in cohorts.items()}
-    found = {label: store.read(name) for label, name in keys.items()}
-    missing = [label for label, body in found.items() if body is None]
+    missing = [label for label, name in keys.items() if not store.has(name)]
     if missing and compute:
         mapping = _fit(lens)
         for label in missing:
-            found[label] = _place(lens, cohorts[label], mapping)
-            store.write(keys[label], found[label] or {})
+            store.write(keys[label], _place(lens, cohorts[label], mapping))
+    found = {label: store.read(name) for label, name in keys.items()}
     return {label: body for label, body in found.items() if body is not None}
 
 

@@ -221,6 +221,17 @@ def test_a_release_made_elsewhere_is_still_shown_after_other_runs(people: Cohort
     assert list(found.synthetic) == ["mine[v=2]", "noise"]
 
 
+def test_numbers_known_to_the_store_give_the_same_file_as_new_ones(
+    finished: tuple[Path, Dataset, Scope, Releases], tmp_path: Path
+) -> None:
+    rows, dataset, scope, found = finished
+    files = []
+    for store in (scope.store, scope.store, Store(tmp_path / "empty").open()):
+        draw_all(rows, dataset, store, found, umap=False)
+        files.append(pictures_file(rows).read_bytes())
+    assert files[0] == files[1] == files[2]
+
+
 def test_numbers_of_another_cohort_are_not_shown(finished: tuple[Path, Dataset, Scope, Releases]) -> None:
     rows, dataset, scope, found = finished
     draw_all(rows, dataset, scope.store, found, umap=False)
