@@ -68,15 +68,20 @@ def finds_verbatim_copies(info: PluginInfo) -> None:
     members = _many("members")
     scores, member = _attacked(info, members.synthetic(members.X, members.y))
     if (found := _auc(scores, member)) <= 0.55:
-        raise PluginError(f"AUC {found:.3f} on a verbatim copy of the members; expected more than 0.55.")
+        turned = " Higher scores must mean members: is the sign turned round?" if found < 0.45 else ""
+        raise PluginError(f"AUC {found:.3f} on a verbatim copy of the members; expected more than 0.55.{turned}")
 
 
 def order_of_targets_is_free(info: PluginInfo) -> None:
     """The scores do not depend on the order in which targets are asked about."""
     released = _many("members")
     synthetic = released.synthetic(released.X, released.y)
-    straight, _ = _attacked(info, synthetic)
+    straight, member = _attacked(info, synthetic)
+    _auc(straight, member)  # complains of a wrong number of scores
     shuffled, _ = _attacked(info, synthetic, order="order")
     if not np.allclose(straight, shuffled, rtol=1e-3, atol=1e-6):
         worst = int(np.argmax(np.abs(straight - shuffled)))
-        raise PluginError(f"target {worst} scores {straight[worst]:.6g}, but {shuffled[worst]:.6g} in another order.")
+        raise PluginError(
+            f"target {worst} scores {straight[worst]:.6g}, but {shuffled[worst]:.6g} in another order. Score each "
+            "target on its own, and draw only from the rng that is handed in."
+        )

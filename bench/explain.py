@@ -16,6 +16,11 @@ _HINTS = (
     ("Generator' object has no attribute 'randn'", "a numpy Generator has standard_normal() and normal()"),
     ("Generator' object has no attribute 'randint'", "a numpy Generator has integers()"),
     ("PrivacyClaim.__init__() missing", "a claim names its mechanism, unit, neighbours, epsilon, delta and accountant"),
+    (
+        "'AttackView' object has no",
+        "a view has synthetic, targets, genes and what `access` grants; membership is not in it",
+    ),
+    ("'NoneType'", "in an attack, a field of the view that `access` does not grant is None"),
     ("mutable default", "a hyper-parameter's default is a number, a text, True, False or None"),
     ("seed", "rng is a numpy Generator; for a library that wants a seed there is bench.integer_seed(rng)"),
 )

@@ -26,6 +26,7 @@ from bench.resources import Resources, resources_of
 from bench.types import Access
 
 Kind = Literal["generator", "attack", "metric"]
+AttackFamily = Literal["distance", "density", "structure", "model", "ensemble"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDERS: dict[Kind, str] = {"generator": "generators", "attack": "attacks", "metric": "metrics"}
 # what the harness hands each method: positional arguments and keywords
@@ -170,7 +171,7 @@ def attack(
     access: Access = "black-box",
     official: bool = False,
     opt_in: bool = False,
-    family: Literal["distance", "density", "structure", "model", "ensemble"] = "distance",
+    family: AttackFamily = "distance",
     doi: str = "",
     needs: tuple[str, ...] = (),
 ) -> Callable[[T], T]:
@@ -182,6 +183,8 @@ def attack(
     """
     if access not in get_args(Access):
         raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")
+    if family not in get_args(AttackFamily):
+        raise PluginError(f"attack {name!r}: family {family!r}; expected one of {', '.join(get_args(AttackFamily))}.")
     return lambda cls: _declare("attack", name, cls)
 
 

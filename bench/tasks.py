@@ -200,12 +200,17 @@ def check_measures(info: PluginInfo, values: Mapping[str, float]) -> dict[str, f
         If a declared measure is missing, another one is there, or a value is outside its declared bounds.
     """
     names = [m.name for m in info.measures]
+    if not isinstance(values, Mapping):
+        gave = type(values).__name__
+        raise PluginError(f"metric {info.name!r} returned {gave}; expected a dictionary with {', '.join(names)}.")
     if set(values) != set(names):
         wrong = sorted(set(values) ^ set(names))
         raise PluginError(
             f"metric {info.name!r} declares {', '.join(names)}, but differs in what it returned: {wrong}."
         )
     for m in info.measures:
+        if np.ndim(values[m.name]):
+            raise PluginError(f"metric {info.name!r}: {m.name} is an array; expected one number.")
         value = float(values[m.name])
         if not (np.isnan(value) or m.low - 1e-9 <= value <= m.high + 1e-9):
             raise PluginError(f"metric {info.name!r}: {m.name} is {value}, outside its bounds {m.low} to {m.high}.")

@@ -97,6 +97,36 @@ def test_a_name_that_is_nowhere_points_at_the_plugin_option() -> None:
     assert "--plugin FILE" in told
 
 
+OTHERS = {
+    "a score is missing": ("attack", "for x in view.targets])", "for x in view.targets[1:]])", ["scores of shape (179,); expected one per candidate, (180,)"]),
+    "returns nothing": ("attack", "        return np.array([self", "        np.array([self", ["scores of shape (); expected one per candidate"]),
+    "higher means other": ("attack", "return -float", "return float", ["AUC 0.000 on a verbatim copy", "is the sign turned round?"]),
+    "what is not granted": ("attack", "        return np.array([self", "        len(view.reference)\n        return np.array([self", ["a field of the view that `access` does not grant is None", "line"]),
+    "looks for members": ("attack", "        return np.array([self", "        view.member\n        return np.array([self", ["membership is not in it", "line"]),
+    "an unknown access": ("attack", 'access="black-box"', 'access="blackbox"', ["access 'blackbox'; expected one of black-box"]),
+    "an unknown family": ("attack", 'family="distance"', 'family="near"', ["family 'near'; expected one of distance"]),
+    "global randomness": ("attack", "return np.array([self", "return np.random.rand(180) + np.array([self", ["in another order", "draw only from the rng"]),
+    "an unnamed number": ("metric", "        return {\n            \"my", "        return 3.0\n        return {\n            \"my", ["returned float; expected a dictionary with my_"]),
+    "an array": ("metric", "float(np.sqrt(((means[2] - means[0]) ** 2).mean()))", "means[2]", ["is an array; expected one number"]),
+    "another name": ("metric", '_base": float(', '_bse": float(', ["differs in what it returned"]),
+    "the wrong direction": ("metric", '"lower", 0, title', '"higher", 0, title', ["but higher is declared better"]),
+    "forgot holdout": ("metric", "holdout: Cohort, synthetic", "synthetic", ["expected __call__(self, train, holdout, synthetic, *, rng)"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", OTHERS)
+def test_a_mistake_in_an_attack_or_a_metric_is_told(tmp_path: Path, mistake: str) -> None:
+    kind, old, new, words = OTHERS[mistake]
+    name = f"my_{kind}_{next(_numbers)}"
+    path = write_scaffold(kind, name, tmp_path).plugin  # type: ignore[arg-type]
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    status, told = run("check", name, "--plugin", str(path))
+    assert status != 0
+    assert [word for word in words if word not in told] == [], told
+
+
 DATASET = {
     "another function": ("def {name}(", "def other(", ["has only other()", "expected `def {name}() -> Dataset:`"]),
     "another name": ('name="{name}"', 'name="other"', ["gave a Dataset named 'other'", "whose name is '{name}'"]),
