@@ -191,7 +191,7 @@ def _measure(cell: Cell, task: Task) -> dict[str, Any]:
     return {"values": check_measures(task.plugin, values)}
 
 
-def check_measures(info: PluginInfo, values: Mapping[str, float]) -> dict[str, float]:
+def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
     """Return the measures a metric gave as plain floats, after a check against its declaration.
 
     Raises
