@@ -265,6 +265,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "text for a number": (lambda X, y: (X.assign(GENE3="high"), y), "column 'GENE3' holds 'high'"),
     "a decimal comma": (lambda X, y: (X.assign(GENE3="7,5"), y), "column 'GENE3' holds '7,5'"),
     "a number beyond float32": (lambda X, y: (X.assign(GENE3=1e39), y), "gene 'GENE3' is 1e+39, beyond the range of float32"),
+    "a number without end": (lambda X, y: (X.assign(GENE3="5.1e4002969594"), y), "line 2 holds '5.1e4002969594', beyond the range of any number"),
     "no rows": (lambda X, y: (X.iloc[:0], y), "0 rows below its header"),
     "a label is missing": (lambda X, y: (X, y.iloc[:-1]), "has 60 rows and synthetic_labels_split_1.csv 59"),
     "an empty label": (lambda X, y: (X, y.replace("b", "NA")), "has no value (found 'NA')"),
@@ -332,6 +333,17 @@ def semicolons(folder: Path) -> None:
     path.write_text(path.read_text().replace(",", ";"))
 
 
+def longer(folder: Path) -> None:
+    path = folder / "synthetic_data_split_1.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], f"{lines[2]},7.5", *lines[3:]]))
+
+
+def shorter(folder: Path) -> None:
+    path = folder / "synthetic_data_split_1.csv"
+    path.write_text(path.read_text().rpartition(",")[0])
+
+
 def latin(folder: Path) -> None:
     path = folder / "synthetic_data_split_1.csv"
     path.write_bytes(path.read_bytes().replace(b"GENE3", b"G\xe9ne3"))
@@ -351,6 +363,8 @@ FOLDERS: dict[Callable[[Path], None], tuple[Form, str]] = {
     other_genes: (Form(genes="common"), "has other genes than synthetic_data_split_1.csv: 'GENE3'"),
     damaged: (Form(), "is no complete table"),
     semicolons: (Form(), "Check that the extension fits the separator"),
+    longer: (Form(), "line 3 has 17 cells; expected 16, as many as the header names"),
+    shorter: (Form(), "line 61 has 15 cells; expected 16"),
     latin: (Form(), "is not UTF-8 text"),
     mislabelled: (Form(), "cannot be read as a table of labels"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.datasets.lines import check_lines
 from bench.errors import DataError, near_name
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null"})  # spellings of "no value" in label columns
@@ -176,6 +178,8 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
         columns = tuple(name.strip() for name in header)
         if len(first) == len(header) + 1:
             columns = ("", *columns)  # R writes no name above the row names
+        with _open(path) as stream:
+            check_lines(path, stream, delimiter, len(columns))
         as_text = columns if text is None else [columns[0], *text] if columns else []
         with _open(path) as stream:
             frame = _parse(stream, delimiter, columns, set(as_text))
@@ -184,7 +188,7 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
             f"{path} is not UTF-8 text: byte {error.object[error.start]:#04x} at position {error.start} of a block. "
             "Save it as UTF-8."
         ) from error
-    except (ValueError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (ValueError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} is no complete table: {error}. Download or export it again.") from error
     return Table(path, columns, frame)
 
@@ -198,19 +202,26 @@ def _open(path: Path) -> TextIO:
 def _parse(stream: TextIO, delimiter: str, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
     positions = range(len(columns))
     try:
-        return pd.read_csv(
-            stream,
-            sep=delimiter,
-            header=None,
-            names=list(positions),
-            index_col=False,
-            skiprows=1,
-            dtype={i: str for i in positions if columns[i] in as_text},
-            keep_default_na=False,
-            low_memory=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns of cells that it drops
+            return _read_csv(stream, delimiter, columns, as_text)
     except pd.errors.EmptyDataError:
         return pd.DataFrame({i: [] for i in positions})
+
+
+def _read_csv(stream: TextIO, delimiter: str, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+    positions = range(len(columns))
+    return pd.read_csv(
+        stream,
+        sep=delimiter,
+        header=None,
+        names=list(positions),
+        index_col=False,
+        skiprows=1,
+        dtype={i: str for i in positions if columns[i] in as_text},
+        keep_default_na=False,
+        low_memory=False,
+    )
 
 
 def _read_parquet(path: Path) -> Table:
@@ -219,10 +230,11 @@ def _read_parquet(path: Path) -> Table:
 
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        about = table.schema.pandas_metadata or {}
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is no complete parquet file: {error}. Download or export it again.") from error
     # pandas writes the row names as its last columns; everywhere else the first column holds them.
-    names = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    names = about.get("index_columns", [])
     index = [table.column_names.index(name) for name in names if isinstance(name, str)]
     table = table.select([*index, *(i for i in range(table.num_columns) if i not in index)])
     columns = tuple(str(name) for name in table.column_names)
