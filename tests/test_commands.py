@@ -215,9 +215,9 @@ def test_a_run_compares_it_computes_changed_commands_anew_and_stops_what_hangs(t
     pid = tmp_path / "pid"
     hangs = f"import os, time\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)"
     method(tmp_path, fit=KEEP + hangs)
-    assert call(*words, "--timeout", 8).exit_code == 1
+    assert call(*words, "--timeout", 12).exit_code == 1
     rows = pd.read_csv(tmp_path / "out/rows/hang_data-simulated.csv", keep_default_na=False)
-    assert "stopped after 8 s (--timeout)" in set(rows["reason"])
+    assert "stopped after 12 s (--timeout)" in set(rows["reason"])
     assert ended(int(pid.read_text()))
 
 
