@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import logging
@@ -65,15 +66,37 @@ def _versions() -> dict[str, str]:
 def keep(
     store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any], manifest: dict[str, Any] | None = None
 ) -> Path:
-    """Write the record of a finished run into the store and return its path; the manifest is told its name."""
+    """Write the record of a finished run into the store and return its path; the manifest is told its name.
+
+    A run that gave the very rows of the one before it, because all of them were in the store, points to that record
+    under ``rows_in`` instead of holding them again.
+    """
     name = store.next_run()
     if manifest is not None:
         manifest |= {"record": name, "created": facts["created"]}
-    record = {"about": facts, "slug": dataset.slug, "rows": rows.astype(object).to_numpy().tolist()}
-    text = json.dumps({**record, "manifest": manifest})
+    values = rows.astype(object).to_numpy().tolist()
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    record = {"about": facts, "slug": dataset.slug, "rows": values, "rows_digest": digest, "manifest": manifest}
+    if same := _holder(store, dataset.slug, digest):
+        record |= {"rows": [], "rows_in": same}
+    text = json.dumps(record)
     path = store.root / "runs" / f"{name}.json"
     write_atomic(path, lambda f: f.write(text.encode()))
     return path
+
+
+def _holder(store: Store, slug: str, digest: str) -> str | None:
+    """Return the name of the record that holds the rows of this digest, if the latest run of a dataset gave them."""
+    for path in sorted((store.root / "runs").glob("*.json"), reverse=True):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # `Store.runs` says so
+        if record["slug"] == slug:
+            holder = str(record.get("rows_in", path.stem))
+            there = path.with_name(f"{holder}.json").is_file()
+            return holder if record.get("rows_digest") == digest and there else None
+    return None
 
 
 def write_manifest(rows: Path, manifest: dict[str, Any]) -> Path:

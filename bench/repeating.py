@@ -87,6 +87,11 @@ def recorded(source: Path) -> tuple[str, pd.DataFrame | None]:
             return str(manifest["data"]["slug"]), None
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        if "rows_in" in record:  # the run found all of its rows in the store, and an earlier record holds them
+            path = path.with_name(f"{Path(record['rows_in']).name}.json")
+            if not path.is_file():
+                return record["slug"], None
+            record = json.loads(path.read_text(encoding="utf-8"))
         return record["slug"], table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"the record {path} of the run cannot be read ({error}); it is damaged.") from error

@@ -134,14 +134,15 @@ def _superseded(records: dict[Path, dict[str, Any]]) -> set[Path]:
     """Return the records whose every row is in later ones of the same data."""
     later: dict[str, set[tuple[Any, ...]]] = {}
     digests: dict[str, str] = {}
-    gone = set()
+    held, gone = set[str](), set[Path]()
     for path, record in reversed(records.items()):
         slug, digest = record["slug"], record["about"]["data"]["digest"]
         if digests.setdefault(slug, digest) != digest:
             continue  # in no table, and nothing else keeps it
+        held.add(record.get("rows_in", ""))
         rows = {tuple(row[: len(IDENTITY)]) for row in record["rows"]}
         known = later.setdefault(slug, set())
-        if rows and rows <= known:
+        if rows and rows <= known and path.stem not in held:
             gone.add(path)
         known |= rows
     return gone

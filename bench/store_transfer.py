@@ -84,9 +84,12 @@ def export_store(store: Store, target: Path, datasets: Collection[str], runs: Co
 
 def _chosen(store: Store, datasets: Collection[str], runs: Collection[str]) -> dict[Path, dict[str, Any]]:
     paths = [file.path for file in files(store.root / "runs") if file.path.suffix == ".json"]
-    every = {path: json.loads(path.read_text(encoding="utf-8")) for path in paths if not runs or path.stem in runs}
+    every = {path: json.loads(path.read_text(encoding="utf-8")) for path in paths}
     if unknown := set(runs) - {path.stem for path in paths}:
         raise StoreError(f"the store has no run {sorted(unknown)[0]!r}; the files in {store.root / 'runs'} name them.")
+    wanted = set(runs or [path.stem for path in paths])
+    wanted |= {record["rows_in"] for path, record in every.items() if path.stem in wanted and "rows_in" in record}
+    every = {path: record for path, record in every.items() if path.stem in wanted}
     chosen = {path: record for path, record in every.items() if not datasets or record["slug"] in datasets}
     if missing := set(datasets) - {record["slug"] for record in every.values()}:
         known = ", ".join(sorted({record["slug"] for record in every.values()})) or "none"

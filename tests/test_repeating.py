@@ -86,6 +86,7 @@ def test_a_run_repeated_in_a_fresh_folder_gives_every_row_again(place: Path) -> 
     both = read_manifest(place / MANIFEST), read_manifest(place / "again/rows/toy.manifest.json")
     assert both[0]["rows"] == both[1]["rows"]
     resumed = bench(place, "rerun", MANIFEST, "--out", "again")
+    assert bench(place, "verify", "again/rows/toy.manifest.json").returncode == 0
     assert "0 tasks computed, 12 from the store, 0 lost" in resumed.stderr
 
 

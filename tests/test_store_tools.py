@@ -20,6 +20,7 @@ from bench import Cohort, StoreError, records
 from bench.cli.progress import RunProgress
 from bench.live import Heartbeat
 from bench.plan import PlannedCell
+from bench.repeating import rows_in
 from bench.rows import read_rows
 from bench.runner import Limits, execute, pending
 from bench.store import Store
@@ -212,6 +213,24 @@ def test_a_run_that_was_made_anew_can_be_forgotten(out: Path, toy_cohort: Cohort
     sweep(store, waste(store, rule), rule)
     records.publish(store, "toy", out)
     assert (out / "rows/toy.csv").read_text() == rows
+
+
+def test_a_run_that_found_all_rows_in_the_store_points_to_them(out: Path, toy_cohort: Cohort, tmp_path: Path) -> None:
+    store = existing(out)
+    (first,) = (store.root / "runs").glob("*.json")
+    rows = (out / "rows/toy.csv").read_text()
+    for _ in range(2):
+        done(toy_cohort, out, "multivariate,noise")
+    later = [path for path in sorted((store.root / "runs").glob("*.json")) if path != first]
+    assert [json.loads(path.read_text())["rows_in"] for path in later] == [first.stem, first.stem]
+    assert (out / "rows/toy.csv").read_text() == rows
+    assert len(rows_in(later[1])["toy"]) == len(read_rows(out / "rows/toy.csv")[0])
+    assert not [checked for checked in check_store(store) if checked.problem]
+    assert reasons(store, Rule(superseded=True, age_s=-1.0)) == {}
+    export_store(store, tmp_path / "x.zip", [], [later[1].stem], samples=False)
+    assert import_store(Store(tmp_path / "there/store").open(), tmp_path / "x.zip").runs == 2
+    done(toy_cohort, out, "multivariate,noise,smote")
+    assert reasons(store, Rule(superseded=True, age_s=-1.0)) == {}  # two runs point to the first
 
 
 def test_a_record_that_cannot_be_read_stops_the_sweep(out: Path) -> None:
