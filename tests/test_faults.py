@@ -75,7 +75,7 @@ def test_nothing_a_task_started_outlives_it(toy_cohort: Cohort, tmp_path: Path, 
     scope = scope_of(toy(toy_cohort), tmp_path)
     name = generator(tmp_path, hides, body)
     started = set(children_named("sleep"))
-    outcome = run(scope, plan(scope, name, metrics="none", attacks="none"), Limits(1, 1, 4 if end == "hangs" else 60))
+    outcome = run(scope, plan(scope, name, metrics="none", attacks="none"), Limits(1, 1, 6 if end == "hangs" else 60))
     status = {"hangs": "timeout", "crashes": "failed", "returns": "ok"}[end]
     assert sample_row(outcome.rows, name)["status"] == status
     pids = [int(line) for line in mark.read_text().split()]
