@@ -30,7 +30,7 @@ from bench.datasets import load_dataset
 from bench.executors import DaskCluster, Executor, Limits, LocalProcesses
 from bench.folds import make_splits
 from bench.plan import PlannedCell, Scope, plan_generators
-from bench.registry import plugins
+from bench.registry import missing_needs
 from bench.rows import IDENTITY
 from bench.runner import execute, pending
 from bench.selection import choose
@@ -41,7 +41,8 @@ Planner = Callable[[Scope], list[PlannedCell]]
 
 
 def fast_generators() -> str:
-    return ",".join(info.name for info in plugins("generator").values() if not info.resources.gpus)
+    found = [choice.info for choice in choose("generator", "all")]
+    return ",".join(info.name for info in found if not info.resources.gpus and not missing_needs(info))
 
 
 @contextmanager
@@ -64,7 +65,8 @@ def one_run(way: Way, scope: Scope, planner: Planner) -> tuple[float, float, pd.
     started = time.perf_counter()
     outcome = execute(cells, pending(cells, scope.store), scope.store, Limits(n, 1), lambda *_: None, executor)
     wall = time.perf_counter() - started
-    assert outcome.lost == 0, outcome.rows[outcome.rows["status"] != "ok"]
+    lost = outcome.rows[outcome.rows["status"] != "ok"]
+    assert lost.empty, lost[["generator", "fold", "reason"]].drop_duplicates().to_string()
     tasks = outcome.rows.drop_duplicates("key")
     return wall, float(tasks["wall_s"].sum()), outcome.rows
 

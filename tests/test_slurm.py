@@ -20,6 +20,7 @@ from bench.types import Cohort
 
 TWO = Limits(2, 1)
 LOCAL = SlurmConfig(cluster="local")
+SHORT = SlurmConfig(cluster="local", requeues=1, defaults={"minutes": 5})  # too short to be called preempted
 CONFIG = """
 cluster: slurm
 at_once: 7
@@ -83,7 +84,7 @@ def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(datase
     path = tmp_path / "slow_metric.py"
     path.write_text(SLOW_METRIC.replace("FOLDER", str(tmp_path)).replace("ANCESTOR", ANCESTOR).replace("JOB", JOB))
     scope, cells = plan(dataset, tmp_path, quick, metrics=f"mmd,{add_plugin_file(path).name}")
-    outcome = run(scope, cells, SlurmArrays(LOCAL), TWO)
+    outcome = run(scope, cells, SlurmArrays(SHORT), TWO)
     assert set(outcome.rows["status"]) == {"ok"}
     assert (tmp_path / "fits").read_text() == "fit\n"
     assert (tmp_path / "tries").read_text() == "try\n" * 2
@@ -92,7 +93,7 @@ def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(datase
 def test_a_job_that_never_gets_done_in_its_time_is_a_row_with_advice(dataset: Dataset, tmp_path: Path) -> None:
     name = planted(tmp_path, "endless", f"{COUNT}; os.kill({JOB}, 12); time.sleep(600)", gpus=0)
     scope, cells = plan(dataset, tmp_path, name)
-    outcome = run(scope, cells, SlurmArrays(SlurmConfig(cluster="local", requeues=1, defaults={"minutes": 5})), TWO)
+    outcome = run(scope, cells, SlurmArrays(SHORT), TWO)
     assert set(outcome.rows["status"]) == {"timeout"}
     assert outcome.rows["reason"].str.contains("raise minutes or requeues").all()
     assert (tmp_path / "fits").read_text() == "fit\n" * 2

@@ -54,8 +54,8 @@ class DaskCluster:
             _say_what_is_not_declared(cells, declared)
             futures: Futures = {}
             try:
-                for cell in cells:
-                    futures |= _submit(client, asked, cell, limits, declared)
+                for i, cell in enumerate(cells):
+                    futures |= _submit(client, asked, cell, limits, declared, priority=-i)  # in the order of the plan
                 yield from _collect(client, asked, futures, stop)
             finally:
                 asked.proof.unlink(missing_ok=True)  # kills what is under way
@@ -107,7 +107,12 @@ def _inspect(asked: Ticket, dask_worker: Any) -> dict[str, float]:
 
 
 def _submit(
-    client: Client, asked: Ticket, cell: list[Stage], limits: Limits, declared: list[dict[str, float]]
+    client: Client,
+    asked: Ticket,
+    cell: list[Stage],
+    limits: Limits,
+    declared: list[dict[str, float]],
+    priority: int,
 ) -> Futures:
     """Hand the stages of a cell to the cluster, each after the one before it."""
     futures: Futures = {}
@@ -117,7 +122,7 @@ def _submit(
         where = stage.planned.cell
         name = f"{where.generator}-fold{where.fold}-seed{where.seed}-{i}-{where.sample_key[:8]}-{asked.proof.name}"
         needs = _needs(stage, declared)
-        future = client.submit(do_job, job, before, key=name, pure=False, resources=needs)
+        future = client.submit(do_job, job, before, key=name, pure=False, resources=needs, priority=priority)
         futures[future] = stage
         before = [future]
     return futures
