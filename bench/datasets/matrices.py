@@ -174,7 +174,7 @@ def _open_h5ad(path: Path) -> tuple[Any, NDArray[Any]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # repeated names are an error of our own, below
             data = anndata.read_h5ad(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a damaged file makes HDF5 and anndata raise nearly anything
         raise DataError(f"{path} is no AnnData file: {error}. Write it again with AnnData.write_h5ad.") from error
     return data, dense(data, path)
 
