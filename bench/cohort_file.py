@@ -60,6 +60,10 @@ def read_cohort(path: Path) -> Cohort:
         )
     if missing := {"X", "y", "genes", "samples", "units"} - arrays.keys():
         raise DataError(f"{path} holds no {sorted(missing)}; expected a cohort file. Delete it and import again.")
+    return _cohort(arrays)
+
+
+def _cohort(arrays: dict[str, NDArray[Any]]) -> Cohort:
     return Cohort(
         X=arrays["X"],
         y=arrays["y"],

@@ -44,8 +44,12 @@ class Bounds:
             raise BenchError("--memory reads /proc, which this system does not have; leave it out.")
 
 
-def guard(cell: Cell, tasks: list[Task], bounds: Bounds, sender: Connection, lifeline: Connection) -> None:
+def guard(
+    cell: Cell, tasks: list[Task], bounds: Bounds, scratch: str, sender: Connection, lifeline: Connection
+) -> None:
     """Do the tasks in a worker and send ``(event, i, reason)`` for what happens to each.
+
+    `scratch` is the folder for temporary files; whoever of this process and its parent lives longer removes it.
 
     The events are "start", "ok", "failed", "store", "timeout", "memory", and "died" with the signal or exit status.
     """
@@ -54,7 +58,7 @@ def guard(cell: Cell, tasks: list[Task], bounds: Bounds, sender: Connection, lif
         signal.signal(number, signal.SIG_IGN)
     adopt_orphans()
     (channel, theirs), (output, printed) = Pipe(), os.pipe()
-    os.environ["TMPDIR"] = tempfile.tempdir = scratch = tempfile.mkdtemp(prefix="bench-task-")
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     me = os.getpid()
     pid = os.fork()
     if pid == 0:

@@ -12,7 +12,9 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -128,7 +130,8 @@ def _child(cell: Cell, tasks: list[Task], bounds: Bounds) -> Iterator[Connection
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
     theirs, lifeline = context.Pipe(duplex=False)
-    process = context.Process(target=guard, args=(cell, tasks, bounds, sender, theirs))
+    scratch = tempfile.mkdtemp(prefix="bench-task-")
+    process = context.Process(target=guard, args=(cell, tasks, bounds, scratch, sender, theirs))
     try:
         _begin(process)
         for end in (sender, theirs):
@@ -140,6 +143,7 @@ def _child(cell: Cell, tasks: list[Task], bounds: Bounds) -> Iterator[Connection
         for end in (receiver, sender, theirs, lifeline):
             end.close()
         _bury(process)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _begin(process: Any) -> None:

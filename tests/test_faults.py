@@ -120,6 +120,16 @@ def test_a_task_whose_process_was_killed_is_done_again(
     assert "the process that watches over the task was lost; it is done again in 4 s" in caplog.text
 
 
+@pytest.mark.parametrize("ending", ["pass", "os.kill(os.getpid(), 9)", "os.kill(os.getppid(), 9); time.sleep(600)"])
+def test_temporary_files_go_with_the_process_that_made_them(toy_cohort: Cohort, tmp_path: Path, ending: str) -> None:
+    mark = tmp_path / "name"
+    scope = scope_of(toy(toy_cohort), tmp_path)
+    body = f"import tempfile\nname = tempfile.mkdtemp()\nPath({str(mark)!r}).write_text(name)\n{ending}"
+    run(scope, plan(scope, generator(tmp_path, "litters", body)), Limits(1, 1, 60, retries=0))
+    assert mark.read_text()
+    assert not Path(mark.read_text()).parent.exists()
+
+
 def test_an_exception_of_a_plugin_is_not_tried_again(toy_cohort: Cohort, tmp_path: Path) -> None:
     mark = tmp_path / "marks"
     scope = scope_of(toy(toy_cohort), tmp_path)
