@@ -180,17 +180,22 @@ def test_the_manifest_says_where_the_data_came_from(stored: Path, toy_files: tup
     assert all(len(file["sha256"]) == 64 for file in manifest["files"])
 
 
-def _alter_values(folder: Path) -> None:
+def _alter_values(folder: Path, *, without: str = "") -> None:
     with np.load(folder / "cohort.npz") as z:
-        arrays = dict(z)
+        arrays = {name: z[name] for name in z.files if name != without}
     arrays["X"] = arrays["X"] + 1
     np.savez(folder / "cohort.npz", **arrays)
+
+
+def _forge(folder: Path) -> None:
+    _alter_values(folder, without="sha256")  # as a file of the first version, which had no digest of its own
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_alter_values, "but its manifest says .*: the file was changed after import. Import dataset 'toy' again"),
+        (_alter_values, "is not what was written .its digest differs.. Delete it and import or compute it again"),
+        (_forge, "but its manifest says .*: the file was changed after import. Import dataset 'toy' again"),
         (lambda folder: (folder / "cohort.npz").write_bytes(b"PK\x03\x04"), "cannot be read as a cohort"),
         (lambda folder: (folder / "cohort.npz").unlink(), "cannot be read as a cohort"),
     ],
