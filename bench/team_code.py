@@ -14,14 +14,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from bench.archive import opened
+from bench.archive import MAX_MEMBER, opened
 from bench.blue_team import frames
 from bench.errors import BenchError
-from bench.submission import Submission, code_of, common_folder, table_names
+from bench.submission import FOREIGN, Submission, code_of, common_folder, table_names
 from bench.types import Cohort, Split
 
 _DRIVER = """
@@ -53,7 +54,8 @@ def run_code(path: Path, entry: Submission, *, timeout: float | None) -> Iterato
         _unpack(path, folder)
         for split in entry.splits:
             _write_real(folder, entry, split)
-        _run(folder, [split.fold for split in entry.splits], timeout)
+        with tempfile.TemporaryFile() as log:  # without a name, so that the code cannot put another in its place
+            _run(folder, [split.fold for split in entry.splits], timeout, log)
         for split in entry.splits:
             yield _compared(folder / "made_again", split.fold, entry.synthetic[split.fold])
 
@@ -61,8 +63,9 @@ def run_code(path: Path, entry: Submission, *, timeout: float | None) -> Iterato
 def _unpack(path: Path, folder: Path) -> None:
     """Write the checked members of a zip file into a folder; the synthetic tables are left out."""
     with opened(path) as archive:
-        top = common_folder(archive.names)
-        for member in archive.names:
+        names = [name for name in archive.names if not FOREIGN.match(name)]
+        top = common_folder(names)
+        for member in names:
             place = folder / member.removeprefix(top)
             if not place.name.startswith("synthetic_"):
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -78,28 +81,27 @@ def _write_real(folder: Path, entry: Submission, split: Split) -> None:
         y.to_csv(real / f"y_{side}_real_split_{split.fold}.csv", index=False)
 
 
-def _run(folder: Path, folds: list[int], timeout: float | None) -> None:
+def _run(folder: Path, folds: list[int], timeout: float | None, log: BinaryIO) -> None:
     command = [sys.executable, "-c", _DRIVER, *map(str, folds)]
     environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(  # noqa: S603 - running a stranger's code is what was asked for
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            status: int | None = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            _stop(child)
+    child = subprocess.Popen(  # noqa: S603 - running a stranger's code is what was asked for
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        status: int | None = child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        _stop(child)
     if status != 0:
         why = f"was stopped after {timeout:g} s (--timeout)" if status is None else f"ended with exit status {status}"
-        raise BenchError(f"the team's code {why}. Its last lines: {_last_lines(folder / 'log')}")
+        raise BenchError(f"the team's code {why}. Its last lines: {_last_lines(log)}")
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -108,23 +110,27 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _last_lines(log: Path, most: int = 2000) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - most))
-        text = file.read().decode("utf-8", "replace")
+def _last_lines(log: BinaryIO, most: int = 2000) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+    text = log.read().decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join("".join(c if c.isprintable() else "?" for c in line) for line in lines[-4:]) or "none"
 
 
 def _compared(folder: Path, fold: int, packed: Cohort) -> str:
     data, labels = (folder / name for name in table_names(fold))
-    if not data.is_file() or not labels.is_file():
+    if any(table.is_symlink() or not table.is_file() for table in (data, labels)):
         raise BenchError(f"the team's code wrote no {data.name} and {labels.name}; expected both.")
-    X = pd.read_csv(data)
-    y = pd.read_csv(labels, dtype=str, keep_default_na=False).iloc[:, 0].to_numpy()
-    if sorted(X.columns) != sorted(packed.genes) or len(X) != len(packed):
-        return f"fold {fold}: DIFFERENT: {len(X)} rows x {X.shape[1]} genes, packed {len(packed)} x {packed.n_genes}."
-    gap = float(np.abs(X[list(packed.genes)].to_numpy(dtype=np.float32) - packed.X).max())
+    if any(table.stat().st_size > MAX_MEMBER for table in (data, labels)):
+        raise BenchError(f"the team's code wrote more than {MAX_MEMBER:,} bytes for fold {fold}; no table needs that.")
+    try:
+        X, y = pd.read_csv(data), pd.read_csv(labels, dtype=str, keep_default_na=False).iloc[:, 0].to_numpy()
+        if sorted(X.columns) != sorted(packed.genes) or not len(X) == len(y) == len(packed):
+            made = f"{len(X)} rows x {X.shape[1]} genes and {len(y)} labels"
+            return f"fold {fold}: DIFFERENT: {made}, packed {len(packed)} x {packed.n_genes}."
+        gap = float(np.abs(X[list(packed.genes)].to_numpy(dtype=np.float32) - packed.X).max())
+    except (ValueError, IndexError):
+        return f"fold {fold}: DIFFERENT: the code wrote tables that cannot be read as numbers and labels."
     wrong = int((y != packed.y).sum())
     if gap == 0 and wrong == 0:
         return f"fold {fold}: the same, digit for digit."

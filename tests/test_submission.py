@@ -688,7 +688,7 @@ def test_code_runs_only_when_somebody_says_that_they_trust_it(data_home: Path, t
         ("[t.iloc[::-1] for t in _honest(s)]", "DIFFERENT: values by up to"),
         ("(lambda X, y: (X + 1, y))(*_honest(s))", "DIFFERENT: values by up to 1, labels in 0 of 48 rows"),
         ("(lambda X, y: (X, y.assign(kind='a')))(*_honest(s))", "DIFFERENT: values by up to 0, labels in"),
-        ("[t.iloc[1:] for t in _honest(s)]", "DIFFERENT: 47 rows x 16 genes, packed 48 x 16"),
+        ("[t.iloc[1:] for t in _honest(s)]", "DIFFERENT: 47 rows x 16 genes and 47 labels, packed 48 x 16"),
     ],
 )
 def test_code_that_makes_other_tables_is_told(data_home: Path, tmp_path: Path, change: str, words: str) -> None:
@@ -716,3 +716,44 @@ def test_code_that_fails_or_hangs_is_told_with_its_last_words(
     path = repacked(packed(tmp_path), code)
     done = invoke("run-code", str(path), "--i-trust-this-code", "--timeout", str(seconds))
     assert words in str(done.exception)
+
+
+_WRITES = """
+class BLUE_TEAM:
+    def __init__(self, config, split): self.split = split
+    def train(self): pass
+    def generate(self): return ()
+    def save_synthetic_data(self, folder):
+        (folder / f"synthetic_data_split_{self.split}.csv").write_text(DATA)
+        (folder / f"synthetic_labels_split_{self.split}.csv").write_text(LABELS)
+"""
+
+
+@pytest.mark.parametrize("data", ["", "G0,G1\\n1\\n1,2,3\\n", "G0\\nx\\n", "\\0"])
+def test_tables_of_any_kind_that_code_writes_are_told(data_home: Path, tmp_path: Path, data: str) -> None:
+    code = _WRITES.replace("DATA", f"'{data}'").replace("LABELS", f"'{data}'")
+    done = invoke("run-code", str(repacked(packed(tmp_path), code.encode())), "--i-trust-this-code")
+    assert done.exit_code == 1
+    assert done.stdout.count("DIFFERENT") == 5
+
+
+def test_code_that_writes_too_few_labels_is_told(data_home: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path)
+    with zipfile.ZipFile(path) as z:
+        code = z.read("blue_team.py")
+    changed = (
+        code + b"\n_honest = BlueTeam.generate\nBlueTeam.generate = lambda s: [_honest(s)[0], _honest(s)[1].iloc[1:]]\n"
+    )
+    done = invoke("run-code", str(repacked(path, changed)), "--i-trust-this-code")
+    assert done.stdout.count("DIFFERENT: 48 rows x 16 genes and 47 labels, packed 48 x 16") == 5
+
+
+def test_code_runs_from_a_folder_that_macos_packed_beside_a_folder_called_log(data_home: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path)
+    with zipfile.ZipFile(path) as z:
+        members = {f"mine/{name}": z.read(name) for name in z.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in (members | {"__MACOSX/mine/._x": b"x", "mine/log/x.py": b""}).items():
+            z.writestr(name, content)
+    done = invoke("run-code", str(path), "--i-trust-this-code")
+    assert done.exit_code == 0, (done.output, done.exception)
