@@ -16,15 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench import __version__
 from bench.archive import Archive, RefusedError, opened, shown
-from bench.datasets import Dataset, load_dataset
+from bench.datasets import Dataset, dataset_names, load_dataset
 from bench.errors import BenchError, DataError, PluginError
 from bench.plain_yaml import parse_plain
-from bench.red_round import Announcement
+from bench.red_round import Announcement, read_release
 from bench.registry import create
 from bench.seeds import stream
 from bench.selection import Choice
@@ -42,12 +41,13 @@ _TEXT_BYTES = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class AttackEntry:
-    """A checked entry: whose it is, the attack's name, and a score of every candidate for each release."""
+    """A checked entry: whose it is, the attack's name, a score of every candidate for each release, and the round."""
 
     team: str
     dataset: Dataset
     attack: str
     scores: tuple[NDArray[np.float64], ...]
+    round: str | None  # the seal of the round that it says it was made for, if it says so
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ def dataset_of(found: Announcement) -> Dataset:
     DataError
         If the cohort on this machine is not the one that the round was made on.
     """
-    names = {code_of(name): name for name in _dataset_names()}
+    names = {code_of(name): name for name in dataset_names()}
     if found.dataset not in names:
         raise DataError(f"the round is about {found.dataset!r}, which is not here; `bench data list` shows what is.")
     dataset = load_dataset(names[found.dataset])
@@ -81,12 +81,6 @@ def dataset_of(found: Announcement) -> Dataset:
             f"{found.data_digest[:12]}, here {dataset.digest[:12]}). Use the same release of the cohort."
         )
     return dataset
-
-
-def _dataset_names() -> list[str]:
-    from bench.datasets import dataset_names
-
-    return list(dataset_names())
 
 
 def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Iterator[NDArray[np.float64]]:
@@ -104,7 +98,7 @@ def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Itera
             f"{' and a reference set' if dataset.reference is not None else ', and this cohort has no reference set'}."
         )
     for number, name in enumerate(found.files, start=1):
-        view = _view(pd.read_csv(found.folder / name), dataset, access)
+        view = _view(read_release(found.folder / name, dataset.cohort.genes), dataset, access)
         plugin: Attack = create(choice.info, choice.params)
         rng = stream(0, "round", found.key_sha256, number, choice.info.name)
         scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
@@ -113,9 +107,8 @@ def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Itera
         yield _finite(scores)
 
 
-def _view(release: pd.DataFrame, dataset: Dataset, access: str) -> AttackView:
+def _view(X: NDArray[np.float32], dataset: Dataset, access: str) -> AttackView:
     cohort, granted = dataset.cohort, GRANTS[access]  # type: ignore[index]
-    X = release[list(cohort.genes)].to_numpy(dtype=np.float32)
     extra: dict[str, Any] = {}
     if "synthetic_labels" in granted:
         extra = {"synthetic_labels": _guessed_labels(X, dataset), "target_labels": cohort.y}
@@ -212,20 +205,23 @@ def _read(archive: Archive, team: str, dataset: Dataset, n_releases: int) -> Att
     if problems:
         raise RefusedError(problems)
     scores: list[NDArray[np.float64]] = []
-    attack = ""
+    attack, sealed = "", None
     for table in tables:
         try:
             scores.append(read_scores(archive, top + table, COLUMN, len(dataset.cohort)))
         except DataError as error:
             problems.append(bounded_line(str(error)))
     try:
-        attack = _attack_name(parse_plain(archive.text(top + CONFIG, _TEXT_BYTES), CONFIG), code_of(dataset.name))
+        content = parse_plain(archive.text(top + CONFIG, _TEXT_BYTES), CONFIG)
+        attack = _attack_name(content, code_of(dataset.name))
+        own = content.get(f"{attack}_config")
+        sealed = own.get("round") if isinstance(own, dict) else None
         parse_plain(archive.text(top + ENVIRONMENT, _TEXT_BYTES), ENVIRONMENT)
     except DataError as error:
         problems.append(bounded_line(str(error)))
     if problems:
         raise RefusedError(problems)
-    return AttackEntry(team, dataset, attack, tuple(scores))
+    return AttackEntry(team, dataset, attack, tuple(scores), sealed if isinstance(sealed, str) else None)
 
 
 def _names(held: list[str], tables: list[str]) -> Iterator[str]:

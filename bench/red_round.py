@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from bench.archive import shown
 from bench.blue_team import frames
 from bench.datasets import Dataset
 from bench.errors import BenchError, DataError, PluginError
@@ -26,7 +28,7 @@ from bench.plan import PlannedCell, Scope, plan_generators
 from bench.seeds import stream
 from bench.selection import Choice
 from bench.store import Store, write_atomic
-from bench.submission import code_of
+from bench.submission import bounded_line, code_of
 from bench.types import Cohort, Split
 
 ANNOUNCEMENT, KEY = "challenge.yaml", "challenge_key.json"
@@ -147,6 +149,8 @@ def write_round(
         "releases": files,
         "key_sha256": hashlib.sha256(key).hexdigest(),
     }
+    if dataset.simulated:
+        announcement["simulated"] = "a stand-in of the same shape: no real people are in this round"
     write_atomic(public / ANNOUNCEMENT, lambda file: file.write(_yaml(announcement).encode()))
 
 
@@ -188,18 +192,38 @@ def read_announcement(folder: Path) -> Announcement:
     with path.open("rb") as file:
         content = parse_plain(file.read(_LONGEST).decode("utf-8", "replace"), ANNOUNCEMENT)
     try:
-        files = dict(content["releases"])
-        found = Announcement(
-            folder, content["dataset"], content["data_digest"], int(content["candidates"]), files, content["key_sha256"]
-        )
+        files = {str(name): str(digest) for name, digest in dict(content["releases"]).items()}
+        name, digest, seal = (str(content[part]) for part in ("dataset", "data_digest", "key_sha256"))
+        found = Announcement(folder, name, digest, int(content["candidates"]), files, seal)
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} has no usable {error}; expected what `bench submit challenge` writes.") from error
+        raise DataError(
+            f"{path} cannot be used ({bounded_line(repr(error))}); expected what `bench submit challenge` writes."
+        ) from error
+    if not files:
+        raise DataError(f"{path} announces no release; expected what `bench submit challenge` writes.")
     for number, name in enumerate(files, start=1):
         if name != data_name(number) or not (folder / name).is_file():
-            raise DataError(f"{path} announces {name!r}; expected {data_name(number)}, and the file beside it.")
+            raise DataError(f"{path} announces {shown(name)}; expected {data_name(number)}, and the file beside it.")
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != files[name]:
             raise DataError(f"{folder / name} is not the file that was announced: its SHA-256 differs. Fetch it again.")
     return found
+
+
+def read_release(path: Path, genes: Sequence[str]) -> NDArray[np.float32]:
+    """Return the (n, n_genes) numbers of a release, genes in the order of the real cohort.
+
+    Raises
+    ------
+    DataError
+        If a gene is missing, a cell is no finite number, or there are no rows.
+    """
+    try:
+        X: NDArray[np.float32] = pd.read_csv(path)[list(genes)].to_numpy(dtype=np.float32)
+    except (KeyError, ValueError):
+        X = np.empty((0, len(genes)), dtype=np.float32)
+    if not len(X) or not np.isfinite(X).all():
+        raise DataError(f"{path} is no release of this cohort; expected rows with a finite number for each gene.")
+    return X
 
 
 def read_key(path: Path) -> Key:

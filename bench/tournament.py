@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.archive import RefusedError
+from bench.archive import RefusedError, shown
 from bench.datasets import Dataset, load_dataset
 from bench.errors import DataError
 from bench.exposure import outlying
@@ -18,6 +18,7 @@ from bench.files import sha256
 from bench.red_entry import AttackEntry, read_attack_entry
 from bench.red_round import ANNOUNCEMENT, Key, Release, read_announcement
 from bench.store import write_atomic
+from bench.submission import team_and_dataset
 from bench.views import Candidates
 
 _NUMBERS = ("value", "low", "high")
@@ -56,9 +57,12 @@ def judge(
     seen: dict[str, Path] = {}
     for path in paths:
         try:
+            _, attacked = team_and_dataset(path, "red")
+            if attacked != dataset.name:
+                raise RefusedError([f"it attacks {attacked!r}; the round is about {dataset.name!r}."])
             entry = read_attack_entry(path, len(key.releases))
-            if entry.dataset.name != dataset.name:
-                raise RefusedError([f"it attacks {entry.dataset.name!r}; the round is about {dataset.name!r}."])
+            if entry.round not in (None, key.sha256):
+                raise RefusedError([f"it was made for another round, whose seal is {shown(entry.round, 12)}."])
             if (other := seen.setdefault(entry.name.casefold(), path)) is not path:
                 raise RefusedError(
                     [f"{other.name} brings an entry {entry.name} too; expected one of a team and attack."]
@@ -87,8 +91,10 @@ def tournament_page(rows: pd.DataFrame, key: Key, dataset: Dataset) -> str:
     lines = [
         f"# Tournament: {dataset.title}{word}\n",
         f"{len(dataset.cohort)} candidates, {members} of them members of each release; membership was drawn for each "
-        "release anew. Chance is an AUC of 0.5 and a TPR of 0.01. In brackets: the 95 % interval (AUC: DeLong; TPR: "
-        "Clopper-Pearson). Bold: the best attack on a release. That no attack here finds anything proves nothing.\n",
+        "release anew. Chance is an AUC of 0.5 and a TPR of at most 0.01; the largest AUC of a class lies above 0.5 "
+        "by chance alone. In brackets: the 95 % interval (AUC: DeLong, for all classes at once in the last table; "
+        "TPR: Clopper-Pearson, at the threshold found). Bold: the best attack on a release. That no attack here finds "
+        "anything proves nothing.\n",
         f"Key: SHA-256 `{key.sha256}`\n",
     ]
     heads = [f"{r.number}: `{r.generator}`" for r in key.releases]
@@ -108,10 +114,12 @@ def _table(part: pd.DataFrame, heads: Sequence[str]) -> Iterator[str]:
     yield f"|---|{'---|' * len(heads)}---|"
     for i in order:
         cells = [_cell(*row) for row in zip(values.iloc[i], low.iloc[i], high.iloc[i], best, strict=True)]
-        yield f"| `{'.'.join(values.index[i])}` | {' | '.join(cells)} | {values.iloc[i].mean():.3f} |"
+        yield f"| `{'.'.join(values.index[i])}` | {' | '.join(cells)} | {_cell(values.iloc[i].mean())} |"
 
 
-def _cell(value: float, low: float, high: float, best: float) -> str:
+def _cell(value: float, low: float = math.nan, high: float = math.nan, best: float = math.inf) -> str:
+    if math.isnan(value):
+        return "-"  # no group has five members and five others
     text = f"**{value:.3f}**" if value >= best else f"{value:.3f}"
     return text if math.isnan(low) else f"{text} [{low:.3f}, {high:.3f}]"
 

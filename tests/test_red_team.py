@@ -22,9 +22,11 @@ from bench.cli.submit import submit_group
 from bench.datasets import home, load_dataset
 from bench.errors import DataError
 from bench.red_entry import attack_round, prediction_name, read_attack_entry
-from bench.red_round import KEY, draw_members, read_announcement, read_key
+from bench.red_round import KEY, draw_members, read_announcement, read_key, write_round
 from bench.scoring import auc
 from bench.selection import choose
+from bench.store import Store
+from bench.tournament import judge, tournament_page
 
 NAME = "redteam_Owls_toy.zip"
 
@@ -182,6 +184,55 @@ def test_a_release_that_was_changed_on_the_way_is_noticed(round_folder: Path, tm
         read_announcement(tmp_path)
 
 
+def public_copy(round_folder: Path, place: Path) -> Path:
+    place.mkdir()
+    for path in (round_folder / "public").iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    return place
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"releases": {}}, {"releases": "x"}, {"candidates": "many"}, {"dataset": ["x"]}, {"releases": {"../x.csv": "0"}}],
+)
+def test_an_announcement_of_any_kind_is_read_or_refused(
+    round_folder: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    public = public_copy(round_folder, tmp_path / "public")
+    content = yaml.safe_load((public / "challenge.yaml").read_text()) | change
+    (public / "challenge.yaml").write_text(yaml.safe_dump(content))
+    done = invoke("attack", "--team", "O", "--attack", "mc", "--challenge", public, "--out", tmp_path)
+    assert isinstance(done.exception, DataError), done.exception
+
+
+@pytest.mark.parametrize("text", ["", "G0\n1\n", "nan", "words"])
+def test_a_release_without_numbers_for_every_gene_is_refused(
+    round_folder: Path, tmp_path: Path, toy_cohort: Cohort, text: str
+) -> None:
+    public = public_copy(round_folder, tmp_path / "public")
+    if text in ("nan", "words"):
+        text = ",".join(toy_cohort.genes) + "\n" + ",".join([text] * toy_cohort.n_genes) + "\n"
+    (public / "synthetic_data_1.csv").write_text(text)
+    content = yaml.safe_load((public / "challenge.yaml").read_text())
+    content["releases"]["synthetic_data_1.csv"] = hashlib.sha256(text.encode()).hexdigest()
+    (public / "challenge.yaml").write_text(yaml.safe_dump(content))
+    done = invoke("attack", "--team", "O", "--attack", "mc", "--challenge", public, "--out", tmp_path)
+    assert "is no release of this cohort" in str(done.exception)
+
+
+def test_a_round_of_simulated_people_says_so_in_public(tmp_path: Path) -> None:
+    dataset = replace(load_dataset("toy"), simulated=True)
+    write_round(tmp_path / "r", dataset, [], [], Store(tmp_path / "store").open())
+    assert "no real people" in yaml.safe_load((tmp_path / "r/public/challenge.yaml").read_text())["simulated"]
+
+
+def test_a_round_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    words = ("challenge", "--dataset", "toy", "--generators", "multivariate", "--out")
+    assert "not empty" in str(invoke(*words, tmp_path / "file").exception)
+    assert isinstance(invoke(*words, tmp_path / "file" / "inside").exception, DataError)
+
+
 def test_a_round_on_other_data_is_noticed(round_folder: Path, tmp_path: Path) -> None:
     for path in (round_folder / "public").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -326,6 +377,31 @@ def test_what_is_no_key_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(DataError, match="cannot be read as the key of a round"):
         read_key(tmp_path / "key")
+
+
+def test_an_entry_for_another_round_or_cohort_is_refused_and_the_others_count(
+    round_folder: Path, entry: Path, tmp_path: Path
+) -> None:
+    key, folder = round_folder / "private" / KEY, tmp_path / "entries"
+    folder.mkdir()
+    seal = hashlib.sha256(key.read_bytes()).hexdigest().encode()
+    repack(entry, folder, config(seal, b"0" * 64), "redteam_Bears_toy.zip")
+    (folder / "redteam_Cats_TCGA-BRCA.zip").write_bytes(b"not even a zip file")
+    repack(entry, folder, lambda _members: None)
+    done = invoke("tournament", folder, "--key", key, "--out", tmp_path / "scores")
+    assert done.exit_code == 1
+    assert "redteam_Bears_toy.zip: it was made for another round, whose seal is '000000000000'..." in done.output
+    assert "redteam_Cats_TCGA-BRCA.zip: it attacks 'brca'; the round is about 'toy'." in done.output
+    assert set(pd.read_csv(tmp_path / "scores" / "tournament.csv")["team"]) == {"Owls"}
+
+
+def test_a_table_that_no_group_is_large_enough_for_holds_no_nan(round_folder: Path, entry: Path) -> None:
+    key, dataset = read_key(round_folder / "private" / KEY), load_dataset("toy")
+    rows = judge([entry], key, dataset, lambda path, error: pytest.fail(str(error)))
+    rows.loc[rows["measure"] == "auc_worst_class", ["value", "low", "high"]] = np.nan
+    page = tournament_page(rows, key, dataset)
+    assert "| `Owls.gan_leaks` | - | - | - | - |" in page
+    assert "nan" not in page
 
 
 def test_the_same_entry_twice_counts_once(round_folder: Path, entry: Path, tmp_path: Path) -> None:

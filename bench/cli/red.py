@@ -13,6 +13,7 @@ from bench.archive import RefusedError
 from bench.cli import options
 from bench.datasets import load_dataset
 from bench.errors import BenchError
+from bench.files import explaining
 from bench.plan import PlannedCell
 from bench.red_entry import attack_round, dataset_of, read_attack_entry, write_entry
 from bench.red_round import KEY, plan_round, read_announcement, read_key, write_round
@@ -44,12 +45,13 @@ def challenge(dataset: str, generators: str, out: Path, limits: Limits) -> None:
     Hand out public/ and nothing else. private/challenge_key.json is needed for `bench submit tournament`.
     """
     chosen = choose("generator", generators)
-    if out.exists() and any(out.iterdir()):
-        raise BenchError(f"{out} is there already and not empty; a round is made once. Name a new folder with --out.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BenchError(f"{out} is there already and not empty; a round is made once. Name a new one with --out.")
     cohort = load_dataset(dataset)
     private = out / "private"
-    private.mkdir(parents=True, exist_ok=True)
-    private.chmod(0o700)
+    with explaining(private):
+        private.mkdir(parents=True, exist_ok=True)
+        private.chmod(0o700)
     store = Store(private / "store").open()
     cells, releases = plan_round(cohort, chosen, secrets.randbits(256), store)
     todo = pending(cells, store)
