@@ -24,6 +24,7 @@ from bench.critical_difference import ROPE, Ranking, posterior, ranking
 from bench.registry import Measure
 from bench.rows import with_labels
 from bench.strongest import sound_attacks, strongest_attack
+from bench.submission import OTHER_FOLDS
 
 _COLUMNS = ["label", "seed", "fold", "value"]
 
@@ -65,7 +66,8 @@ def _compared(board: Board) -> tuple[Measure, list[str], pd.DataFrame] | None:
     if measure is None:
         return None
     utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
-    labels = [label for label in board.ranked if board.summary(label, measure.name).complete]
+    paired = [label for label in board.ranked if OTHER_FOLDS not in label]  # no two of the others share a fold
+    labels = [label for label in paired if board.summary(label, measure.name).complete]
     return (measure, labels, utility) if min(by_fold(utility, labels).shape) > 1 else None
 
 
@@ -126,10 +128,13 @@ def _rope(measure: Measure) -> float:
 
 
 def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:
-    """Return how many people are held out for each one trained on, from the size of the releases; 1/4 without them."""
+    """Return how many people are held out for each one trained on, from the size of most releases; 1/4 without them.
+
+    The median, because a release made elsewhere may have any number of rows, and none as large as the cohort counts.
+    """
     trained = [board.summary(label, "n_synthetic").mean for label in labels]
-    n_train = float(np.nanmean(trained)) if not np.isnan(trained).all() else 0.8 * n_samples
-    return max(n_samples / n_train - 1, 0.0)
+    usual = [n for n in trained if n < n_samples]  # NaN is no such
+    return n_samples / float(np.median(usual)) - 1 if usual else 0.25
 
 
 def _interval(found: Interval, signed: bool = False) -> str:

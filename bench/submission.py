@@ -29,6 +29,7 @@ CONFIG, ENVIRONMENT, CODE = "config.yaml", "environment.yaml", "blue_team.py"
 Side = Literal["blue", "red"]
 _CONFIG_BYTES = 1 << 16
 _TEAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+OTHER_FOLDS = "own_and_not_of_its_seed"  # folds of equal number and seed are then not the same people
 FOREIGN = re.compile(r"__MACOSX/|(.*/)?\.DS_Store$")  # what macOS adds to every zip file
 
 
@@ -53,7 +54,7 @@ class Submission:
     @property
     def mark(self) -> str:
         """What tables show in brackets behind the name: the split is the team's own, and whether its seed gives it."""
-        return f"split={'own' if self.folds_of_seed else 'own_and_not_of_its_seed'},seed={self.seed}"
+        return f"split={'own' if self.folds_of_seed else OTHER_FOLDS},seed={self.seed}"
 
 
 def code_of(dataset: str) -> str:

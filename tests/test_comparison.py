@@ -12,7 +12,7 @@ from scipy.stats import ttest_1samp
 
 from bench.board import make_board
 from bench.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
-from bench.comparison_tables import comparison_tables
+from bench.comparison_tables import comparison_tables, held_out_per_train
 from bench.rows import COLUMNS
 
 VALUES = np.array([0.81, 0.84, 0.80, 0.86, 0.83])
@@ -124,6 +124,28 @@ def test_the_section_says_who_is_told_apart_and_who_is_on_the_front() -> None:
     assert cells(text, "Front", "smote")[2:] == ["0.600", "yes", "1.00"]
     assert cells(text, "Front", "nmf")[2:] == ["0.700", "no", "0.00"]  # official attacks take no part
     assert cells(text, "On the scale", "smote")[1] == f"{(0.8 - 0.2) / 0.7:.2f}"
+
+
+def test_a_release_of_another_size_does_not_change_what_the_folds_tell_apart() -> None:
+    rows = rows_of(ACCURACY, EXPOSURE)
+    larger = rows.copy()
+    larger.loc[(rows["measure"] == "n_synthetic") & (rows["generator"] == "smote"), "value"] = 400.0
+    shares = [
+        held_out_per_train(make_board(r, simulated=False), ["multivariate", "smote", "nmf"], 100)
+        for r in (rows, larger)
+    ]
+    assert shares == [0.25, 0.25]
+    everywhere = larger.assign(value=larger["value"].where(larger["measure"] != "n_synthetic", 400.0))
+    assert held_out_per_train(make_board(everywhere, simulated=False), ["multivariate", "smote"], 100) == 0.25
+
+
+def test_entries_on_folds_of_their_own_choice_are_not_paired_with_others() -> None:
+    rows = rows_of(ACCURACY, EXPOSURE)
+    rows.loc[rows["generator"] == "smote", "params"] = "split=own_and_not_of_its_seed,seed=42"
+    text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
+    paired = text.split("**Paired")[1].split("\n**")[0]
+    assert "`nmf`" in paired
+    assert "smote" not in paired
 
 
 def test_an_auc_below_chance_is_luck_and_not_privacy() -> None:
