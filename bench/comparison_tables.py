@@ -105,7 +105,7 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
         f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
         "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
         f"comparisons; when it is (Holm), {told} of all {pairs} pairs {'is' if told == 1 else 'are'} told apart. "
-        f"*As good*: probability that it is worse by less than {_rope(measure):g} (Bayesian correlated t test, flat "
+        f"*As good*: probability that it is {_as_good(measure)} (Bayesian correlated t test, flat "
         f"prior, Corani and Benavoli 2015). Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in "
         "which share of them. Folds are few and overlap, and the best is chosen on the same folds: both ranges are too "
         "narrow."
@@ -125,6 +125,11 @@ def _against_best(differences: Floats, share: float, measure: Measure) -> list[s
 def _rope(measure: Measure) -> float:
     """Return the difference that is of no practical account: of shares one point, of other measures none is known."""
     return ROPE if measure.low >= 0 and measure.high <= 1 else 0.0
+
+
+def _as_good(measure: Measure) -> str:
+    rope = _rope(measure)
+    return f"worse by less than {rope:g}" if rope else "no worse"
 
 
 def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:

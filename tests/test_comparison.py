@@ -139,6 +139,13 @@ def test_a_release_of_another_size_does_not_change_what_the_folds_tell_apart() -
     assert held_out_per_train(make_board(everywhere, simulated=False), ["multivariate", "smote"], 100) == 0.25
 
 
+def test_a_measure_without_a_known_margin_is_as_good_if_it_is_no_worse() -> None:
+    rows = rows_of(ACCURACY, EXPOSURE).replace({"measure": {"accuracy_synthetic": "mmd"}})
+    text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
+    assert "probability that it is no worse (Bayesian" in text
+    assert "worse by less than 0.01" in section(ACCURACY, EXPOSURE)
+
+
 def test_entries_on_folds_of_their_own_choice_are_not_paired_with_others() -> None:
     rows = rows_of(ACCURACY, EXPOSURE)
     rows.loc[rows["generator"] == "smote", "params"] = "split=own_and_not_of_its_seed,seed=42"
