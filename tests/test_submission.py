@@ -677,6 +677,7 @@ def test_code_runs_only_when_somebody_says_that_they_trust_it(data_home: Path, t
     refused = invoke("run-code", str(path))
     assert "nothing was run" in str(refused.exception)
     assert "WARNING: this runs the code of" in refused.stderr
+    assert "stopped after --timeout, if you give one" in refused.stderr
     done = invoke("run-code", str(path), "--i-trust-this-code")
     assert done.exit_code == 0, done.output
     assert done.stdout.count("the same, digit for digit") == 5

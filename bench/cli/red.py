@@ -28,8 +28,8 @@ from bench.tournament import dataset_of_key, judge, tournament_page, write_tourn
 
 console = Console(stderr=True)
 _WARNING = """WARNING: this runs the code of {name} with your rights on this machine. It is kept in a folder of its own,
-without your environment, and stopped after the time limit, but nothing keeps it from reading your files or using the
-network. Do this only on a machine that holds nothing it may not see, such as a throw-away container."""
+without your environment, and stopped after --timeout, if you give one, but nothing keeps it from reading your files or
+using the network. Do this only on a machine that holds nothing it may not see, such as a throw-away container."""
 
 
 @click.command("challenge")
