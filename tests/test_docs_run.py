@@ -133,7 +133,7 @@ def provide(folder: Path, page: Path, cohort: Cohort) -> None:
     names = pd.DataFrame({"ensembl": cohort.genes, "symbol": [f"S{i}" for i in range(cohort.n_genes)]})
     names.to_csv(folder / "names.tsv", sep="\t", index=False)
     write_splits(folder / "mine_splits.yaml", make_splits(cohort, seed=42))
-    if "bench new" not in page.read_text(encoding="utf-8"):
+    if not any(line.startswith("bench new") for line in commands_of(page)):
         write_plugins(folder, page)
 
 

@@ -241,4 +241,5 @@ def test_code_that_never_lets_go_of_the_interpreter_is_stopped_in_time(toy_cohor
 
 def test_logging_of_losses_needs_no_setup() -> None:
     assert logging.getLogger("bench.isolation").isEnabledFor(logging.WARNING)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a run puts its handler back
+    ours = (signal.default_int_handler, signal.SIG_IGN)  # the second if the tests run in the background
+    assert signal.getsignal(signal.SIGINT) in ours  # a run puts the handler back that it found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +33,23 @@ class Resumable:
     def checkpoint(self) -> Any:
         """Return what the next job shall do: the same."""
         return submitit_or_error().helpers.DelayedSubmission(self)
+
+
+@contextlib.contextmanager
+def _children_hear_interrupts() -> Iterator[None]:
+    """Start children that SIGINT stops, which is how submitit cancels its local jobs, also under `nohup`.
+
+    A program that was started in the background ignores SIGINT, and so would its children.
+    """
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Submission:
@@ -96,7 +116,8 @@ class Submission:
             executor = self._submitit.LocalExecutor(self._folder, max_num_timeout=self._config.requeues)
             minutes = self._config.asks(stage.planned, resources(stage.planned))["minutes"]
             executor.update_parameters(timeout_min=minutes, signal_delay_s=self._config.seconds_to_save)
-            self._running.append((executor.submit(job), stage))
+            with _children_hear_interrupts():
+                self._running.append((executor.submit(job), stage))
 
     def _slurm(self, options: dict[str, Any]) -> Any:
         try:
