@@ -187,7 +187,8 @@ def _reports(future: Future[Done], stage: Stage) -> Iterator[Report]:
 
     if future.status in ("cancelled", "lost"):
         raise ClusterError(
-            "the Dask scheduler is gone. What was finished is in the store; the same command does the rest."
+            "the Dask scheduler is gone, or lost a worker just as it was asked for its answer. What was finished is in "
+            "the store; the same command does the rest."
         )
     error = future.exception() if future.status == "error" else None
     if error is None:
