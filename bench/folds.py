@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.files import replacing
+from bench.plain_yaml import yaml_text
 from bench.types import Cohort, Split
 
 N_FOLDS = 5  # the challenge's number of folds
@@ -99,14 +100,11 @@ def write_splits(path: Path, splits: Sequence[Split]) -> None:
 
 def splits_yaml(splits: Sequence[Split]) -> str:
     """Return the text of the challenge's ``*_splits.yaml``."""
-    import yaml  # here, so that `bench list` starts fast
-
     content = {
         f"split_{split.fold}": {"train_index": list(split.train.samples), "test_index": list(split.holdout.samples)}
         for split in splits
     }
-    text: str = yaml.safe_dump({"splits": content}, sort_keys=False)
-    return text
+    return yaml_text({"splits": content})
 
 
 def read_splits(path: Path, cohort: Cohort, *, seed: int, reference: Cohort | None = None) -> list[Split]:

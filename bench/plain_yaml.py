@@ -1,4 +1,4 @@
-"""Reads YAML from strangers as nested text: no objects, no tags, no aliases, no depth, in bounded time and memory.
+"""Writes YAML, and reads that of strangers as nested text: no objects, tags or aliases, in bounded time and memory.
 
 Even a safe loader follows aliases, and a few hundred bytes of merged aliases fill any memory; it recurses as deep as
 the text says; and of two equal keys it takes the last. None of that is needed here.
@@ -6,11 +6,20 @@ the text says; and of two equal keys it takes the last. None of that is needed h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import DataError
 
 MAX_DEPTH = 10
+
+
+def yaml_text(content: Mapping[str, Any]) -> str:
+    """Return our own content as YAML, its keys in the order they have."""
+    import yaml  # here, so that `bench list` starts fast
+
+    text: str = yaml.safe_dump(dict(content), sort_keys=False)
+    return text
 
 
 def parse_plain(text: str, name: str) -> Any:

@@ -6,11 +6,8 @@ strangers: the code beside them is never opened.
 
 from __future__ import annotations
 
-import io
-import platform
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,16 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import __version__
 from bench.archive import Archive, RefusedError, opened, shown
 from bench.datasets import Dataset, dataset_names, load_dataset
 from bench.errors import BenchError, DataError, PluginError
-from bench.plain_yaml import parse_plain
+from bench.packing import environment_yaml, write_zip
+from bench.plain_yaml import parse_plain, yaml_text
 from bench.red_round import Announcement, read_release
 from bench.registry import create
 from bench.seeds import stream
 from bench.selection import Choice
-from bench.store import write_atomic
 from bench.strict_tables import read_scores
 from bench.submission import CONFIG, ENVIRONMENT, FOREIGN, bounded_line, code_of, common_folder, team_and_dataset
 from bench.types import GRANTS, Attack, AttackView
@@ -35,7 +31,6 @@ from bench.types import GRANTS, Attack, AttackView
 CODE, COLUMN = "red_team.py", "membership_label"
 RELEASES = 3  # that the rules have
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=\[\]-]{0,59}")
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # in every member, so that the same entry gives the same bytes
 _TEXT_BYTES = 1 << 16
 
 
@@ -136,17 +131,11 @@ def write_entry(path: Path, choice: Choice, found: Announcement, scores: list[ND
     """Write the zip file of an attack entry."""
     members = {
         CONFIG: _config(choice, found),
-        ENVIRONMENT: _environment(),
+        ENVIRONMENT: environment_yaml("red-team"),
         CODE: choice.info.path.read_text(encoding="utf-8"),
         **{prediction_name(i): _table(column) for i, column in enumerate(scores, start=1)},
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, _LONG_AGO)
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
-            archive.writestr(info, members[name])
-    write_atomic(path, lambda file: file.write(packed.getvalue()))
+    write_zip(path, members)
 
 
 def _table(scores: NDArray[np.float64]) -> str:
@@ -159,20 +148,7 @@ def _config(choice: Choice, found: Announcement) -> str:
         "attack_model": choice.label,
         f"{choice.label}_config": {"params": dict(choice.params), "round": found.key_sha256},
     }
-    return _yaml(content)
-
-
-def _environment() -> str:
-    packages = [f"omics-bench[all]=={__version__}"]
-    python = f"python={platform.python_version()}"
-    return _yaml({"name": "red-team", "channels": ["conda-forge"], "dependencies": [python, "pip", {"pip": packages}]})
-
-
-def _yaml(content: Mapping[str, Any]) -> str:
-    import yaml  # here, so that `bench list` starts fast
-
-    text: str = yaml.safe_dump(dict(content), sort_keys=False)
-    return text
+    return yaml_text(content)
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from bench.archive import shown
 from bench.blue_team import frames
 from bench.datasets import Dataset
 from bench.errors import BenchError, DataError, PluginError
-from bench.plain_yaml import parse_plain
+from bench.plain_yaml import parse_plain, yaml_text
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.seeds import stream
 from bench.selection import Choice
@@ -151,7 +150,7 @@ def write_round(
     }
     if dataset.simulated:
         announcement["simulated"] = "a stand-in of the same shape: no real people are in this round"
-    write_atomic(public / ANNOUNCEMENT, lambda file: file.write(_yaml(announcement).encode()))
+    write_atomic(public / ANNOUNCEMENT, lambda file: file.write(yaml_text(announcement).encode()))
 
 
 def _shuffled(synthetic: Cohort) -> str:
@@ -169,13 +168,6 @@ def _key_text(dataset: Dataset, releases: Sequence[Release]) -> str:
     content = {"format": FORMAT, "dataset": dataset.name, "data_digest": dataset.digest, "releases": held}
     # the nonce keeps anybody from testing a guess of the key against its SHA-256
     return json.dumps({**content, "nonce": secrets.token_hex(32)}, indent=1)
-
-
-def _yaml(content: dict[str, Any]) -> str:
-    import yaml  # here, so that `bench list` starts fast
-
-    text: str = yaml.safe_dump(content, sort_keys=False)
-    return text
 
 
 def read_announcement(folder: Path) -> Announcement:

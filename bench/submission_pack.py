@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import platform
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import __version__
 from bench.blue_team import frames
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE
 from bench.errors import BenchError, PluginError
 from bench.folds import make_splits, splits_yaml
+from bench.packing import environment_yaml, write_zip
+from bench.plain_yaml import yaml_text
 from bench.plan import PlannedCell, Scope, plan_generators
 from bench.registry import PluginInfo
 from bench.selection import Choice
-from bench.store import Store, write_atomic
+from bench.store import Store
 from bench.submission import CODE, CONFIG, ENVIRONMENT, code_of, table_names
 from bench.submission_config import check_seed
 from bench.types import Cohort
 
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # in every member, so that the same entry gives the same bytes
 _ADAPTER = """
 
 # -- the challenge's interface: BLUE_TEAM(config, split) trains and samples one fold ---------------------------------
@@ -78,14 +75,7 @@ def write_submission(path: Path, entry: Entry, scope: Scope, plan: list[PlannedC
     BenchError
         If one of them is not there, or the file cannot be written.
     """
-    members = dict(_members(entry, scope, plan))
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, _LONG_AGO)
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
-            archive.writestr(info, members[name])
-    write_atomic(path, lambda file: file.write(packed.getvalue()))
+    write_zip(path, dict(_members(entry, scope, plan)))
 
 
 def _members(entry: Entry, scope: Scope, plan: list[PlannedCell]) -> Iterator[tuple[str, str]]:
@@ -95,8 +85,8 @@ def _members(entry: Entry, scope: Scope, plan: list[PlannedCell]) -> Iterator[tu
             raise BenchError(f"fold {planned.cell.fold} has no synthetic sample in the store; run the command again.")
         yield from zip(table_names(planned.cell.fold), _tables(synthetic, entry.dataset.label), strict=True)
     yield f"{code_of(entry.dataset.name)}_splits.yaml", splits_yaml(scope.splits)
-    yield CONFIG, _yaml(_config(entry))
-    yield ENVIRONMENT, _yaml(_environment())
+    yield CONFIG, yaml_text(_config(entry))
+    yield ENVIRONMENT, environment_yaml("blue-team")
     yield CODE, _code(entry.choice.info)
 
 
@@ -138,22 +128,6 @@ def _config(entry: Entry) -> dict[str, Any]:
             "params": dict(entry.choice.params),
         },
     }
-
-
-def _environment() -> dict[str, Any]:
-    packages = [f"omics-bench[all]=={__version__}"]
-    return {
-        "name": "blue-team",
-        "channels": ["conda-forge"],
-        "dependencies": [f"python={platform.python_version()}", "pip", {"pip": packages}],
-    }
-
-
-def _yaml(content: Mapping[str, Any]) -> str:
-    import yaml  # here, so that `bench list` starts fast
-
-    text: str = yaml.safe_dump(dict(content), sort_keys=False)
-    return text
 
 
 def _code(info: PluginInfo) -> str:
