@@ -17,7 +17,7 @@ from bench.errors import StoreError
 from bench.pngs import drawn_from
 from bench.privacy_tables import attack_tables, claim_table
 from bench.published import published_table
-from bench.rank_pictures import RankPicture, rank_picture
+from bench.rank_pictures import rank_picture
 from bench.rows import read_rows, with_labels
 from bench.store import write_atomic
 from bench.tables import cost_table, failures, measure_tables
@@ -68,10 +68,10 @@ def page_of(rows: Path) -> Path:
 
 def write_leaderboard(rows: Path) -> Path:
     """Write the leaderboard of a rows file, with the picture that rows alone give, and return its path."""
-    page = page_of(rows)
-    if ranks := _ranks_of(rows):
+    page, (table, about) = page_of(rows), read_rows(rows)
+    if ranks := rank_picture(table, about["data"]):
         ranks.write(_beside(rows, "ranks"))
-    text = _text(rows)
+    text = _text(rows, table, about)  # after the picture, since it shows which pictures there are
     write_atomic(page, lambda f: f.write(text.encode()))
     return page
 
@@ -81,18 +81,14 @@ def stale(rows: Path, lines: int = 20) -> str | None:
     page = page_of(rows)
     if not page.exists():
         return f"{page} does not exist."
-    old, new = page.read_text(encoding="utf-8").splitlines(), _text(rows).splitlines()
+    table, about = read_rows(rows)
+    old, new = page.read_text(encoding="utf-8").splitlines(), _text(rows, table, about).splitlines()
     diff = list(difflib.unified_diff(old, new, str(page), f"what {rows} gives", lineterm="", n=0))
     left = [f"... and {len(diff) - lines} more lines"] if len(diff) > lines else []
-    ranks, picture = _ranks_of(rows), _beside(rows, "ranks")
+    ranks, picture = rank_picture(table, about["data"]), _beside(rows, "ranks")
     if ranks and ranks.fingerprint != drawn_from(picture):
         left.append(f"{picture} does not show what the rows give.")
     return "\n".join([*diff[:lines], *left]) or None
-
-
-def _ranks_of(rows: Path) -> RankPicture | None:
-    found, about = read_rows(rows)
-    return rank_picture(found, about["data"])
 
 
 def orphans(out: Path) -> list[Path]:
@@ -120,8 +116,7 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
     return [found[slug] for slug in slugs] or list(found.values())
 
 
-def _text(path: Path) -> str:
-    rows, about = read_rows(path)
+def _text(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
     pictures = {kind: picture.name for kind, picture in pictures_of(path).items()}
     body = render(rows, about, pictures, audits_of(path, about["data"]["digest"]))
     return f"{_MARK.format(name=path.name)}\n\n{body}"

@@ -50,14 +50,14 @@ def draw_all(rows: Path, dataset: Dataset, store: Store, releases: Releases | No
     """
     table, beside = read_rows(rows)[0], rows.parent.parent / "leaderboard"
     roc = beside / f"{rows.stem}_roc.png"
-    draw_roc(roc, store, table, title=dataset.title, simulated=dataset.simulated)
+    panels = roc_panels(store, table, simulated=dataset.simulated)
+    draw_roc(roc, panels, title=dataset.title, simulated=dataset.simulated)
     pca = beside / f"{rows.stem}_pca.png"
     if releases is not None and releases.dropped and pca.exists():
         gone = ", ".join(releases.dropped)
         log.warning("%s stays as it is: the samples of %s were dropped from the store", pca, gone)
     elif releases is not None:
         draw_releases(pca, releases, dataset)
-        panels = roc_panels(store, table, simulated=dataset.simulated)
         write_numbers(rows, dataset, store, releases, panels, umap=umap)
 
 

@@ -50,16 +50,15 @@ class Panel:
     published: NDArray[np.float64] | None
 
 
-def draw_roc(path: Path, store: Store, rows: pd.DataFrame, *, title: str, simulated: bool) -> None:
-    """Write a PNG with a panel for each generator; nothing if the store holds no curve.
+def draw_roc(path: Path, panels: list[Panel], *, title: str, simulated: bool) -> None:
+    """Write a PNG with a panel for each generator; nothing without panels.
 
     Parameters
     ----------
-    rows : the tidy results; their keys name the curves in the store
+    panels : as `roc_panels` returns them
     title : above the whole picture
     simulated : True if no measured value is in the data; the title then says so
     """
-    panels = roc_panels(store, rows, simulated=simulated)
     if not panels:
         return
     title = f"{title}{' - SIMULATED DATA' if simulated else ''}"
@@ -69,7 +68,13 @@ def draw_roc(path: Path, store: Store, rows: pd.DataFrame, *, title: str, simula
 
 
 def roc_panels(store: Store, rows: pd.DataFrame, *, simulated: bool) -> list[Panel]:
-    """Return the panel of each generator whose curves the store holds, in the order of the leaderboard."""
+    """Return the panel of each generator whose curves the store holds, in the order of the leaderboard.
+
+    Parameters
+    ----------
+    rows : the tidy results; their keys name the curves in the store
+    simulated : True if no measured value is in the data
+    """
     board = make_board(rows, simulated=simulated)
     return [panel for label in board.labels if (panel := _panel(board, label, store)).curves]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.roc_pictures import FPR, draw_roc, tpr_on_grid
+from bench.roc_pictures import FPR, draw_roc, roc_panels, tpr_on_grid
 from bench.rows import table
 from bench.scoring import FPR_TARGETS, roc, tpr_at_fpr
 from bench.store import Store
@@ -44,7 +44,7 @@ def stored(store: Store, generator: str, attack: str, signal: float) -> dict[str
 
 
 def drawn(path: Path, store: Store, rows: pd.DataFrame) -> bool:
-    draw_roc(path, store, rows, title="t", simulated=False)
+    draw_roc(path, roc_panels(store, rows, simulated=False), title="t", simulated=False)
     return path.exists()
 
 
