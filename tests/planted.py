@@ -1,25 +1,23 @@
-"""Planted plugins, and tiny runs with them, that the tests of faults share."""
+"""Plugins that misbehave, or leave marks, as a test needs it."""
 
 from __future__ import annotations
 
 import textwrap
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
-import pytest
-
-from bench import Cohort
-from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators
 from bench.registry import add_plugin_file
-from bench.rows import IDENTITY
-from bench.runner import Limits, Outcome, execute, pending
-from bench.selection import choose
-from bench.store import Store
 
+# finds the process of the worker or job that this task's process comes from
+ANCESTOR = """
+def ancestor(word, pid=None):
+    pid = pid or os.getpid()
+    if word in Path(f"/proc/{pid}/cmdline").read_text():
+        return pid
+    return ancestor(word, int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]))
+"""
+# whoever is on the GPU has made the mark; whoever finds it made is there too many
+ALONE = '(folder / "on_gpu").touch(exist_ok=False); {work}; (folder / "on_gpu").unlink()'
+WAIT = "limit = time.monotonic() + 60\nwhile not {ready}: assert time.monotonic() < limit; time.sleep(0.01)"
 _GENERATOR = '''
 import ctypes, os, random, signal, subprocess, sys, time
 from dataclasses import dataclass
@@ -27,17 +25,21 @@ from pathlib import Path
 import numpy as np
 from bench import generator
 
-@generator("{name}")
+folder = Path({folder!r})
+{ancestor}
+
+@generator("{name}", gpus={gpus})
 @dataclass(kw_only=True)
 class Planted:
-    """A planted fault."""
+    """A planted generator."""
 
     def fit(self, cohort, *, rng):
         self.cohort_ = cohort
+{fit}
         return self
 
     def sample(self, n, *, rng):
-{body}
+{sample}
         return self.cohort_.synthetic(self.cohort_.X[:n], self.cohort_.y[:n])
 '''
 _METRIC = '''
@@ -57,71 +59,24 @@ class Planted:
 '''
 
 
-def generator(folder: Path, name: str, body: str) -> str:
-    """Add a generator that does something before it returns the training people; return its name."""
-    return _planted(_GENERATOR, folder, name, body)
+def generator(folder: Path, name: str, sample: str = "pass", *, fit: str = "pass", gpus: int = 0) -> str:
+    """Add a generator that does something in fitting or sampling and returns the training people; return its name."""
+    bodies = {"fit": _indented(fit), "sample": _indented(sample)}
+    text = _GENERATOR.format(name=name, gpus=gpus, folder=str(folder), ancestor=ANCESTOR, **bodies)
+    return _added(folder, name, text)
 
 
 def metric(folder: Path, name: str, body: str) -> str:
     """Add a metric whose body sets `value`; return its name."""
-    return _planted(_METRIC, folder, name, body)
+    return _added(folder, name, _METRIC.format(name=name, body=_indented(body)))
 
 
-def _planted(template: str, folder: Path, name: str, body: str) -> str:
+def _indented(body: str) -> str:
+    return textwrap.indent(textwrap.dedent(body).strip(), " " * 8)
+
+
+def _added(folder: Path, name: str, text: str) -> str:
     path = folder / f"{name}.py"
-    path.write_text(template.format(name=name, body=textwrap.indent(textwrap.dedent(body).strip(), " " * 8)))
+    path.write_text(text)
     add_plugin_file(path)
     return name
-
-
-def toy(cohort: Cohort) -> Dataset:
-    """Return the toy cohort as a dataset."""
-    return Dataset("toy", "toy people", "label", cohort, None, False, "the tests")
-
-
-def scope_of(dataset: Dataset, folder: Path) -> Scope:
-    """Return the scope of seed 42 with a store in the folder."""
-    return Scope(dataset, make_splits(dataset.cohort, seed=42), Store(folder / "store").open())
-
-
-def plan(
-    scope: Scope, generators: str, folds: Sequence[int] = (1,), metrics: str = "mmd", attacks: str = "mc"
-) -> list[PlannedCell]:
-    """Return the cells of some folds."""
-    cells = plan_generators(
-        scope, choose("generator", generators), choose("metric", metrics), choose("attack", attacks)
-    )
-    return [cell for cell in cells if cell.cell.fold in folds]
-
-
-def run(scope: Scope, cells: list[PlannedCell], limits: Limits | None = None) -> Outcome:
-    """Do what is missing."""
-    limits = limits or Limits(2, 1, 60)
-    return execute(cells, pending(cells, scope.store), scope.store, limits, lambda *_: None)
-
-
-def numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what must not depend on how a run was carried out."""
-    return rows[rows["family"] != "cost"].drop(columns=["wall_s", "peak_mb"]).sort_values(IDENTITY, ignore_index=True)
-
-
-def sample_row(rows: pd.DataFrame, name: str) -> pd.Series[str]:
-    """Return the row that says how the sample of a generator came out."""
-    return rows[(rows["generator"] == name) & (rows["measure"] == "n_synthetic")].iloc[0]
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs, that is, is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Wait for a condition, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:g} s for: {what}")
-        time.sleep(0.02)

@@ -1,20 +1,28 @@
-"""Tiny runs that several test files share: a dataset in a home of its own, planned and done here or by the command."""
+"""Tiny runs that test files share: planned and done in this process, or by the command in a home of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bench import Cohort
 from bench.datasets import Dataset
+from bench.executors import Executor, Limits
 from bench.folds import make_splits
 from bench.plan import PlannedCell, Scope, plan_generators
+from bench.rows import IDENTITY
+from bench.runner import Outcome, Watch, execute, pending
 from bench.selection import choose
 from bench.store import Store
+
+TWO = Limits(2, 1, 60)
 
 
 def toy_dataset(cohort: Cohort) -> Dataset:
@@ -22,11 +30,54 @@ def toy_dataset(cohort: Cohort) -> Dataset:
     return Dataset("toy", "toy people", "label", cohort, None, False, "the tests")
 
 
-def planned(dataset: Dataset, folder: Path, generators: str, folds: tuple[int, ...] = (1, 2)) -> list[PlannedCell]:
-    """Return the cells of a small plan on a store in `folder`."""
-    scope = Scope(dataset, make_splits(dataset.cohort, seed=42), Store(folder / "store").open())
-    cells = plan_generators(scope, choose("generator", generators), choose("metric", "mmd"), choose("attack", "mc"))
+# -- in this process ---------------------------------------------------------------------------------------------------
+
+
+def scope_of(dataset: Dataset, folder: Path, seeds: Sequence[int] = (42,)) -> Scope:
+    """Return a scope with a store in the folder."""
+    splits = [split for seed in seeds for split in make_splits(dataset.cohort, seed=seed)]
+    return Scope(dataset, splits, Store(folder / "store").open())
+
+
+def plan(
+    scope: Scope, generators: str, folds: Sequence[int] = (1,), metrics: str = "mmd", attacks: str = "mc"
+) -> list[PlannedCell]:
+    """Return the cells of some folds."""
+    scoring = choose("metric", metrics), choose("attack", attacks)
+    cells = plan_generators(scope, choose("generator", generators), *scoring)
     return [cell for cell in cells if cell.cell.fold in folds]
+
+
+def planned(
+    dataset: Dataset, folder: Path, generators: str, folds: Sequence[int] = (1,), metrics: str = "mmd"
+) -> tuple[Scope, list[PlannedCell]]:
+    """Return a scope with a store in the folder, and the cells of some folds."""
+    scope = scope_of(dataset, folder)
+    return scope, plan(scope, generators, folds, metrics)
+
+
+def run(
+    scope: Scope,
+    cells: list[PlannedCell],
+    limits: Limits = TWO,
+    executor: Executor | None = None,
+    watch: Watch = lambda *_: None,
+) -> Outcome:
+    """Do what is missing."""
+    return execute(cells, pending(cells, scope.store), scope.store, limits, watch, executor)
+
+
+def numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what must not depend on how a run was carried out."""
+    return rows[rows["family"] != "cost"].drop(columns=["wall_s", "peak_mb"]).sort_values(IDENTITY, ignore_index=True)
+
+
+def sample_row(rows: pd.DataFrame, name: str) -> pd.Series[str]:
+    """Return the row that says how the sample of a generator came out."""
+    return rows[(rows["generator"] == name) & (rows["measure"] == "n_synthetic")].iloc[0]
+
+
+# -- by the command ----------------------------------------------------------------------------------------------------
 
 
 def make_home(folder: Path, cohort: Cohort) -> None:
@@ -45,12 +96,12 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "BENCH_DATA_HOME": str(folder / "home"), "COLUMNS": "200"}
 
 
-def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end in `folder`."""
+def bench(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in `folder`, with the data home there unless the environment says otherwise."""
     return subprocess.run(
         [sys.executable, "-m", "bench", *words],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder) if env is None else env,
         capture_output=True,
         text=True,
         timeout=300,
@@ -62,3 +113,23 @@ def small(*words: str) -> list[str]:
     """Return the words of a run that takes seconds."""
     fixed = "run --dataset toy --folds 1,2 --metrics mmd --attacks mc --threads 1 --jobs 1"
     return [*fixed.split(), *words]
+
+
+# -- processes ---------------------------------------------------------------------------------------------------------
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs, that is, is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    """Wait for a condition, generously, since machines that test are busy; or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:g} s for: {what}")
+        time.sleep(0.02)

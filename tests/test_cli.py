@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from runs import bench, environment, make_home
 
 from bench import Cohort
 
@@ -19,56 +19,14 @@ from bench import Cohort
 @pytest.fixture
 def place(toy_cohort: Cohort, tmp_path: Path) -> Path:
     """A working folder whose data home holds the toy cohort as the dataset `toy`."""
-    home = tmp_path / "home"
-    home.mkdir()
-    X = pd.DataFrame(toy_cohort.X.T, index=list(toy_cohort.genes), columns=list(toy_cohort.samples))
-    X.to_csv(tmp_path / "X.tsv", sep="\t", index_label="gene")
-    pd.DataFrame({"samplesID": toy_cohort.samples, "kind": toy_cohort.y}).to_csv(tmp_path / "y.csv", index=False)
-    done = bench(
-        tmp_path,
-        "data",
-        "import",
-        "toy",
-        "--counts",
-        "X.tsv",
-        "--labels",
-        "y.csv",
-        "--label-column",
-        "kind",
-        "--units",
-        "vst",
-    )
-    assert done.returncode == 0, done.stderr
+    make_home(tmp_path, toy_cohort)
     return tmp_path
-
-
-def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home"), "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *words],
-        cwd=place,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return bench(
         place,
-        "run",
-        "--dataset",
-        "toy",
-        "--folds",
-        "1,2",
-        "--metrics",
-        "mmd",
-        "--attacks",
-        "mc",
-        "--threads",
-        "1",
+        *["run", "--dataset", "toy", "--folds", "1,2", "--metrics", "mmd", "--attacks", "mc", "--threads", "1"],
         *words,
     )
 
@@ -229,7 +187,7 @@ def test_a_folder_called_bench_in_the_working_folder_hides_nothing(place: Path) 
         "--attacks",
         "none",
     ]
-    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home")}
+    env = environment(place)
     command = [str(Path(sys.executable).with_name("bench")), *words]
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -261,7 +219,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(place: Path, times: int) 
         "1",
     ]
     words += ["--plugin", "sleepy.py", "--generators", "noise,sleepy"]
-    env = {**os.environ, "BENCH_DATA_HOME": str(place / "home")}
+    env = environment(place)
     with subprocess.Popen(
         [sys.executable, "-m", "bench", *words], cwd=place, env=env, stderr=subprocess.PIPE, text=True
     ) as running:

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask_processes import Processes, dask_processes
-from planting import ALONE, WAIT, alive, numbers, plan, planted, run, toy_dataset, wait_for
+from planted import ALONE, WAIT, generator
+from runs import alive, numbers, planned, run, toy_dataset, until
 
 from bench.datasets import Dataset
 from bench.executors import DaskCluster, Limits, LocalProcesses, dask_cluster
@@ -54,11 +55,11 @@ def fits(folder: Path) -> list[int]:
 
 
 def test_a_cluster_gives_the_rows_of_one_machine(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
-    fails = planted(tmp_path, "fails", "raise ValueError('no')", gpus=0)
+    fails = generator(tmp_path, "fails", fit="raise ValueError('no')")
     outcomes = []
     for executor in (LocalProcesses(), DaskCluster(cluster.address)):
-        scope, cells = plan(dataset, tmp_path / type(executor).__name__, f"multivariate,noise,{fails}", (1, 2, 3))
-        outcomes.append(run(scope, cells, executor, TWO))
+        scope, cells = planned(dataset, tmp_path / type(executor).__name__, f"multivariate,noise,{fails}", (1, 2, 3))
+        outcomes.append(run(scope, cells, TWO, executor))
         assert not list((scope.store.root / "tickets").glob("*"))
     assert [outcome.lost for outcome in outcomes] == [9, 9]
     pd.testing.assert_frame_equal(*(numbers(outcome.rows) for outcome in outcomes), check_exact=True)
@@ -67,17 +68,17 @@ def test_a_cluster_gives_the_rows_of_one_machine(cluster: Processes, dataset: Da
 def test_killed_workers_lose_no_row_and_finished_work_is_not_done_again(
     cluster: Processes, dataset: Dataset, tmp_path: Path
 ) -> None:
-    steady = planted(tmp_path, "steady", COUNT, gpus=0)
-    deadly = planted(tmp_path, "deadly", f"{COUNT}\n        {ONCE}{KILL_WORKER}", gpus=0)
-    scope, cells = plan(dataset, tmp_path, f"{steady},{deadly},noise", (1, 2, 3, 4))
-    outcome = run(scope, cells, DaskCluster(cluster.address), TWO)
+    steady = generator(tmp_path, "steady", fit=COUNT)
+    deadly = generator(tmp_path, "deadly", fit=f"{COUNT}\n{ONCE}{KILL_WORKER}")
+    scope, cells = planned(dataset, tmp_path, f"{steady},{deadly},noise", (1, 2, 3, 4))
+    outcome = run(scope, cells, TWO, DaskCluster(cluster.address))
     assert set(outcome.rows["status"]) == {"ok"}
     counts = fits(tmp_path)
     assert len(counts) == 8
     assert counts[:-2] == [1] * 6  # the worker's death ends one fit, and at most one more that shared its process
     (tmp_path / "fits").unlink()
-    scope, cells = plan(dataset, tmp_path / "again", f"{steady},{deadly},noise", (1, 2, 3, 4))
-    again = run(scope, cells, LocalProcesses(), TWO)
+    scope, cells = planned(dataset, tmp_path / "again", f"{steady},{deadly},noise", (1, 2, 3, 4))
+    again = run(scope, cells, TWO, LocalProcesses())
     pd.testing.assert_frame_equal(numbers(outcome.rows), numbers(again.rows), check_exact=True)
 
 
@@ -97,7 +98,7 @@ def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Datase
             if ended.get(timeout=300) is None:
                 return
             time.sleep(rng.uniform(0, 1))
-            wait_for(own.workers)
+            until(own.workers, "a worker to kill")
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(rng.choice(own.workers())), signal.SIGKILL)
 
@@ -105,12 +106,12 @@ def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Datase
         own.add_workers(2)
         killer = threading.Thread(target=kill_some)
         killer.start()
-        scope, cells = plan(dataset, tmp_path, names, (1, 2, 3, 4, 5))
-        outcome = insist(lambda: run(scope, cells, DaskCluster(own.address), TWO, lambda *end: ended.put(end)))
+        scope, cells = planned(dataset, tmp_path, names, (1, 2, 3, 4, 5))
+        outcome = insist(lambda: run(scope, cells, TWO, DaskCluster(own.address), lambda *end: ended.put(end)))
         ended.put(None)
         killer.join()
-    scope, cells = plan(dataset, tmp_path / "undisturbed", names, (1, 2, 3, 4, 5))
-    expected = numbers(run(scope, cells, LocalProcesses(), TWO).rows)
+    scope, cells = planned(dataset, tmp_path / "undisturbed", names, (1, 2, 3, 4, 5))
+    expected = numbers(run(scope, cells, TWO, LocalProcesses()).rows)
     assert outcome.lost == 0
     pd.testing.assert_frame_equal(numbers(outcome.rows), expected, check_exact=True)
 
@@ -118,9 +119,9 @@ def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Datase
 def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
     cluster: Processes, dataset: Dataset, tmp_path: Path
 ) -> None:
-    deadly = planted(tmp_path, "deadly", KILL_WORKER, gpus=0)
-    scope, cells = plan(dataset, tmp_path, f"{deadly},noise", (1,))
-    outcome = run(scope, cells, DaskCluster(cluster.address), TWO)
+    deadly = generator(tmp_path, "deadly", fit=KILL_WORKER)
+    scope, cells = planned(dataset, tmp_path, f"{deadly},noise", (1,))
+    outcome = run(scope, cells, TWO, DaskCluster(cluster.address))
     bad, good = (outcome.rows[outcome.rows["generator"] == name] for name in (deadly, "noise"))
     assert set(bad["status"]) == {"failed"}
     assert bad["reason"].str.contains("the workers that did it died").all()
@@ -128,26 +129,29 @@ def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
 
 
 def test_a_run_that_is_closed_kills_what_its_workers_do(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
-    name = planted(tmp_path, "hangs", '(folder / "pid").write_text(str(os.getpid())); time.sleep(600)', gpus=0)
-    scope, cells = plan(dataset, tmp_path, f"noise,{name}")
+    name = generator(tmp_path, "hangs", fit='(folder / "pid").write_text(str(os.getpid())); time.sleep(600)')
+    scope, cells = planned(dataset, tmp_path, f"noise,{name}")
     coming = DaskCluster(cluster.address).run(pending(cells, scope.store), TWO, Stop())
     assert next(coming)[0].cell.generator == "noise"
-    wait_for((tmp_path / "pid").exists)
+    until((tmp_path / "pid").exists, "the task to begin")
     coming.close()
-    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+    until(lambda: not alive(int((tmp_path / "pid").read_text())), "the end of the task")
 
 
 def test_a_run_that_is_asked_to_stop_finishes_what_is_under_way(
     cluster: Processes, dataset: Dataset, tmp_path: Path
 ) -> None:
-    stop, begun = Stop(), '(folder / f"begun_{cohort.digest}").touch()\n        '
-    name = planted(tmp_path, "waits", begun + WAIT.format(ready='(folder / "go").exists()'), gpus=0)
-    scope, cells = plan(dataset, tmp_path, name, (1, 2, 3, 4, 5))
+    stop, begun = Stop(), '(folder / f"begun_{cohort.digest}").touch()\n'
+    name = generator(tmp_path, "waits", fit=begun + WAIT.format(ready='(folder / "go").exists()'))
+    scope, cells = planned(dataset, tmp_path, name, (1, 2, 3, 4, 5))
 
     def watch() -> None:
-        wait_for(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
+        until(lambda: len(list(tmp_path.glob("begun_*"))) == 2, "two tasks to begin")
         stop.ask("the test")
-        wait_for(lambda: not any(path.stat().st_size for path in (scope.store.root / "tickets").iterdir()))
+        until(
+            lambda: not any(path.stat().st_size for path in (scope.store.root / "tickets").iterdir()),
+            "the withdrawn ticket",
+        )
         (tmp_path / "go").touch()
 
     watcher = threading.Thread(target=watch)
@@ -160,38 +164,38 @@ def test_a_run_that_is_asked_to_stop_finishes_what_is_under_way(
 
 def test_a_scheduler_that_dies_ends_the_run_and_the_rest_is_done_later(dataset: Dataset, tmp_path: Path) -> None:
     waits = WAIT.format(ready='(folder / "go").exists()')
-    name = planted(tmp_path, "waits", f'(folder / "here").touch()\n        {waits}', gpus=0)
-    scope, cells = plan(dataset, tmp_path, f"noise,{name}", (1, 2))
+    name = generator(tmp_path, "waits", fit=f'(folder / "here").touch()\n{waits}')
+    scope, cells = planned(dataset, tmp_path, f"noise,{name}", (1, 2))
     with dask_processes(tmp_path / "dask", DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="5s") as own:
         own.add_workers(1)
 
         def kill() -> None:
-            wait_for((tmp_path / "here").exists)
+            until((tmp_path / "here").exists, "the task to begin")
             os.kill(own.scheduler.pid, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(ClusterError, match="the Dask scheduler is gone"):
-            run(scope, cells, DaskCluster(own.address), TWO)
+            run(scope, cells, TWO, DaskCluster(own.address))
         killer.join()
     (tmp_path / "go").touch()
-    rest = run(scope, cells, LocalProcesses(), TWO)
+    rest = run(scope, cells, TWO, LocalProcesses())
     assert rest.lost == 0
     assert rest.cached >= 3  # the first cell
 
 
 def test_fits_take_turns_on_the_gpu_that_a_worker_declares(dataset: Dataset, tmp_path: Path) -> None:
-    names = [planted(tmp_path, f"trains_{i}", ALONE.format(work="time.sleep(0.05)")) for i in range(2)]
-    scope, cells = plan(dataset, tmp_path, ",".join(names), (1, 2))
+    names = [generator(tmp_path, f"trains_{i}", fit=ALONE.format(work="time.sleep(0.05)"), gpus=1) for i in range(2)]
+    scope, cells = planned(dataset, tmp_path, ",".join(names), (1, 2))
     with dask_processes(tmp_path / "dask") as own:
         own.add_workers(1, "--nthreads", "3", "--resources", "GPU=1,MEMORY=4e9")
-        assert run(scope, cells, DaskCluster(own.address), TWO).lost == 0
+        assert run(scope, cells, TWO, DaskCluster(own.address)).lost == 0
 
 
 def test_more_than_any_worker_declares_is_refused_and_what_none_declares_is_not_asked(
     dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, (cell,) = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass", gpus=2))
+    _, (cell,) = planned(dataset, tmp_path, generator(tmp_path, "trains", gpus=2))
     fit, *rest = stages(cell, cell.tasks)
     assert dask_cluster._needs(fit, [{"GPU": 2.0}, {}]) == {"GPU": 2.0}
     assert [dask_cluster._needs(stage, [{"GPU": 2.0}]) for stage in rest] == [{}]
@@ -207,28 +211,28 @@ def test_more_than_any_worker_declares_is_refused_and_what_none_declares_is_not_
 def test_a_worker_that_was_set_up_for_other_threads_is_refused(
     cluster: Processes, dataset: Dataset, tmp_path: Path
 ) -> None:
-    scope, cells = plan(dataset, tmp_path, "noise")
-    run(scope, cells, DaskCluster(cluster.address), TWO)
-    scope, cells = plan(dataset, tmp_path / "other", "noise")
+    scope, cells = planned(dataset, tmp_path, "noise")
+    run(scope, cells, TWO, DaskCluster(cluster.address))
+    scope, cells = planned(dataset, tmp_path / "other", "noise")
     with pytest.raises(ClusterError, match="Restart the workers"):
-        run(scope, cells, DaskCluster(cluster.address), Limits(2, 2))
+        run(scope, cells, Limits(2, 2), DaskCluster(cluster.address))
 
 
 def test_a_scheduler_that_is_not_there_is_named(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "_CONNECT", "1s")
-    scope, cells = plan(dataset, tmp_path, "noise")
+    scope, cells = planned(dataset, tmp_path, "noise")
     with pytest.raises(ClusterError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
-        run(scope, cells, DaskCluster("tcp://127.0.0.1:9"), TWO)
+        run(scope, cells, TWO, DaskCluster("tcp://127.0.0.1:9"))
 
 
 def test_a_machine_that_differs_is_refused_with_the_difference(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.executors.ticket._PATIENCE", 0.0)
-    name = planted(tmp_path, "mine", "pass")
-    scope, cells = plan(dataset, tmp_path, name)
+    name = generator(tmp_path, "mine", gpus=1)
+    scope, cells = planned(dataset, tmp_path, name)
     with ticket(pending(cells, scope.store), TWO) as asked:
         own = [(info, digest) for info, digest in asked.plugins if info.name == name]
         for problem, words in (
@@ -243,7 +247,7 @@ def test_a_machine_that_differs_is_refused_with_the_difference(
 
 
 def test_only_fits_hold_the_gpu(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, (cell,) = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass"))
+    _, (cell,) = planned(dataset, tmp_path, generator(tmp_path, "trains", gpus=1))
 
     def shape(found: list[Stage]) -> list[tuple[list[str], bool]]:
         return [([task.step for task in stage.tasks], stage.gpu) for stage in found]

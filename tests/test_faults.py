@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from planted import alive, generator, metric, numbers, plan, run, sample_row, scope_of, toy, until
+from planted import generator, metric
+from runs import alive, numbers, plan, run, sample_row, scope_of, toy_dataset, until
 
 from bench import Cohort
 from bench.runner import Limits
@@ -37,7 +38,7 @@ ONCE = "mark = Path({mark!r})\nif not mark.exists():\n    mark.touch()\n    {the
     ],
 )
 def test_a_task_that_takes_too_much_memory_is_stopped(toy_cohort: Cohort, tmp_path: Path, name: str, body: str) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, f"{generator(tmp_path, name, body)},noise")
     outcome = run(scope, cells, Limits(1, 1, timeout=120, memory=0.7))
     row = sample_row(outcome.rows, name)
@@ -47,7 +48,7 @@ def test_a_task_that_takes_too_much_memory_is_stopped(toy_cohort: Cohort, tmp_pa
 
 def test_memory_that_processes_share_counts_once(toy_cohort: Cohort, tmp_path: Path) -> None:
     body = "kept = np.ones(50_000_000)\nfor _ in range(4):\n    if not os.fork(): time.sleep(600)\ntime.sleep(1)"
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, "shares", body)  # 0.4 GB five times over
     assert sample_row(run(scope, plan(scope, name), Limits(1, 1, 120, memory=1)).rows, name)["status"] == "ok"
 
@@ -72,7 +73,7 @@ def test_nothing_a_task_started_outlives_it(toy_cohort: Cohort, tmp_path: Path, 
     home = "home = os.getpid()\n"
     others = "if os.getpid() != home: time.sleep(600)\n"
     body = home + HIDING[hides] + "\n" + WAIT + TELL.format(mark=str(mark)) + others + ENDS[end]
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, hides, body)
     started = set(children_named("sleep"))
     outcome = run(scope, plan(scope, name, metrics="none", attacks="none"), Limits(1, 1, 6 if end == "hangs" else 60))
@@ -98,7 +99,7 @@ def children_named(name: str) -> list[int]:
 
 
 def test_a_copy_that_a_plugin_forked_writes_no_second_result(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     body = "if os.fork() == 0: self.cohort_ = self.cohort_.synthetic(self.cohort_.X + 1, self.cohort_.y)\n"
     name = generator(tmp_path, "returns_twice", body + "else: time.sleep(1)")
     cells = plan(scope, name)
@@ -111,7 +112,7 @@ def test_a_copy_that_a_plugin_forked_writes_no_second_result(toy_cohort: Cohort,
 def test_a_task_whose_process_was_killed_is_done_again(
     toy_cohort: Cohort, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     kill = ONCE.format(mark=str(tmp_path / "mark"), then="os.kill(os.getpid(), signal.SIGKILL)")
     guard = ONCE.format(mark=str(tmp_path / "mark2"), then="os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
     name = generator(tmp_path, "is_killed_twice", kill + "\n" + guard)
@@ -123,7 +124,7 @@ def test_a_task_whose_process_was_killed_is_done_again(
 @pytest.mark.parametrize("ending", ["pass", "os.kill(os.getpid(), 9)", "os.kill(os.getppid(), 9); time.sleep(600)"])
 def test_temporary_files_go_with_the_process_that_made_them(toy_cohort: Cohort, tmp_path: Path, ending: str) -> None:
     mark = tmp_path / "name"
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     body = f"import tempfile\nname = tempfile.mkdtemp()\nPath({str(mark)!r}).write_text(name)\n{ending}"
     run(scope, plan(scope, generator(tmp_path, "litters", body)), Limits(1, 1, 60, retries=0))
     assert mark.read_text()
@@ -132,7 +133,7 @@ def test_temporary_files_go_with_the_process_that_made_them(toy_cohort: Cohort, 
 
 def test_an_exception_of_a_plugin_is_not_tried_again(toy_cohort: Cohort, tmp_path: Path) -> None:
     mark = tmp_path / "marks"
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     body = f"open({str(mark)!r}, 'a').write('x')\n"
     for name, end in (
         ("raises", "raise OSError('stale')"),
@@ -147,14 +148,14 @@ def test_an_exception_of_a_plugin_is_not_tried_again(toy_cohort: Cohort, tmp_pat
 
 
 def test_losses_without_end_are_a_row_in_the_end(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, "is_always_killed", "os.kill(os.getpid(), signal.SIGKILL)")
     row = sample_row(run(scope, plan(scope, name), Limits(1, 1, 60, retries=1)).rows, name)
     assert row["reason"] == "the process died of SIGKILL; it may have run out of memory (2 times)"
 
 
 def test_each_task_has_a_log_that_keeps_the_first_and_the_last(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     body = (
         "print('the beginning')\nfor _ in range(30): os.write(1, b'x' * 1_000_000)\nprint('the end', file=sys.stderr)"
     )
@@ -172,7 +173,7 @@ def test_each_task_has_a_log_that_keeps_the_first_and_the_last(toy_cohort: Cohor
 
 
 def test_a_crash_says_where_in_the_log(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, generator(tmp_path, "crashes", "ctypes.string_at(0)"))
     run(scope, cells)
     assert "Segmentation fault" in (text := log_of(cells[0].cell, cells[0].tasks[0]).read_text())
@@ -214,7 +215,10 @@ def test_what_a_plugin_does_to_the_process_touches_nobody_else(toy_cohort: Cohor
     names.insert(2, metric(tmp_path, "disturbs", DISTURB + "value = 1.0"))
     bad = generator(tmp_path, "disturbs_too", DISTURB)
     here = random.getstate(), str(np.random.get_state()), Path.cwd()  # noqa: NPY002
-    alone, among = scope_of(toy(toy_cohort), tmp_path / "alone"), scope_of(toy(toy_cohort), tmp_path / "among")
+    alone, among = (
+        scope_of(toy_dataset(toy_cohort), tmp_path / "alone"),
+        scope_of(toy_dataset(toy_cohort), tmp_path / "among"),
+    )
     calm = run(alone, plan(alone, "noise")).rows
     rows = run(among, plan(among, f"{bad},noise", metrics=f"{','.join(names)},mmd")).rows
     assert here == (random.getstate(), str(np.random.get_state()), Path.cwd())  # noqa: NPY002
@@ -227,14 +231,14 @@ def test_what_a_plugin_does_to_the_process_touches_nobody_else(toy_cohort: Cohor
 
 def test_a_plugin_that_ignores_signals_or_masks_them_is_stopped_in_time(toy_cohort: Cohort, tmp_path: Path) -> None:
     body = "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass"
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, "masks", body)
     assert sample_row(run(scope, plan(scope, name), Limits(1, 1, timeout=2)).rows, name)["status"] == "timeout"
 
 
 def test_code_that_never_lets_go_of_the_interpreter_is_stopped_in_time(toy_cohort: Cohort, tmp_path: Path) -> None:
     body = "ctypes.PyDLL(None).sleep(600)"  # a PyDLL keeps the lock while it runs
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, "holds_on", body)
     assert sample_row(run(scope, plan(scope, name), Limits(1, 1, timeout=2)).rows, name)["status"] == "timeout"
 

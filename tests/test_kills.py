@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from planted import alive, numbers, until
+from runs import alive, environment, make_home, numbers, until
 
 from bench import Cohort
 from bench.datasets import load_dataset
@@ -76,7 +76,7 @@ class Place:
     def __init__(self, folder: Path, cohort: Cohort) -> None:
         self.folder, self.out = folder, folder / "results"
         self.journal = folder / "journal"
-        self.env = {**os.environ, "BENCH_DATA_HOME": str(folder / "home"), MARK: str(folder)}
+        self.env = {**environment(folder), MARK: str(folder)}
         self.said = ""
         self.moments: list[tuple[set[str], int]] = []
         files = []
@@ -87,7 +87,7 @@ class Place:
         head = PLUGINS.partition("@generator")[0].replace("JOURNAL", repr(str(self.journal)))
         files[-1].write_text(head + METRIC)
         self.plugins = [word for file in files for word in ("--plugin", str(file))]
-        import_toy(self, cohort)
+        make_home(folder, cohort)
 
     @contextlib.contextmanager
     def run(self) -> Iterator[subprocess.Popen[str]]:
@@ -145,27 +145,6 @@ class Place:
             role = "server" if parent == run else "worker" if above.get(parent, run) != run else "guard"
             found[role].append(pid)
         return found
-
-
-def import_toy(place: Place, cohort: Cohort) -> None:
-    (place.folder / "home").mkdir()
-    X = pd.DataFrame(cohort.X.T, index=list(cohort.genes), columns=list(cohort.samples))
-    X.to_csv(place.folder / "X.tsv", sep="\t", index_label="gene")
-    pd.DataFrame({"samplesID": cohort.samples, "kind": cohort.y}).to_csv(place.folder / "y.csv", index=False)
-    words = [
-        "data",
-        "import",
-        "toy",
-        "--counts",
-        "X.tsv",
-        "--labels",
-        "y.csv",
-        "--label-column",
-        "kind",
-        "--units",
-        "vst",
-    ]
-    subprocess.run([sys.executable, "-m", "bench", *words], cwd=place.folder, env=place.env, check=True)
 
 
 def test_a_run_killed_in_any_part_at_any_moment_comes_to_the_same_rows(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import runs
+from planted import generator
+from runs import alive, numbers, scope_of, toy_dataset, until
 
 from bench import Cohort, StoreError
 from bench.datasets import Dataset
@@ -17,62 +19,23 @@ from bench.folds import make_splits
 from bench.plan import PlannedCell, Scope, plan_generators, plan_given
 from bench.registry import add_plugin_file
 from bench.rows import COLUMNS, IDENTITY
-from bench.runner import Limits, Outcome, execute, pending
+from bench.runner import Limits, Outcome, pending
 from bench.selection import choose
-from bench.store import Store
 
 METRICS, ATTACKS = "mmd,distance_to_closest", "mc,gan_leaks"
-PLANTED = '''
-import os, signal, time
-from dataclasses import dataclass
-import numpy as np
-from bench import generator
-
-@generator("{name}")
-@dataclass(kw_only=True)
-class Planted:
-    """A planted fault."""
-
-    def fit(self, cohort, *, rng):
-        self.cohort_ = cohort
-        return self
-
-    def sample(self, n, *, rng):
-        {body}
-        return self.cohort_.synthetic(self.cohort_.X[:n], self.cohort_.y[:n])
-'''
-
-
-def planted(folder: Path, name: str, body: str) -> str:
-    path = folder / f"{name}.py"
-    path.write_text(PLANTED.replace("{name}", name).replace("{body}", body))
-    add_plugin_file(path)
-    return name
 
 
 @pytest.fixture(scope="session")
 def dataset(toy_cohort: Cohort) -> Dataset:
-    return Dataset("toy", "toy people", "label", toy_cohort, None, False, "the tests")
-
-
-def scope_of(dataset: Dataset, folder: Path, seeds: Sequence[int] = (42,)) -> Scope:
-    splits = [s for seed in seeds for s in make_splits(dataset.cohort, seed=seed)]
-    return Scope(dataset, splits, Store(folder / "store").open())
+    return toy_dataset(toy_cohort)
 
 
 def plan(scope: Scope, generators: str, folds: Sequence[int] = (1, 2)) -> list[PlannedCell]:
-    cells = plan_generators(
-        scope, choose("generator", generators), choose("metric", METRICS), choose("attack", ATTACKS)
-    )
-    return [cell for cell in cells if cell.cell.fold in folds]
+    return runs.plan(scope, generators, folds, METRICS, ATTACKS)
 
 
 def run(scope: Scope, cells: list[PlannedCell], jobs: int = 2, timeout: float | None = 60) -> Outcome:
-    return execute(cells, pending(cells, scope.store), scope.store, Limits(jobs, 1, timeout), lambda *_: None)
-
-
-def numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["family"] != "cost"].drop(columns=["wall_s", "peak_mb"]).sort_values(IDENTITY, ignore_index=True)
+    return runs.run(scope, cells, Limits(jobs, 1, timeout))
 
 
 def test_rows_are_tidy_and_the_same_for_one_job_and_four(dataset: Dataset, tmp_path: Path) -> None:
@@ -147,7 +110,7 @@ def test_a_bad_generator_is_a_row_with_its_reason_and_stops_nobody(
     dataset: Dataset, tmp_path: Path, name: str, body: str, status: str, reason: str
 ) -> None:
     scope = scope_of(dataset, tmp_path)
-    outcome = run(scope, plan(scope, f"{planted(tmp_path, name, body)},noise", folds=(1,)), timeout=3)
+    outcome = run(scope, plan(scope, f"{generator(tmp_path, name, body)},noise", folds=(1,)), timeout=3)
     bad, good = (outcome.rows[outcome.rows["generator"] == g] for g in (name, "noise"))
     assert len(bad) == len(good)
     assert (good["status"] == "ok").all()
@@ -161,10 +124,10 @@ def test_a_bad_generator_is_a_row_with_its_reason_and_stops_nobody(
 
 def test_a_failure_is_never_kept_as_a_result(dataset: Dataset, tmp_path: Path) -> None:
     scope = scope_of(dataset, tmp_path)
-    name = planted(
+    name = generator(
         tmp_path,
         "fails_once",
-        f"p = {str(tmp_path / 'mark')!r}\n        if not os.path.exists(p): open(p, 'w'); raise OSError('first time')",
+        f"p = {str(tmp_path / 'mark')!r}\nif not os.path.exists(p): open(p, 'w'); raise OSError('first time')",
     )
     assert run(scope, plan(scope, name, folds=(1,))).lost == 5
     assert run(scope, plan(scope, name, folds=(1,))).lost == 0
@@ -194,28 +157,17 @@ def test_processes_that_a_hanging_generator_started_are_gone(dataset: Dataset, t
     mark = tmp_path / "pids"
     body = f"pid = os.fork() or os.getpid(); open({str(mark)!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
     scope = scope_of(dataset, tmp_path)
-    run(scope, plan(scope, planted(tmp_path, "leaves_children", body), folds=(1,)), timeout=3)
+    run(scope, plan(scope, generator(tmp_path, "leaves_children", body), folds=(1,)), timeout=3)
     pids = [int(line) for line in mark.read_text().split()]
     assert len(pids) == 2
-    for _ in range(100):
-        if not any(alive(pid) for pid in pids):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"still running: {pids}")
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
+    until(lambda: not any(map(alive, pids)), "the end of the children")
 
 
 def test_a_full_disk_ends_the_run_with_one_clear_error(dataset: Dataset, tmp_path: Path) -> None:
-    body = f"import bench.tasks\n        raise bench.tasks.StoreError(os.strerror({errno.ENOSPC}))"
+    body = f"import bench.tasks\nraise bench.tasks.StoreError(os.strerror({errno.ENOSPC}))"
     scope = scope_of(dataset, tmp_path)
     with pytest.raises(StoreError, match=os.strerror(errno.ENOSPC)):
-        run(scope, plan(scope, planted(tmp_path, "fills_the_disk", body)))
+        run(scope, plan(scope, generator(tmp_path, "fills_the_disk", body)))
 
 
 def test_the_control_of_spare_people_shares_nobody_with_train_or_holdout(dataset: Dataset, tmp_path: Path) -> None:

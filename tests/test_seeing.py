@@ -66,7 +66,7 @@ def known(*works: Work, wall_s: float = 10.0, **sizes: int) -> Costs:
 
 
 def test_the_nearest_earlier_run_says_what_a_task_takes(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate[noise=0.25]")[0]
+    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate[noise=0.25]", folds=(1, 2))[1][0]
     sample, metric = task_of(cell, "sample"), task_of(cell, "metric")
     same, other = work_of(cell, sample), work_of(cell, sample)._replace(params="noise=0.1")
     assert known(same).of(cell, sample) == (10.0, 100.0, "other folds")
@@ -81,7 +81,7 @@ def test_the_nearest_earlier_run_says_what_a_task_takes(toy_cohort: Cohort, tmp_
 
 
 def test_another_cohort_is_scaled_by_its_size_and_says_so(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate")[0]
+    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate", folds=(1, 2))[1][0]
     sample = task_of(cell, "sample")
     work = work_of(cell, sample)
     costs = known(work._replace(dataset="small"), toy=960, small=480, large=96000)
@@ -91,13 +91,13 @@ def test_another_cohort_is_scaled_by_its_size_and_says_so(toy_cohort: Cohort, tm
 
 
 def test_lost_work_teaches_nothing(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate")[0]
+    cell = planned(toy_dataset(toy_cohort), tmp_path, "multivariate", folds=(1, 2))[1][0]
     sample = task_of(cell, "sample")
     assert known(work_of(cell, sample), wall_s=math.nan).of(cell, sample) is None
 
 
 def test_a_plan_learns_from_rows_and_from_a_run_that_was_cut_off(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate")
+    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate", folds=(1, 2))[1]
     store = Store(tmp_path / "store")
     for task in cells[0].tasks:
         body = {"metric": {"values": {m.name: 0.5 for m in task.plugin.measures}}, "sample": {"n": 1, "claim": None}}
@@ -129,7 +129,7 @@ def shown(cells: list[PlannedCell], costs: Costs, store: Store) -> str:
 
 
 def test_the_table_of_a_plan_counts_and_adds_up_and_makes_up_no_number(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate[noise=0.25],noise")
+    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate[noise=0.25],noise", folds=(1, 2))[1]
     store = Store(tmp_path / "store")
     text = shown(cells, Costs(), store)
     assert "No earlier run says how long this takes." in text
@@ -144,7 +144,7 @@ def test_the_table_of_a_plan_counts_and_adds_up_and_makes_up_no_number(toy_cohor
 
 
 def test_the_time_left_follows_what_the_run_itself_finds(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate")
+    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate", folds=(1, 2))[1]
     store = Store(tmp_path / "store")
     tracker = Tracker(cells, pending(cells, store), store, Costs(), jobs=1)
     assert tracker.left_s() is None
@@ -167,7 +167,7 @@ def test_a_run_on_a_terminal_shows_bars_and_elsewhere_lines(toy_cohort: Cohort, 
         buffer = io.StringIO()
         console = Console(file=buffer, force_terminal=terminal, width=120)
         folder = tmp_path / str(terminal)
-        cells = planned(toy_dataset(toy_cohort), folder, "multivariate,noise", folds=(1,))
+        cells = planned(toy_dataset(toy_cohort), folder, "multivariate,noise")[1]
         store = Store(folder / "store")
         todo = pending(cells, store)
         with RunProgress(cells, todo, store, 1, console) as progress:
@@ -180,7 +180,7 @@ def test_a_run_on_a_terminal_shows_bars_and_elsewhere_lines(toy_cohort: Cohort, 
 
 
 def test_an_interrupted_run_is_stopped_and_keeps_its_keys(toy_cohort: Cohort, tmp_path: Path) -> None:
-    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), tmp_path, "multivariate")[1]
     store = Store(tmp_path / "store")
     with (
         pytest.raises(KeyboardInterrupt),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from planting import ANCESTOR, alive, numbers, plan, planted, run, toy_dataset, wait_for
+from planted import ANCESTOR, generator
+from runs import alive, numbers, planned, run, toy_dataset, until
 
 from bench import BenchError, DataError
 from bench.datasets import Dataset
@@ -69,40 +70,40 @@ def config(folder: Path, text: str = CONFIG, name: str = "slurm.yaml") -> SlurmC
 
 
 def test_jobs_give_the_rows_of_one_machine(dataset: Dataset, tmp_path: Path) -> None:
-    fails = planted(tmp_path, "fails", "raise ValueError('no')", gpus=0)
+    fails = generator(tmp_path, "fails", fit="raise ValueError('no')")
     outcomes = []
     for executor in (LocalProcesses(), SlurmArrays(LOCAL)):
-        scope, cells = plan(dataset, tmp_path / type(executor).__name__, f"multivariate,{fails}", (1, 2))
-        outcomes.append(run(scope, cells, executor, TWO))
+        scope, cells = planned(dataset, tmp_path / type(executor).__name__, f"multivariate,{fails}", (1, 2))
+        outcomes.append(run(scope, cells, TWO, executor))
     assert [outcome.lost for outcome in outcomes] == [6, 6]
     pd.testing.assert_frame_equal(*(numbers(outcome.rows) for outcome in outcomes), check_exact=True)
     assert list((scope.store.root / "slurm").iterdir()) == []
 
 
 def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(dataset: Dataset, tmp_path: Path) -> None:
-    quick = planted(tmp_path, "quick", COUNT, gpus=0)
+    quick = generator(tmp_path, "quick", fit=COUNT)
     path = tmp_path / "slow_metric.py"
     path.write_text(SLOW_METRIC.replace("FOLDER", str(tmp_path)).replace("ANCESTOR", ANCESTOR).replace("JOB", JOB))
-    scope, cells = plan(dataset, tmp_path, quick, metrics=f"mmd,{add_plugin_file(path).name}")
-    outcome = run(scope, cells, SlurmArrays(SHORT), TWO)
+    scope, cells = planned(dataset, tmp_path, quick, metrics=f"mmd,{add_plugin_file(path).name}")
+    outcome = run(scope, cells, TWO, SlurmArrays(SHORT))
     assert set(outcome.rows["status"]) == {"ok"}
     assert (tmp_path / "fits").read_text() == "fit\n"
     assert (tmp_path / "tries").read_text() == "try\n" * 2
 
 
 def test_a_job_that_never_gets_done_in_its_time_is_a_row_with_advice(dataset: Dataset, tmp_path: Path) -> None:
-    name = planted(tmp_path, "endless", f"{COUNT}; os.kill({JOB}, 12); time.sleep(600)", gpus=0)
-    scope, cells = plan(dataset, tmp_path, name)
-    outcome = run(scope, cells, SlurmArrays(SHORT), TWO)
+    name = generator(tmp_path, "endless", fit=f"{COUNT}; os.kill({JOB}, 12); time.sleep(600)")
+    scope, cells = planned(dataset, tmp_path, name)
+    outcome = run(scope, cells, TWO, SlurmArrays(SHORT))
     assert set(outcome.rows["status"]) == {"timeout"}
     assert outcome.rows["reason"].str.contains("raise minutes or requeues").all()
     assert (tmp_path / "fits").read_text() == "fit\n" * 2
 
 
 def test_a_job_that_is_killed_loses_only_what_it_had_not_finished(dataset: Dataset, tmp_path: Path) -> None:
-    name = planted(tmp_path, "deadly", f"os.kill({JOB}, 9); time.sleep(600)", gpus=0)
-    scope, cells = plan(dataset, tmp_path, f"{name},noise")
-    outcome = run(scope, cells, SlurmArrays(LOCAL), TWO)
+    name = generator(tmp_path, "deadly", fit=f"os.kill({JOB}, 9); time.sleep(600)")
+    scope, cells = planned(dataset, tmp_path, f"{name},noise")
+    outcome = run(scope, cells, TWO, SlurmArrays(LOCAL))
     states = outcome.rows.groupby("generator")["status"].unique()
     assert states[name].tolist() == ["failed"]
     assert states["noise"].tolist() == ["ok"]
@@ -111,18 +112,18 @@ def test_a_job_that_is_killed_loses_only_what_it_had_not_finished(dataset: Datas
 
 def test_a_run_that_is_closed_cancels_its_jobs(dataset: Dataset, tmp_path: Path) -> None:
     body = f'(folder / "pid").write_text(str({JOB})); time.sleep(600)'
-    scope, cells = plan(dataset, tmp_path, f"noise,{planted(tmp_path, 'hangs', body, gpus=0)}")
+    scope, cells = planned(dataset, tmp_path, f"noise,{generator(tmp_path, 'hangs', fit=body)}")
     coming = SlurmArrays(LOCAL).run(pending(cells, scope.store), TWO, Stop())
     assert next(coming)[0].cell.generator == "noise"
-    wait_for((tmp_path / "pid").exists)
+    until((tmp_path / "pid").exists, "the task to begin")
     coming.close()
-    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+    until(lambda: not alive(int((tmp_path / "pid").read_text())), "the end of the task")
     assert not list((scope.store.root / "tickets").iterdir())
 
 
 def test_a_run_that_is_asked_to_stop_submits_nothing_more(dataset: Dataset, tmp_path: Path) -> None:
     stop = Stop()
-    scope, cells = plan(dataset, tmp_path, planted(tmp_path, "counts", COUNT, gpus=0), (1, 2, 3, 4, 5))
+    scope, cells = planned(dataset, tmp_path, generator(tmp_path, "counts", fit=COUNT), (1, 2, 3, 4, 5))
     for _, report in SlurmArrays(LOCAL).run(pending(cells, scope.store), Limits(1, 1), stop):
         stop.ask("the test")
         assert report.status == "ok"
@@ -130,8 +131,8 @@ def test_a_run_that_is_asked_to_stop_submits_nothing_more(dataset: Dataset, tmp_
 
 
 def test_the_script_asks_for_what_file_and_decorator_say(dataset: Dataset, tmp_path: Path) -> None:
-    trains = planted(tmp_path, "trains", "pass", gpus=2)
-    scope, cells = plan(dataset, tmp_path, f"multivariate,noise,{trains}", (1, 2))
+    trains = generator(tmp_path, "trains", gpus=2)
+    scope, cells = planned(dataset, tmp_path, f"multivariate,noise,{trains}", (1, 2))
     text = SlurmArrays(config(tmp_path)).preview(pending(cells, scope.store), Limits(1, 3))
     first, second, third = re.split(r"(?=#!/bin/bash)", text)[1:]
     for script, expected in (
@@ -144,7 +145,7 @@ def test_the_script_asks_for_what_file_and_decorator_say(dataset: Dataset, tmp_p
 
 
 def test_a_generator_can_be_kept_off_the_gpu(dataset: Dataset, tmp_path: Path) -> None:
-    scope, cells = plan(dataset, tmp_path, "cvae")
+    scope, cells = planned(dataset, tmp_path, "cvae")
     text = SlurmArrays(config(tmp_path, f"{CONFIG}  cvae: {{gpus: 0}}\n")).preview(pending(cells, scope.store), TWO)
     assert "gpu" not in text
     assert "--mem=4000M" in text  # the decorator's, not the default
@@ -152,7 +153,7 @@ def test_a_generator_can_be_kept_off_the_gpu(dataset: Dataset, tmp_path: Path) -
 
 def test_device_cpu_asks_for_no_gpu(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DEVICE", "cpu")
-    scope, cells = plan(dataset, tmp_path, planted(tmp_path, "trains", "pass", gpus=2))
+    scope, cells = planned(dataset, tmp_path, generator(tmp_path, "trains", gpus=2))
     text = SlurmArrays(config(tmp_path)).preview(pending(cells, scope.store), TWO)
     assert "gpu" not in text
     assert "--partition=short" in text
@@ -208,6 +209,6 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path)
 
 def test_without_slurm_a_run_says_so(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    scope, cells = plan(dataset, tmp_path, "noise")
+    scope, cells = planned(dataset, tmp_path, "noise")
     with pytest.raises(BenchError, match="there is no Slurm on this machine"):
-        run(scope, cells, SlurmArrays(SlurmConfig()), TWO)
+        run(scope, cells, TWO, SlurmArrays(SlurmConfig()))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import alive, generator, plan, run, scope_of, toy, until
+from planted import generator
+from runs import alive, plan, run, scope_of, toy_dataset, until
 
 from bench import Cohort
 from bench.cohort_file import write_cohort
@@ -25,14 +26,14 @@ DRIVER = """
 import logging, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from planted import plan, scope_of, toy
+from runs import plan, scope_of, toy_dataset
 from bench import read_cohort
 from bench.errors import BenchError
 from bench.registry import add_plugin_file
 from bench.runner import Limits, execute, pending
 folder = Path({folder!r})
 for path in folder.glob("*.py"): add_plugin_file(path)
-scope = scope_of(toy(read_cohort(folder / "toy.npz")), folder)
+scope = scope_of(toy_dataset(read_cohort(folder / "toy.npz")), folder)
 cells = plan(scope, sys.argv[1], folds=(1, 2, 3))
 try:
     outcome = execute(cells, pending(cells, scope.store), scope.store, Limits(1, 1), lambda p, r: print(r.status, flush=True))
@@ -119,7 +120,7 @@ def test_no_child_outlives_a_run_that_was_killed(driver: Driver) -> None:
 def test_after_too_many_failures_no_task_starts_and_the_rows_say_so(
     toy_cohort: Cohort, tmp_path: Path, executor: Executor
 ) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     name = generator(tmp_path, "fails", "raise ValueError('no')")
     cells = plan(scope, f"noise,{name}", folds=(1, 2, 3, 4, 5))
     limits = Limits(1, 1, max_failures=2)
@@ -136,7 +137,7 @@ def test_after_too_many_failures_no_task_starts_and_the_rows_say_so(
 
 
 def test_a_run_outside_the_main_thread_leaves_signals_alone(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope, lost = scope_of(toy(toy_cohort), tmp_path), []
+    scope, lost = scope_of(toy_dataset(toy_cohort), tmp_path), []
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=lambda: lost.append(run(scope, plan(scope, "noise")).lost))
     thread.start()
@@ -146,7 +147,7 @@ def test_a_run_outside_the_main_thread_leaves_signals_alone(toy_cohort: Cohort, 
 
 
 def test_a_stopped_run_raises_with_what_is_kept(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, "noise", folds=(1, 2, 3))
     with pytest.raises(StoppedError, match="1 of 9 tasks are in the store and kept") as caught:
         execute(

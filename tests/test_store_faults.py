@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from planted import generator, metric, numbers, plan, run, sample_row, scope_of, toy
+from planted import generator, metric
+from runs import numbers, plan, run, sample_row, scope_of, toy_dataset
 
 from bench import Cohort, DataError, StoreError, files, read_cohort, records
 from bench.cohort_file import write_cohort
@@ -106,7 +107,7 @@ def test_a_damaged_copy_of_a_cohort_is_written_again(small: Cohort, tmp_path: Pa
 def test_damage_found_in_a_run_is_reported_computed_again_and_changes_no_row(
     toy_cohort: Cohort, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, "noise,multivariate")
     first = run(scope, cells).rows
     for path in (tmp_path / "store" / "objects").rglob("*.*"):
@@ -190,7 +191,7 @@ write_atomic(Path(sys.argv[1]), write)
 
 
 def test_a_record_follows_all_others_though_the_clock_was_set_back(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, "noise")
     rows = run(scope, cells).rows
     facts = records.about(scope.dataset, 1)
@@ -206,7 +207,7 @@ def test_a_record_follows_all_others_though_the_clock_was_set_back(toy_cohort: C
 
 
 def test_times_of_files_decide_nothing(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, "noise")
     run(scope, cells)
     for i, path in enumerate(sorted((tmp_path / "store").rglob("*"))):
@@ -217,7 +218,7 @@ def test_times_of_files_decide_nothing(toy_cohort: Cohort, tmp_path: Path) -> No
 def test_two_runs_on_one_store_at_once_both_succeed_with_the_same_rows(toy_cohort: Cohort, tmp_path: Path) -> None:
     import threading
 
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     cells = plan(scope, "noise,multivariate,copy_train", folds=(1, 2))
     todo = pending(cells, scope.store)  # both see the same work, all of it
     found: list[pd.DataFrame] = []
@@ -239,7 +240,7 @@ def test_a_store_in_a_folder_that_a_plugin_leaves_is_still_found(
     toy_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    scope = scope_of(toy(toy_cohort), Path("results"))
+    scope = scope_of(toy_dataset(toy_cohort), Path("results"))
     name = generator(tmp_path, "wanders", "os.chdir('/')")
     assert run(scope, plan(scope, name)).lost == 0
 
@@ -264,7 +265,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_finished(toy_cohort: Cohort, tiny_disk: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tiny_disk)
+    scope = scope_of(toy_dataset(toy_cohort), tiny_disk)
     ballast = tiny_disk / "ballast"
     fill = f"with open({str(ballast)!r}, 'ab', 0) as f:\n    while True: f.write(bytes(1024))"
     body = f"import contextlib\nwith contextlib.suppress(OSError):\n    {fill.replace(chr(10), chr(10) + '    ')}\nprint('x' * 100_000)"
@@ -299,7 +300,7 @@ def test_a_file_that_may_not_grow_is_a_clear_error(small: Cohort, tmp_path: Path
 def test_a_store_that_is_read_only_serves_what_is_in_it_and_refuses_work_at_once(
     toy_cohort: Cohort, tmp_path: Path
 ) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     mark = tmp_path / "worked"
     name = generator(tmp_path, "works", f"Path({str(mark)!r}).touch()")
     run(scope, plan(scope, "noise"))
@@ -317,7 +318,7 @@ def test_a_store_that_is_read_only_serves_what_is_in_it_and_refuses_work_at_once
 
 
 def test_the_log_of_a_failure_is_named(toy_cohort: Cohort, tmp_path: Path) -> None:
-    scope = scope_of(toy(toy_cohort), tmp_path)
+    scope = scope_of(toy_dataset(toy_cohort), tmp_path)
     bad = metric(tmp_path, "fails", "raise ValueError('singular')")
     cells = plan(scope, "noise", metrics=bad)
     assert (run(scope, cells).rows["reason"] == "ValueError: singular").any()

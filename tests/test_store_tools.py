@@ -35,7 +35,7 @@ NOW = Rule(age_s=-1.0)
 def done(cohort: Cohort, folder: Path, generators: str, folds: tuple[int, ...] = (1,)) -> list[PlannedCell]:
     """Run a small plan to its end and record it."""
     dataset = toy_dataset(cohort)
-    cells = planned(dataset, folder, generators, folds)
+    cells = planned(dataset, folder, generators, folds)[1]
     store = Store(folder / "store")
     outcome = execute(cells, pending(cells, store), store, Limits(2, 1, 60), lambda *_: None)
     assert outcome.lost == 0
@@ -147,7 +147,7 @@ def test_a_dropped_sample_keeps_its_rows_and_is_not_drawn_again(out: Path, toy_c
     rule = Rule(samples=True, age_s=-1.0)
     assert len(sweep(store, waste(store, rule), rule)) == 2
     assert not [key for key, suffix in keys(store) if suffix == ".npz"]
-    cells = planned(toy_dataset(toy_cohort), out, "multivariate,noise", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), out, "multivariate,noise")[1]
     assert pending(cells, store) == []
     rows, _ = read_rows(out / "rows/toy.csv")
     again = execute(cells, [], store, Limits(1, 1, 60), lambda *_: None).rows
@@ -165,7 +165,7 @@ def test_a_dropped_sample_keeps_its_rows_and_is_not_drawn_again(out: Path, toy_c
 
 def test_a_plan_of_samples_alone_draws_a_dropped_one_again(out: Path, toy_cohort: Cohort) -> None:
     store = existing(out)
-    cells = planned(toy_dataset(toy_cohort), out, "multivariate", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), out, "multivariate")[1]
     alone = [PlannedCell(cell.cell, cell.params, cell.tasks[:1]) for cell in cells]
     assert pending(alone, store) == []
     store.path(cells[0].cell.sample_key, ".npz").unlink()
@@ -174,7 +174,7 @@ def test_a_plan_of_samples_alone_draws_a_dropped_one_again(out: Path, toy_cohort
 
 def test_a_run_that_goes_and_one_that_can_go_on_lose_nothing(out: Path, toy_cohort: Cohort) -> None:
     store = existing(out)
-    cells = planned(toy_dataset(toy_cohort), out, "smote", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), out, "smote")[1]
     todo = pending(cells, store)
     progress = RunProgress(cells, todo, store, 1, Console(file=io.StringIO()))
     progress.__enter__()
@@ -249,7 +249,7 @@ def test_a_store_without_any_recorded_run_is_not_emptied(tmp_path: Path) -> None
 
 def test_what_a_study_noted_stays(out: Path, toy_cohort: Cohort) -> None:
     store = existing(out)
-    cells = planned(toy_dataset(toy_cohort), out, "smote", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), out, "smote")[1]
     execute(cells, pending(cells, store), store, Limits(1, 1, 60), lambda *_: None)
     assert reasons(store)["a result that no recorded run refers to"] == 3
     keep_keys(store, "study", cells)
@@ -306,7 +306,7 @@ def test_results_travel_in_one_file(out: Path, tmp_path: Path, ending: str, toy_
     brought = bench(tmp_path, "store", "import", str(file), "--out", str(there))
     assert brought.returncode == 0, brought.stderr
     assert (there / "rows/toy.csv").read_text() == (out / "rows/toy.csv").read_text()
-    cells = planned(toy_dataset(toy_cohort), there, "multivariate,noise", folds=(1,))
+    cells = planned(toy_dataset(toy_cohort), there, "multivariate,noise")[1]
     assert pending(cells, Store(there / "store")) == []
     again = bench(tmp_path, "store", "import", str(file), "--out", str(there))
     assert "8 files were there before" in again.stdout

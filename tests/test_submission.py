@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 import yaml
 from click.testing import CliRunner, Result
 
@@ -467,9 +468,7 @@ def test_plain_yaml_gives_text_and_nothing_else() -> None:
 
 
 def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", *words]
-    env = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=300, check=False)
+    return runs.bench(place, *words, env={**os.environ, "COLUMNS": "200"})
 
 
 def invoke(*words: str) -> Result:
