@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cohort_file import read_cohort
+from bench.declarations import Measure, attack, generator, metric
 from bench.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
-from bench.registry import Measure, attack, generator, metric
 from bench.seeds import integer_seed, stream
 from bench.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split
 

@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.declarations import PluginInfo
 from bench.errors import PluginError
 from bench.invented import check_rng, people
-from bench.registry import PluginInfo, create
+from bench.registry import create
 from bench.scoring import membership_measures
 from bench.types import Cohort, Split
 from bench.views import Insider, candidates, view_of

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.registry import Measure, plugins
+from bench.declarations import Measure
+from bench.registry import plugins
 from bench.rows import with_labels
 
 Column = tuple[str, str]  # its head and its alignment

@@ -21,7 +21,7 @@ from bench.comparison import (
     resampled_means,
 )
 from bench.critical_difference import ROPE, Ranking, posterior, ranking
-from bench.registry import Measure
+from bench.declarations import Measure
 from bench.rows import with_labels
 from bench.strongest import sound_attacks, strongest_attack
 from bench.submission import OTHER_FOLDS

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import attack_checks, generator_checks, metric_checks
+from bench.declarations import HANDED, Kind, PluginInfo
 from bench.errors import PluginError
 from bench.explain import explain
 from bench.invented import people
-from bench.registry import HANDED, Kind, PluginInfo, create
+from bench.registry import create
 from bench.tasks import one_line
 
 __all__ = ["CHECKS", "Check", "Finding", "check_plugin", "observed", "people"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.declarations import PluginInfo
 from bench.errors import PluginError
 from bench.invented import check_rng, people
-from bench.registry import PluginInfo, create
+from bench.registry import create
 from bench.tasks import check_sample
 from bench.types import Cohort, PrivacyClaim, claim_of
 

@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from bench import __version__
+from bench.declarations import PluginInfo
 from bench.environment import commit, distributions, hardware, variables
 from bench.errors import BenchError, StoreError
 from bench.files import sha256
 from bench.keys import ENGINE, code_digest, module_digest
 from bench.plan import PlannedCell, Scope
 from bench.progress import label_of
-from bench.registry import PluginInfo, add_plugin_file, find
+from bench.registry import add_plugin_file, find
 from bench.row_check import rows_digest
 from bench.tasks import Task
 

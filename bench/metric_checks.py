@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.declarations import Measure, PluginInfo
 from bench.errors import PluginError
 from bench.invented import check_rng, people
-from bench.registry import Measure, PluginInfo, create
+from bench.registry import create
 from bench.tasks import check_measures
 from bench.types import Cohort
 

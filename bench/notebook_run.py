@@ -18,10 +18,11 @@ from bench import keys
 from bench.cli.options import numbers
 from bench.cli.progress import RunProgress
 from bench.datasets import Dataset
+from bench.declarations import Kind
 from bench.errors import BenchError
 from bench.executors import Executor
 from bench.notebook import Results
-from bench.registry import Kind, add_plugin_file
+from bench.registry import add_plugin_file
 from bench.runner import Limits, execute
 from bench.selection import Choice, choose
 from bench.server import fresh_server, main_script_hidden

@@ -13,7 +13,8 @@ import pandas as pd
 
 from bench.audit_tables import NOT_AUDITED, audited
 from bench.board import ABSENT, Board, Summary, columns, escape, number, strong
-from bench.registry import PluginInfo, plugins
+from bench.declarations import PluginInfo
+from bench.registry import plugins
 from bench.rows import with_labels
 from bench.scoring import OFFICIAL_TARGETS
 from bench.strongest import sound_attacks, strongest_attack

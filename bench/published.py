@@ -10,7 +10,8 @@ from importlib import resources
 from typing import Any
 
 from bench.board import Board, Summary, columns, coverage, decimals_for, number, summarise
-from bench.registry import PluginInfo, plugins
+from bench.declarations import PluginInfo
+from bench.registry import plugins
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.declarations import Kind, PluginInfo
 from bench.errors import PluginError, near_name
 from bench.files import sha256
-from bench.registry import Kind, PluginInfo, find, plugins
+from bench.registry import find, plugins
 
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _ITEM = re.compile(rf"(?P<name>[^\[\],]+)(\[(?P<params>(?:{_QUOTED}|[^\[\]'\"])*)\])?")

@@ -11,12 +11,12 @@ from typing import Any
 from bench.blue_team import frames
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE
+from bench.declarations import PluginInfo
 from bench.errors import BenchError, PluginError
 from bench.folds import make_splits, splits_yaml
 from bench.packing import environment_yaml, write_zip
 from bench.plain_yaml import yaml_text
 from bench.plan import PlannedCell, Scope, plan_generators
-from bench.registry import PluginInfo
 from bench.selection import Choice
 from bench.store import Store
 from bench.submission import CODE, CONFIG, ENVIRONMENT, code_of, table_names

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bench.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number, strong
-from bench.registry import Measure, plugins
+from bench.declarations import Measure
+from bench.registry import plugins
 
 WIDEST = 10  # measures side by side; a longer table is cut into even parts
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}

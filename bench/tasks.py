@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from bench import surroundings
 from bench.cohort_file import read_cohort
+from bench.declarations import PluginInfo
 from bench.errors import BenchError, PluginError, StoreError
-from bench.registry import PluginInfo, create
+from bench.registry import create
 from bench.scoring import roc
 from bench.seeds import stream
 from bench.store import Store

@@ -18,7 +18,8 @@ from scipy.stats import gaussian_kde, spearmanr
 from threadpoolctl import threadpool_limits
 
 from bench import AttackView, stream
-from bench.registry import PluginInfo, create, plugins
+from bench.declarations import PluginInfo
+from bench.registry import create, plugins
 
 CLASSES = (920, 447, 434, 420, 417, 385, 353, 312, 244, 155, 150, 86)
 N_REFERENCE = 824

@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 import bench.cli
 from bench import Cohort, PluginError, stream
 from bench.conformance import check_plugin, people
+from bench.declarations import PluginInfo
 from bench.keys import code_digest
-from bench.registry import PluginInfo, add_plugin_file, create, missing_needs
+from bench.registry import add_plugin_file, create, missing_needs
 from bench.scaffold import write_scaffold
 
 FIT = 'fit = ["{python}", "fit.py", "{train_data}", "{train_labels}", "{model}"]'

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.declarations import PluginInfo
 from bench.keys import key, source_digest
-from bench.registry import PluginInfo, plugins
+from bench.registry import plugins
 
 PLUGIN = '''"""A plugin."""
 

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from bench.board import Summary, decimals_for, escape, make_board, number, runs_of, summarise
 from bench.cli.report import command
+from bench.declarations import Measure
 from bench.errors import StoreError
 from bench.leaderboard import page_of, render, rows_files, stale, write_leaderboard
 from bench.published import published_numbers, published_table
-from bench.registry import Measure, plugins
+from bench.registry import plugins
 from bench.rows import read_rows, table, write_rows
 from bench.tables import leaders
 

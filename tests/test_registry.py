@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import PluginError
-from bench.registry import add_plugin_file, create, find, plugins, read_info
+from bench.declarations import read_info
+from bench.registry import add_plugin_file, create, find, plugins
 
 GOOD = '''"""A test generator."""
 

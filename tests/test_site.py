@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from bench.registry import KINDS, plugins
+from bench.declarations import KINDS
+from bench.registry import plugins
 
 ROOT = Path(__file__).parent.parent
 

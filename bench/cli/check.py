@@ -13,8 +13,9 @@ from bench.cli import options
 from bench.conformance import Finding, check_plugin
 from bench.dataset_checks import check_dataset
 from bench.datasets import dataset_names
+from bench.declarations import KINDS
 from bench.errors import PluginError, near_name
-from bench.registry import KINDS, missing_needs, plugins
+from bench.registry import missing_needs, plugins
 
 console = Console()
 

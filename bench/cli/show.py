@@ -12,7 +12,8 @@ from rich.text import Text
 from bench.cli import options
 from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.providers import provided
-from bench.registry import FOLDERS, KINDS, Kind, PluginInfo, missing_needs, plugins
+from bench.declarations import KINDS, Kind, PluginInfo
+from bench.registry import FOLDERS, missing_needs, plugins
 
 console = Console()
 if not console.is_terminal:

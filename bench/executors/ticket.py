@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bench
+from bench.declarations import PluginInfo
 from bench.errors import BenchError
 from bench.executors.base import Limits, Todo
 from bench.keys import code_digest, module_digest
-from bench.registry import PluginInfo
 from bench.store import write_atomic
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")

@@ -9,7 +9,8 @@ from bench import AttackView, stream
 from bench.conformance import check_plugin, people
 from bench.dataset_checks import check_dataset
 from bench.datasets import load_dataset
-from bench.registry import Kind, create, find
+from bench.declarations import Kind
+from bench.registry import create, find
 
 
 @pytest.mark.parametrize(
