@@ -172,12 +172,19 @@ def _collect(client: Client, asked: Ticket, futures: Futures, stop: Stop) -> Ite
     for future in futures:
         future.add_done_callback(ended.put)
     left, stopping = len(futures), False
+    lost: list[Future[Done]] = []  # with the worker that held the answer; the scheduler has another one make it again
     while left:
         if stop.asked and not stopping:
             asked.ask_to_stop()
             stopping = True
+        for future in [future for future in lost if future.status != "lost"]:
+            lost.remove(future)
+            ended.put(future)
         with contextlib.suppress(Empty):
             future = ended.get(timeout=_LOOK_EVERY)
+            if future.status == "lost":
+                lost.append(future)
+                continue
             left -= 1
             yield from ((futures[future].planned, report) for report in _reports(future, futures[future]))
 
@@ -185,10 +192,9 @@ def _collect(client: Client, asked: Ticket, futures: Futures, stop: Stop) -> Ite
 def _reports(future: Future[Done], stage: Stage) -> Iterator[Report]:
     from distributed import KilledWorker
 
-    if future.status in ("cancelled", "lost"):
+    if future.status == "cancelled":
         raise ClusterError(
-            "the Dask scheduler is gone, or lost a worker just as it was asked for its answer. What was finished is in "
-            "the store; the same command does the rest."
+            "the Dask scheduler is gone. What was finished is in the store; the same command does the rest."
         )
     error = future.exception() if future.status == "error" else None
     if error is None:
