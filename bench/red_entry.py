@@ -31,6 +31,7 @@ from bench.types import GRANTS, Attack, AttackView
 CODE, COLUMN = "red_team.py", "membership_label"
 RELEASES = 3  # that the rules have
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=\[\]-]{0,59}")
+_NAME_WORDS = "letters, digits and '_.,=[]-', at most 60"
 _TEXT_BYTES = 1 << 16
 
 
@@ -84,8 +85,14 @@ def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Itera
     Raises
     ------
     PluginError
-        If the attack needs more than the round gives, or returns no score for each candidate.
+        If the attack needs more than the round gives, its label is no name for an entry, or it returns no score for
+        each candidate.
     """
+    if not _NAME.fullmatch(choice.label):
+        raise PluginError(
+            f"the attack {choice.label!r} cannot name an entry; expected {_NAME_WORDS}. Make its hyper-parameters the "
+            "defaults of a plugin of your own and give that one."
+        )
     access = choice.info.option("access", "black-box")
     if "make_generator" in GRANTS[access] or ("reference" in GRANTS[access] and dataset.reference is None):
         raise PluginError(
@@ -212,7 +219,7 @@ def _attack_name(content: Any, code: str) -> str:
     name = content.get("attack_model") if isinstance(content, dict) else None
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         text = shown(name) if isinstance(name, str) else "no text"
-        raise DataError(f"{CONFIG}: attack_model is {text}; expected a name of letters, digits, '_', '.' and '-'.")
+        raise DataError(f"{CONFIG}: attack_model is {text}; expected {_NAME_WORDS}.")
     part = content.get("dataset_config")
     expected = {"name": code, "membership_label_col": COLUMN}
     for key, value in expected.items():

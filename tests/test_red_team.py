@@ -175,6 +175,16 @@ def test_an_attack_that_needs_more_than_a_round_gives_is_refused(round_folder: P
     assert "a round gives releases without labels" in str(done.exception)
 
 
+def test_an_attack_whose_label_is_too_long_is_refused_before_it_runs(
+    round_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.red_entry.create", lambda *_: pytest.fail("it ran"))
+    long = "domias_flow[n_axes=21,layers=5,hidden=33,steps=201,batch=129,blur=0.25]"
+    done = invoke("attack", "--team", "O", "--attack", long, "--challenge", round_folder / "public", "--out", tmp_path)
+    assert "cannot name an entry; expected letters, digits and '_.,=[]-', at most 60" in str(done.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_release_that_was_changed_on_the_way_is_noticed(round_folder: Path, tmp_path: Path) -> None:
     for path in (round_folder / "public").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
