@@ -40,6 +40,7 @@ class Cost:
 
 
 Rows = list[tuple[Task, Cost]]
+NAMED = 10  # lines in a panel that have a name and a colour
 FIELDS = {"cpu_s": "CPU s", "memory_mb": "MB beyond the data"}
 
 
@@ -82,30 +83,50 @@ def show(rows: Rows, axis: str) -> None:
 
 
 def plot(rows: Rows, axis: str, path: Path) -> None:
-    """Write panels of time and memory, for metrics and attacks; both axes are logarithmic."""
+    """Write panels of time and memory, for metrics and attacks; all axes are logarithmic, dotted lines are slopes."""
     mpl.use("Agg")
-    figure, panels = plt.subplots(2, 2, figsize=(12, 9), sharex=True, layout="constrained")
+    mpl.rcParams |= {"svg.hashsalt": "scaling", "svg.fonttype": "none"}  # the same numbers give the same, small file
+    figure, panels = plt.subplots(2, 2, figsize=(14, 8), sharex=True, layout="constrained")
+    sizes = sorted({getattr(task, axis) for task, _ in rows})
     for row, (field, title) in enumerate(FIELDS.items()):
         for panel, kind in zip(panels[row], ("metric", "attack"), strict=True):
             names = {name for k, name, _ in grouped(rows) if k == kind}
+            panel.set(xscale="log", yscale="log", title=f"{kind}s: {title}")
+            panel.set_xticks(sizes, [f"{size:,} {axis}" if size == sizes[-1] else f"{size:,}" for size in sizes])
+            panel.set_xticks([], minor=True)
             draw(panel, [row for row in rows if row[0].kind == kind or row[0].name in names], axis, field)
-            panel.set(xscale="log", yscale="log", title=f"{kind}s, {title}", xlabel=axis)
-    figure.savefig(path)
+            guide(panel, sizes)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def draw(panel: Axes, rows: Rows, axis: str, field: str) -> None:
     """Draw a line for each plugin; those with the largest values at the end are named, the others are grey."""
-    lines = [(kind, name, some) for kind, name, some in grouped(rows) if getattr(some[-1][1], field) >= LEAST[field]]
+    known = [(kind, name, [row for row in some if not row[1].problem]) for kind, name, some in grouped(rows)]
+    lines = [line for line in known if line[2] and getattr(line[2][-1][1], field) >= LEAST[field]]
     lines.sort(key=lambda line: -getattr(line[2][-1][1], field))
-    for place, (kind, name, some) in enumerate(lines):
+    plugins = [name for kind, name, _ in lines if kind != "dense"]
+    for kind, name, some in lines:
         x, y = zip(*((getattr(task, axis), getattr(cost, field)) for task, cost in some), strict=True)
-        slope = exponent(some, axis, field)
-        label = f"{name}{' dense' if kind == 'dense' else ''} {f'^{slope:.2f}' if slope == slope else ''}"
-        named = place < 10 or kind == "dense"
-        style = "--" if kind == "dense" else "-"
-        panel.plot(x, y, style, color=f"C{place % 10}" if named else "0.8", label=label if named else None, lw=1.2)
+        slope, place = exponent(some, axis, field), plugins.index(name) if name in plugins else NAMED
+        label = f"{name}{', all at once' if kind == 'dense' else ''}{f'  {slope:.1f}' if slope == slope else ''}"
+        named = place < NAMED or kind == "dense"
+        colour = f"C{place}" if place < NAMED else "0.3" if kind == "dense" else "0.85"
+        panel.plot(x, y, "--" if kind == "dense" else "-", color=colour, label=label if named else None, lw=1.4)
     if lines:
-        panel.legend(fontsize=7, frameon=False)
+        panel.legend(
+            title="growth", fontsize=8, title_fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
+        )
+
+
+def guide(panel: Axes, sizes: list[int]) -> None:
+    """Draw how what grows with the size, and with its square, would rise from the lower left corner."""
+    (low, high), x = panel.get_ylim(), (sizes[0], sizes[-1])
+    for power, words in ((1, "$n$"), (2, "$n^2$")):
+        end = min(x[-1], x[0] * (high / low) ** (1 / power))
+        top = low * (end / x[0]) ** power
+        panel.plot([x[0], end], [low, top], ":", color="0.5", lw=1)
+        panel.annotate(words, (end, top), fontsize=9, color="0.3", ha="right", va="bottom")
+    panel.set_ylim(low, high)
 
 
 def read(path: Path | None) -> Rows:
