@@ -20,6 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
+pytest_plugins = ["entries"]  # its fixtures
+
+
 @pytest.fixture(autouse=True)
 def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the plugin files a test added: a planted metric must not be listed in the tests after it."""
