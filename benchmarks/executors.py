@@ -8,7 +8,9 @@ Run it by hand, on an idle machine::
 Every run starts from an empty store, in turn, so that what else the machine does hits all of them. Each way of working
 has done a small run before, so that nobody pays for starting up. `work` is the sum of what the tasks themselves took;
 work / (wall x processes) is the share of the time in which the processes had something to do; what is missing to 1 is
-what starting children, moving data, the scheduler and the uneven end of a run cost. The rows of all runs are compared.
+what starting children, moving data, the scheduler and the uneven end of a run cost. `slower` is the work over that on
+the fewest processes: tasks that run side by side share memory and caches. Speed-up is processes x busy / slower. The
+rows of all runs are compared.
 """
 
 from __future__ import annotations
@@ -115,15 +117,15 @@ def main(
 
 
 def show(timings: dict[tuple[str, int], list[tuple[float, float]]], n_rows: int) -> None:
-    table = Table("where", "processes", "wall s", "work s", "busy", "speed-up", "wall / local")
+    table = Table("where", "processes", "wall s", "work s", "busy", "slower", "speed-up", "wall / local")
     medians = {
         way: [statistics.median(values) for values in zip(*found, strict=True)] for way, found in timings.items()
     }
     first = min(n for _, n in medians)
+    alone, work_alone = medians["local", first]
     for (name, n), (wall, work) in medians.items():
-        speed_up, ratio = medians["local", first][0] / wall, wall / medians["local", n][0]
-        busy = f"{work / (wall * n):.0%}"
-        table.add_row(name, str(n), f"{wall:.1f}", f"{work:.1f}", busy, f"{speed_up:.2f}", f"{ratio:.3f}")
+        ratios = f"{work / work_alone:.2f}", f"{alone / wall:.2f}", f"{wall / medians['local', n][0]:.3f}"
+        table.add_row(name, str(n), f"{wall:.1f}", f"{work:.1f}", f"{work / (wall * n):.0%}", *ratios)
     Console().print(table)
     print(f"{n_rows} rows of {sum(map(len, timings.values()))} runs are equal bit for bit")
 
