@@ -172,19 +172,12 @@ def _collect(client: Client, asked: Ticket, futures: Futures, stop: Stop) -> Ite
     for future in futures:
         future.add_done_callback(ended.put)
     left, stopping = len(futures), False
-    lost: list[Future[Done]] = []  # with the worker that held the answer; the scheduler has another one make it again
     while left:
         if stop.asked and not stopping:
             asked.ask_to_stop()
             stopping = True
-        for future in [future for future in lost if future.status != "lost"]:
-            lost.remove(future)
-            ended.put(future)
         with contextlib.suppress(Empty):
             future = ended.get(timeout=_LOOK_EVERY)
-            if future.status == "lost":
-                lost.append(future)
-                continue
             left -= 1
             yield from ((futures[future].planned, report) for report in _reports(future, futures[future]))
 
@@ -198,7 +191,7 @@ def _reports(future: Future[Done], stage: Stage) -> Iterator[Report]:
         )
     error = future.exception() if future.status == "error" else None
     if error is None:
-        done: Done = future.result()
+        done: Done = future.result()  # waits where the answer died with its worker: the scheduler has it made again
         yield from reports(stage.tasks, done)
     elif isinstance(error, KilledWorker):
         store = Store(stage.planned.cell.store)
