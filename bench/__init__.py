@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cohort_file import read_cohort
-from bench.declarations import Measure, attack, generator, metric
-from bench.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
-from bench.seeds import integer_seed, stream
-from bench.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split
+from bench.core.cohort_file import read_cohort
+from bench.core.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
+from bench.core.seeds import integer_seed, stream
+from bench.core.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split
+from bench.registry.declarations import Measure, attack, generator, metric
 
 if TYPE_CHECKING:
     from bench.api import Dataset, Results, load_dataset, load_results, run, score

@@ -18,8 +18,8 @@ from scipy.stats import gaussian_kde, spearmanr
 from threadpoolctl import threadpool_limits
 
 from bench import AttackView, stream
-from bench.declarations import PluginInfo
-from bench.registry import create, plugins
+from bench.registry.declarations import PluginInfo
+from bench.registry.finding import create, plugins
 
 CLASSES = (920, 447, 434, 420, 417, 385, 353, 312, 244, 155, 150, 86)
 N_REFERENCE = 824

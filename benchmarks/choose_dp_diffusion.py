@@ -21,9 +21,9 @@ from bench.generators import _private_frame
 from bench.generators.dp_diffusion import DpDiffusion
 
 from bench import Cohort, stream
-from bench.folds import make_splits
-from bench.registry import create, find
-from bench.types import Split
+from bench.core.types import Split
+from bench.datasets.folds import make_splits
+from bench.registry.finding import create, find
 
 START: dict[str, Any] = {"frame_share": 0.5, "means": 0.6, "lr": 1e-3, "hidden": 64, "steps": 200, "rate": 0.2}
 SEARCH: dict[str, tuple[Any, ...]] = {

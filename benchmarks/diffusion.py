@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from bench import Cohort, stream
 from bench.datasets import load_dataset
-from bench.folds import make_splits
-from bench.registry import create, find
+from bench.datasets.folds import make_splits
+from bench.registry.finding import create, find
 
 SIZES = {"brca": (871, 978, 5), "combined": (3458, 978, 12)}  # training samples, genes, classes
 PUBLISHED: dict[str, Any] = {

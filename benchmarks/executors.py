@@ -29,14 +29,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.datasets import load_dataset
-from bench.executors import DaskCluster, Executor, Limits, LocalProcesses
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators
-from bench.registry import missing_needs
-from bench.rows import IDENTITY
-from bench.runner import execute, pending
-from bench.selection import choose
-from bench.store import Store
+from bench.datasets.folds import make_splits
+from bench.engine.plan import PlannedCell, Scope, plan_generators
+from bench.execution import DaskCluster, Executor, Limits, LocalProcesses
+from bench.execution.runner import execute, pending
+from bench.registry.finding import missing_needs
+from bench.registry.selection import choose
+from bench.store.rows import IDENTITY
+from bench.store.store import Store
 
 Way = tuple[str, int, Executor]
 Planner = Callable[[Scope], list[PlannedCell]]

@@ -35,7 +35,7 @@ from scaling_people import DENSE, People, people
 from scaling_tables import Cost, Rows, Task, append, plot, read, show
 
 from bench import stream
-from bench.registry import create, find, plugins
+from bench.registry.finding import create, find, plugins
 
 # -- what is run -------------------------------------------------------------------------------------------------------
 

@@ -36,9 +36,9 @@ from sklearn.preprocessing import StandardScaler
 
 from bench import Attack, AttackView, Cohort, Split, stream
 from bench.datasets import load_dataset
-from bench.folds import make_splits
-from bench.registry import create, find, plugins
-from bench.scoring import membership_measures, roc
+from bench.datasets.folds import make_splits
+from bench.registry.finding import create, find, plugins
+from bench.statistics.membership import membership_measures, roc
 
 Values = Mapping[str, float]
 SEED = 42

@@ -15,8 +15,8 @@ from sphinx.ext.napoleon import Config, NumpyDocstring
 
 import bench
 import bench.cli
-from bench.declarations import Kind, PluginInfo
-from bench.registry import plugins
+from bench.registry.declarations import Kind, PluginInfo
+from bench.registry.finding import plugins
 
 ROOT = Path(__file__).parent.parent
 _MARK = "% Written from the code when the site is built. Do not edit.\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench import Cohort, Split, stream
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 
 def cohort(X: object, y: object = None) -> Cohort:

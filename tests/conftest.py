@@ -7,8 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from bench import Cohort, Split, registry
+from bench import Cohort, Split
 from bench.datasets import providers
+from bench.registry import finding
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +27,7 @@ pytest_plugins = ["entries"]  # its fixtures
 @pytest.fixture(autouse=True)
 def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the plugin files a test added: a planted metric must not be listed in the tests after it."""
-    monkeypatch.setattr(registry, "_files", dict(registry._files))
+    monkeypatch.setattr(finding, "_files", dict(finding._files))
     monkeypatch.setattr(providers, "_files", dict(providers._files))
 
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from bench import Cohort
-from bench.archive import RefusedError
+from bench.challenge.archive import RefusedError
+from bench.challenge.blue_entry import read_submission
 from bench.datasets import home
-from bench.folds import make_splits, splits_yaml
-from bench.submission import read_submission
+from bench.datasets.folds import make_splits, splits_yaml
 
 SEED = 7
 NAME = "blueteam_Tigers_toy.zip"

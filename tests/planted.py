@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from bench.registry import add_plugin_file
+from bench.registry.finding import add_plugin_file
 
 # finds the process of the worker or job that this task's process comes from
 ANCESTOR = """

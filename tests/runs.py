@@ -14,13 +14,13 @@ import pytest
 
 from bench import Cohort
 from bench.datasets import Dataset
-from bench.executors import Executor, Limits
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators
-from bench.rows import IDENTITY
-from bench.runner import Outcome, Watch, execute, pending
-from bench.selection import choose
-from bench.store import Store
+from bench.datasets.folds import make_splits
+from bench.engine.plan import PlannedCell, Scope, plan_generators
+from bench.execution import Executor, Limits
+from bench.execution.runner import Outcome, Watch, execute, pending
+from bench.registry.selection import choose
+from bench.store.rows import IDENTITY
+from bench.store.store import Store
 
 TWO = Limits(2, 1, 60)
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from bench import Cohort, PluginError, stream
-from bench.conformance import check_plugin, people
-from bench.keys import code_digest
-from bench.registry import create, find
+from bench.conformance.plugins import check_plugin, people
+from bench.registry.digests import code_digest
+from bench.registry.finding import create, find
 
 SDV = {
     "__init__.py": "",

@@ -13,9 +13,9 @@ import pytest
 
 import bench
 from bench import BenchError, Cohort, DataError, Dataset, load_results, run, score
-from bench.executors import Serial
-from bench.folds import make_splits, write_splits
-from bench.notebook_run import call_text, numbers_in
+from bench.api.notebook_run import call_text, numbers_in
+from bench.datasets.folds import make_splits, write_splits
+from bench.execution import Serial
 
 QUICK: dict[str, Any] = {"threads": 1, "jobs": 1, "attacks": "gan_leaks", "metrics": "mmd", "progress": False}
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from bench import AttackView, stream
-from bench.exposure import exposure_measures, outlying
-from bench.registry import create, plugins
-from bench.scoring import membership_measures
-from bench.strongest import strongest_attack
-from bench.types import GRANTS
+from bench.core.types import GRANTS
+from bench.registry.finding import create, plugins
+from bench.statistics.exposure import exposure_measures, outlying
+from bench.statistics.membership import membership_measures
+from bench.statistics.strongest_attack import strongest_attack
 
 N_MEMBERS, N_OTHERS, N_GENES = 72, 36, 120
 CHEAP = {name: info for name, info in plugins("attack").items() if not info.option("opt_in", False)}

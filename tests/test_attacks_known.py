@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from bench import AttackView, PluginError
-from bench.registry import create, find, plugins
+from bench.registry.finding import create, find, plugins
 
 
 def _view(

@@ -8,8 +8,8 @@ import torch
 from bench.attacks._losses import LEVELS, N_TERMS, Autoencoder, Denoiser, Surrogates
 
 from bench import AttackView, PluginError, stream
-from bench.registry import create, find
-from bench.scoring import auc
+from bench.registry.finding import create, find
+from bench.statistics.membership import auc
 
 N_MEMBERS, N_OTHERS, N_GENES = 60, 40, 100
 

@@ -13,8 +13,8 @@ from bench.attacks.shadow_rmia import shares
 from scipy.stats import norm
 
 from bench import AttackView, Cohort, PluginError, stream
-from bench.registry import create, find, plugins
-from bench.scoring import auc
+from bench.registry.finding import create, find, plugins
+from bench.statistics.membership import auc
 
 SHADOWS = ("shadow_lira", "shadow_meta", "shadow_rmia")
 N_MEMBERS, N_OTHERS, N_GENES = 40, 10, 120

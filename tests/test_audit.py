@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from bench import Cohort, PrivacyClaim
-from bench.audit import claim_under_test, run_trial, run_trials, suspects, usable
-from bench.audit_reading import FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
-from bench.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
-from bench.audit_tables import audited
 from bench.cli.audit import command
-from bench.errors import DataError, PluginError, StoreError
-from bench.leaderboard import write_leaderboard
-from bench.registry import add_plugin_file
-from bench.rows import COLUMNS as ROW_COLUMNS
-from bench.rows import write_rows
-from bench.selection import Choice, choose
+from bench.core.errors import DataError, PluginError, StoreError
+from bench.registry.finding import add_plugin_file
+from bench.registry.selection import Choice, choose
+from bench.report.audits import audited
+from bench.report.leaderboard import write_leaderboard
+from bench.store.rows import COLUMNS as ROW_COLUMNS
+from bench.store.rows import write_rows
+from bench.studies.audit import claim_under_test, run_trial, run_trials, suspects, usable
+from bench.studies.audit_reading import FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
+from bench.studies.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
 
 SUMS = '''
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def test_an_honest_gaussian_mechanism_is_not_refuted(planted: None, seed: int) -
 
 
 def test_the_honest_mechanism_is_as_noisy_as_it_must_be_and_no_more() -> None:
-    from bench.audit_bounds import _gaussian_delta
+    from bench.statistics.dp_bounds import _gaussian_delta
 
     assert _gaussian_delta(1 / 3.7304, 1.0) == pytest.approx(1e-5, rel=0.01)
 

@@ -11,7 +11,7 @@ from jax_privacy.auditing import CanaryScoreAuditor, Explicit
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
-from bench.audit_bounds import (
+from bench.statistics.dp_bounds import (
     error_rates,
     gaussian_epsilon,
     one_run_ceiling,

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import bench.cli
-from bench.scaffold import write_scaffold
+from bench.conformance.scaffold import write_scaffold
 
 SAMPLE = "return self.like_.synthetic(X, self.labels_[k])"
 FIT = "        self.like_ = cohort.take([])"

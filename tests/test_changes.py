@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench.changes import changes, only_in
 from bench.cli.compare import command
-from bench.errors import StoreError
-from bench.rows import COLUMNS, write_rows
+from bench.core.errors import StoreError
+from bench.report.changes import changes, only_in
+from bench.store.rows import COLUMNS, write_rows
 
 ABOUT = {"data": {"digest": "a" * 64}}
 

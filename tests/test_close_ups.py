@@ -15,23 +15,25 @@ from cohorts import cohort_of
 from scipy.stats import ks_2samp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from bench import Cohort, Split, records
+from bench import Cohort, Split
 from bench.cli.pictures import command
+from bench.core.errors import BenchError
 from bench.datasets import Dataset
-from bench.errors import BenchError
-from bench.folds import make_splits
-from bench.html_pictures import CLOSE_UPS, close_up_file
-from bench.html_report import page_text, stale_report, write_report
-from bench.picture_file import draw_all, pictures_file, read_numbers
-from bench.picture_numbers import discriminant, make_lens, mmd, numbers_of
-from bench.picture_panels import KINDS, figure_of
-from bench.picture_umap import umap_numbers, version
-from bench.plan import Scope, plan_generators, plan_given
-from bench.releases import Releases, given_keys, planned_releases
-from bench.rows import rows_of, table
-from bench.selection import choose
-from bench.store import Store
-from bench.tasks import run_task
+from bench.datasets.folds import make_splits
+from bench.engine import records
+from bench.engine.plan import Scope, plan_generators, plan_given
+from bench.engine.releases import Releases, given_keys, planned_releases
+from bench.engine.results import rows_of
+from bench.engine.tasks import run_task
+from bench.registry.selection import choose
+from bench.report.figures.close_up_numbers import discriminant, make_lens, mmd, numbers_of
+from bench.report.figures.close_up_panels import KINDS, figure_of
+from bench.report.figures.close_ups import draw_all, pictures_file, read_numbers
+from bench.report.figures.html_pictures import CLOSE_UPS, close_up_file
+from bench.report.figures.umap_map import umap_numbers, version
+from bench.report.html import page_text, stale_report, write_report
+from bench.store.rows import table
+from bench.store.store import Store
 
 
 @pytest.fixture(scope="module")

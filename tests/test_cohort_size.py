@@ -12,13 +12,22 @@ from PIL import Image
 
 from bench import Cohort, DataError
 from bench.cli.study import study_group
-from bench.cohort_size import carry_out, curves, falls_off, nested_order, plan_sizes, resampled, sizes_of, with_genes
-from bench.cohort_size_page import write_study
 from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.runner import Limits
-from bench.selection import choose
-from bench.store import Store
+from bench.datasets.folds import make_splits
+from bench.execution.runner import Limits
+from bench.registry.selection import choose
+from bench.report.study_page import write_study
+from bench.store.store import Store
+from bench.studies.cohort_size import (
+    carry_out,
+    curves,
+    falls_off,
+    nested_order,
+    plan_sizes,
+    resampled,
+    sizes_of,
+    with_genes,
+)
 
 SIZES = [20, 96]
 ATTACKS = "gan_leaks,span_residual,mahalanobis"

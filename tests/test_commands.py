@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 import bench.cli
 from bench import Cohort, PluginError, stream
-from bench.conformance import check_plugin, people
-from bench.declarations import PluginInfo
-from bench.keys import code_digest
-from bench.registry import add_plugin_file, create, missing_needs
-from bench.scaffold import write_scaffold
+from bench.conformance.plugins import check_plugin, people
+from bench.conformance.scaffold import write_scaffold
+from bench.registry.declarations import PluginInfo
+from bench.registry.digests import code_digest
+from bench.registry.finding import add_plugin_file, create, missing_needs
 
 FIT = 'fit = ["{python}", "fit.py", "{train_data}", "{train_labels}", "{model}"]'
 SAMPLE = 'sample = ["{python}", "sample.py", "{model}", "{n}", "{seed}", "{synthetic_data}", "{synthetic_labels}"]'

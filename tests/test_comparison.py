@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from bench.board import make_board
-from bench.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
-from bench.comparison_tables import comparison_tables, held_out_per_train
-from bench.rows import COLUMNS
+from bench.report.board import make_board
+from bench.report.ranking import comparison_tables, held_out_per_train
+from bench.statistics.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
+from bench.store.rows import COLUMNS
 
 VALUES = np.array([0.81, 0.84, 0.80, 0.86, 0.83])
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.conformance import CHECKS, Check, check_plugin
-from bench.declarations import KINDS, PluginInfo
-from bench.registry import add_plugin_file, missing_needs, plugins
+from bench.conformance.plugins import CHECKS, Check, check_plugin
+from bench.registry.declarations import KINDS, PluginInfo
+from bench.registry.finding import add_plugin_file, missing_needs, plugins
 
 ADAPTED = {"sdv", "synthcity"}  # their libraries are in no environment of the tests
 EVERYTHING = [(info, check) for kind in KINDS for info in plugins(kind).values() for check in CHECKS[kind]]

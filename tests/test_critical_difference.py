@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from bench.critical_difference import posterior, ranking
-from bench.pngs import drawn_from
-from bench.rank_pictures import rank_figure
+from bench.report.figures.png_files import drawn_from
+from bench.report.figures.ranks import rank_figure
+from bench.statistics.critical_difference import posterior, ranking
 
 RNG = np.random.default_rng(5)
 VALUES = np.array([0.9, 0.9, 0.6, 0.3])[:, None] + RNG.normal(0, 0.005, (4, 6))
@@ -95,8 +95,8 @@ def test_every_name_of_the_picture_is_inside_it_with_its_rank() -> None:
 def test_a_page_gets_its_picture_and_a_changed_one_is_stale(tmp_path: Path, monkeypatch: Any) -> None:
     from test_comparison import rows_of
 
-    from bench.leaderboard import pictures_of, stale, write_leaderboard
-    from bench.rows import write_rows
+    from bench.report.leaderboard import pictures_of, stale, write_leaderboard
+    from bench.store.rows import write_rows
 
     data = {"title": "T", "name": "brca", "samples": 100, "genes": 3, "classes": {"a": 100}, "source": "s"}
     about = {"data": {**data, "digest": "d" * 64, "simulated": True}, "versions": {}, "command": "c", "created": "t"}

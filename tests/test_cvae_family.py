@@ -22,10 +22,10 @@ from scipy import stats
 from torch import Tensor, nn
 
 from bench import PluginError, Split, stream
+from bench.core.types import claim_of
+from bench.datasets.folds import make_splits
 from bench.datasets.simulated import simulated_cohort
-from bench.folds import make_splits
-from bench.registry import create, find
-from bench.types import claim_of
+from bench.registry.finding import create, find
 
 # Small forms that learn the embedded cohort in seconds.
 LEARNING: dict[str, dict[str, Any]] = {

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from bench import Cohort, DataError
 from bench.cli.data import data_group
 from bench.datasets import Dataset, dataset_names, load_dataset, where_is
+from bench.datasets.folds import make_splits, read_splits
 from bench.datasets.home import data_home
 from bench.datasets.importing import import_dataset
-from bench.folds import make_splits, read_splits
 
 
 @pytest.fixture(autouse=True)

@@ -28,8 +28,8 @@ from cohorts import cohort_of
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
-from bench.registry import create, find
-from bench.types import claim_of
+from bench.core.types import claim_of
+from bench.registry.finding import create, find
 
 CPU = torch.device("cpu")
 TINY = {"per_class": 60, "hidden": (32,), "epochs": 3, "batch": 64, "sampling_steps": 8}

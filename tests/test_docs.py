@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import bench.cli
-from bench.board import make_board
-from bench.conformance import check_plugin
-from bench.registry import add_plugin_file, plugins
-from bench.rows import read_rows
-from bench.strongest import strongest_attack
+from bench.conformance.plugins import check_plugin
+from bench.registry.finding import add_plugin_file, plugins
+from bench.report.board import make_board
+from bench.statistics.strongest_attack import strongest_attack
+from bench.store.rows import read_rows
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -14,7 +14,7 @@ import pytest
 import bench
 from bench import Cohort
 from bench.datasets import home
-from bench.folds import make_splits
+from bench.datasets.folds import make_splits
 
 PAGE = Path(__file__).parent.parent / "docs/python.md"
 QUICK: dict[str, Any] = {"metrics": "mmd,tstr", "attacks": "gan_leaks", "threads": 1, "jobs": 1, "progress": False}

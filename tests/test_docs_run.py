@@ -20,10 +20,10 @@ from click.testing import CliRunner, Result
 import bench.cli
 from bench import Cohort
 from bench.datasets import home
+from bench.datasets.folds import make_splits, write_splits
 from bench.datasets.providers import declares_dataset
-from bench.folds import make_splits, write_splits
-from bench.registry import add_plugin_file, find
-from bench.selection import choose
+from bench.registry.finding import add_plugin_file, find
+from bench.registry.selection import choose
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.conformance import check_plugin
-from bench.registry import add_plugin_file, missing_needs
+from bench.conformance.plugins import check_plugin
+from bench.registry.finding import add_plugin_file, missing_needs
 
 EXAMPLES = Path(__file__).parent.parent / "docs/examples"
 PACKAGE = EXAMPLES / "bench-example-plugins"

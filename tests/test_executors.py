@@ -12,12 +12,12 @@ from runs import numbers, planned, run, toy_dataset
 
 from bench import BenchError
 from bench.cli.run import command
+from bench.core.errors import MissingExtraError
+from bench.core.types import Cohort
 from bench.datasets import Dataset
-from bench.errors import MissingExtraError
-from bench.executors import DaskCluster, Executor, Limits, LocalProcesses, Serial, SlurmArrays
-from bench.executors.slurm_config import SlurmConfig
-from bench.runner import execute, pending
-from bench.types import Cohort
+from bench.execution import DaskCluster, Executor, Limits, LocalProcesses, Serial, SlurmArrays
+from bench.execution.runner import execute, pending
+from bench.execution.slurm_config import SlurmConfig
 
 FOUR = Limits(4, 1)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.exposure import EXPOSURE_MEASURES, exposure_measures, outlying
-from bench.strongest import strongest_attack
+from bench.statistics.exposure import EXPOSURE_MEASURES, exposure_measures, outlying
+from bench.statistics.strongest_attack import strongest_attack
 
 
 def _rows(values: dict[str, list[float]], status: dict[tuple[str, int], str] | None = None) -> pd.DataFrame:

@@ -14,9 +14,9 @@ from planted import generator, metric
 from runs import alive, numbers, plan, run, sample_row, scope_of, toy_dataset, until
 
 from bench import Cohort
-from bench.runner import Limits
-from bench.task_log import TaskLog
-from bench.tasks import log_of
+from bench.engine.task_log import TaskLog
+from bench.engine.tasks import log_of
+from bench.execution.runner import Limits
 
 ONCE = "mark = Path({mark!r})\nif not mark.exists():\n    mark.touch()\n    {then}"
 
@@ -244,6 +244,6 @@ def test_code_that_never_lets_go_of_the_interpreter_is_stopped_in_time(toy_cohor
 
 
 def test_logging_of_losses_needs_no_setup() -> None:
-    assert logging.getLogger("bench.isolation").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("bench.execution.isolation").isEnabledFor(logging.WARNING)
     ours = (signal.default_int_handler, signal.SIG_IGN)  # the second if the tests run in the background
     assert signal.getsignal(signal.SIGINT) in ours  # a run puts the handler back that it found

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 from bench import Cohort, DataError
-from bench.copies import copies
+from bench.core.unlabelled import NoLabelsError, hide_labels
 from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.foreign import Form, Release, read_release
-from bench.gene_names import GeneNames, landmark_genes
-from bench.unlabelled import NoLabelsError, hide_labels
+from bench.datasets.folds import make_splits
+from bench.foreign.gene_names import GeneNames, landmark_genes
+from bench.foreign.reader import Form, Release, read_release
+from bench.statistics.copies import copies
 
 N = 60
 

@@ -12,7 +12,7 @@ import pytest
 
 from bench import Cohort, DataError
 from bench.datasets import Dataset
-from bench.foreign import Form, read_release
+from bench.foreign.reader import Form, read_release
 
 TOKENS = [
     b",",

@@ -14,10 +14,10 @@ from cohorts import cohort_of, correlation_agreement, utility
 from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, Split, stream
+from bench.core.types import claim_of
+from bench.datasets.folds import make_splits
 from bench.datasets.simulated import simulated_cohort
-from bench.folds import make_splits
-from bench.registry import create, find
-from bench.types import claim_of
+from bench.registry.finding import create, find
 
 torch = pytest.importorskip("torch")
 

@@ -21,8 +21,8 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pytest
 
-from bench.html_report import write_report
-from bench.rows import table, write_rows
+from bench.report.html import write_report
+from bench.store.rows import table, write_rows
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium and no chrome on PATH")

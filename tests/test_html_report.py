@@ -16,17 +16,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench.audit_records import COLUMNS as AUDIT_COLUMNS
-from bench.audit_records import audits_file
-from bench.board import Summary, number, strong
 from bench.cli.report import command
-from bench.comparison import Interval
-from bench.findings import Exposure, Finding
-from bench.html_front import Point, front_picture, undominated
-from bench.html_labels import Box, place
-from bench.html_parts import element, inline, plain, raw
-from bench.html_report import page_text, report_of, write_report
-from bench.rows import table, write_rows
+from bench.report.board import Summary, number, strong
+from bench.report.figures.front_html import Point, front_picture, undominated
+from bench.report.figures.labels import Box, place
+from bench.report.findings import Exposure, Finding
+from bench.report.html import page_text, report_of, write_report
+from bench.report.html_parts import element, inline, plain, raw
+from bench.statistics.comparison import Interval
+from bench.store.rows import table, write_rows
+from bench.studies.audit_records import COLUMNS as AUDIT_COLUMNS
+from bench.studies.audit_records import audits_file
 
 EMPTY = {"img", "input", "link", "meta"}
 PNG = base64.b64decode(  # one grey dot

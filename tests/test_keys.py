@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
 
-from bench.declarations import PluginInfo
-from bench.keys import key, source_digest
-from bench.registry import plugins
+from bench.registry.declarations import Kind, PluginInfo
+from bench.registry.digests import key, source_digest
+from bench.registry.finding import FOLDERS, plugins
 
 PLUGIN = '''"""A plugin."""
 
@@ -77,3 +78,41 @@ def test_the_same_words_elsewhere_are_code(folder: Path) -> None:
         (folder / "thing.py").write_text(PLUGIN.replace("double(1)", call))
         digests.append(digest(folder))
     assert len(set(digests)) == 4
+
+
+@pytest.mark.parametrize("helper_moves", [True, False], ids=["with its helper", "without its helper"])
+def test_a_plugin_that_moves_to_another_folder_keeps_its_digest(folder: Path, helper_moves: bool) -> None:
+    before = digest(folder)
+    there = folder / "of_one_modality"
+    there.mkdir()
+    (folder / "thing.py").rename(there / "thing.py")
+    if helper_moves:
+        (folder / "_helper.py").rename(there / "_helper.py")
+    else:
+        (there / "thing.py").write_text(PLUGIN.replace("from ._helper", "from .._helper"))
+    assert source_digest(there / "thing.py", "somewhere.of_one_modality.thing") == before
+    helper = there / "_helper.py" if helper_moves else folder / "_helper.py"
+    helper.write_text("def double(x):\n    return x + x\n")
+    assert source_digest(there / "thing.py", "somewhere.of_one_modality.thing") != before
+
+
+@pytest.mark.parametrize("kind", ["generator", "attack", "metric"])
+def test_a_shipped_plugin_keeps_its_digest_in_a_sub_folder(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = importlib.import_module(f"bench.{FOLDERS[kind]}")
+    info = next(info for info in plugins(kind).values() if "from ._" in info.path.read_text())
+    there = tmp_path / "of_one_modality"
+    there.mkdir()
+    moved = there / info.path.name
+    moved.write_text(info.path.read_text().replace("from ._", "from .._"))
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    assert source_digest(moved, f"bench.{FOLDERS[kind]}.of_one_modality.{info.name}") == source_digest(
+        info.path, info.module
+    )
+
+
+def test_what_a_plugin_imports_by_name_is_part_of_its_digest(folder: Path) -> None:
+    before = digest(folder)
+    (folder / "thing.py").write_text(PLUGIN.replace("import double", "import double as twice"))
+    assert digest(folder) != before

@@ -18,11 +18,11 @@ import pytest
 from runs import alive, environment, make_home, numbers, until
 
 from bench import Cohort
+from bench.core.files import clear_up
 from bench.datasets import load_dataset
-from bench.files import clear_up
-from bench.folds import make_splits
-from bench.rows import read_rows
-from bench.store import Store
+from bench.datasets.folds import make_splits
+from bench.store.rows import read_rows
+from bench.store.store import Store
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench.board import Summary, decimals_for, escape, make_board, number, runs_of, summarise
 from bench.cli.report import command
-from bench.declarations import Measure
-from bench.errors import StoreError
-from bench.leaderboard import page_of, render, rows_files, stale, write_leaderboard
-from bench.published import published_numbers, published_table
-from bench.registry import plugins
-from bench.rows import read_rows, table, write_rows
-from bench.tables import leaders
+from bench.core.errors import StoreError
+from bench.registry.declarations import Measure
+from bench.registry.finding import plugins
+from bench.report.board import Summary, decimals_for, escape, make_board, number, runs_of, summarise
+from bench.report.leaderboard import page_of, render, rows_files, stale, write_leaderboard
+from bench.report.measures import leaders
+from bench.report.published import published_numbers, published_table
+from bench.store.rows import read_rows, table, write_rows
 
 ACCURACY = {
     "multivariate": 0.85,

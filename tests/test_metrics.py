@@ -17,7 +17,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from bench import Cohort
-from bench.registry import create, find, plugins
+from bench.registry.finding import create, find, plugins
 
 
 def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, seed: int = 0) -> Mapping[str, float]:

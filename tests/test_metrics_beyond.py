@@ -15,7 +15,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics.pairwise import rbf_kernel
 
 from bench import Cohort
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 
 def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, **params: object) -> Mapping[str, float]:

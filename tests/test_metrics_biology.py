@@ -16,8 +16,8 @@ from sklearn.metrics import roc_curve
 
 from bench import Cohort, Split
 from bench.datasets import load_dataset
-from bench.folds import make_splits
-from bench.registry import create, find
+from bench.datasets.folds import make_splits
+from bench.registry.finding import create, find
 
 
 def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort) -> Mapping[str, float]:

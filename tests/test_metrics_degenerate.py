@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import Cohort, Split
-from bench.registry import create, find, plugins
+from bench.registry.finding import create, find, plugins
 
 METRICS = sorted(name for name, info in plugins("metric").items() if not info.option("opt_in", False))
 

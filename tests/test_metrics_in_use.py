@@ -13,7 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from bench import Cohort
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 
 def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, **params: int) -> Mapping[str, float]:

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import Cohort, Measure
-from bench.cohort_file import write_cohort
-from bench.registry import create, missing_needs, plugins
+from bench.core.cohort_file import write_cohort
+from bench.registry.finding import create, missing_needs, plugins
 
 PAGE = Path(__file__).parent.parent / "docs" / "measures.md"
 CHANGES = ("marginals", "correlation", "labels", "copies")

@@ -17,8 +17,8 @@ from scipy.stats import ks_2samp, rankdata
 from bench import Cohort, DataError
 from bench.cli.data import data_group
 from bench.cli.gene_sets import GENE_SETS
-from bench.registry import create, find
-from bench.selection import choose
+from bench.registry.finding import create, find
+from bench.registry.selection import choose
 
 pytest.importorskip("gseapy")
 

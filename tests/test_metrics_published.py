@@ -9,8 +9,8 @@ import pytest
 
 from bench import Split
 from bench.datasets import load_dataset
-from bench.folds import make_splits
-from bench.registry import create, find
+from bench.datasets.folds import make_splits
+from bench.registry.finding import create, find
 
 
 def on_real_people(name: str, split: Split) -> Mapping[str, float]:

@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
 from bench import Cohort, stream
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 People = tuple[Cohort, Cohort, Cohort]
 

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import rbf_kernel
 
 from bench import Cohort, stream
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 
 def measure(name: str, train: Cohort, holdout: Cohort, synthetic: Cohort, **params: int) -> Mapping[str, float]:

@@ -15,13 +15,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from bench import Cohort, DataError
-from bench.cohort_file import write_cohort
+from bench.core.cohort_file import write_cohort
 from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.plan import Scope, plan_generators
-from bench.registry import create, find
-from bench.selection import choose
-from bench.store import Store
+from bench.datasets.folds import make_splits
+from bench.engine.plan import Scope, plan_generators
+from bench.registry.finding import create, find
+from bench.registry.selection import choose
+from bench.store.store import Store
 
 CENTRES = np.random.default_rng(1).normal(0, 0.7, size=(4, 24))
 

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 import bench
 import bench.cli
 from bench import PluginError, stream
-from bench.conformance import check_plugin, people
-from bench.dataset_checks import check_dataset
+from bench.conformance.datasets import check_dataset
+from bench.conformance.plugins import check_plugin, people
+from bench.conformance.scaffold import NEW_KINDS, NewKind, write_scaffold
 from bench.datasets.providers import add_dataset_file
-from bench.registry import add_plugin_file, create
-from bench.scaffold import NEW_KINDS, NewKind, write_scaffold
+from bench.registry.finding import add_plugin_file, create
 
 ROOT = Path(__file__).parent.parent
 
@@ -178,7 +178,7 @@ def test_a_name_that_the_file_uses_itself_still_works(tmp_path: Path, kind: NewK
 
 
 def test_the_samples_of_the_template_follow_its_parameter() -> None:
-    info = add_plugin_file(Path(bench.__file__).parent / "templates/my_generator.py")
+    info = add_plugin_file(Path(bench.__file__).parent / "conformance/templates/my_generator.py")
     spreads = [
         np.std(create(info, {"spread": s}).fit(people(60, "train"), rng=stream(1)).sample(90, rng=stream(2)).X)
         for s in (0.0, 3.0)

@@ -17,8 +17,8 @@ from bench.generators.p_nmf import PNmf
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
-from bench.registry import create, find
-from bench.types import claim_of
+from bench.core.types import claim_of
+from bench.registry.finding import create, find
 
 MAKERS = [pytest.param(lambda: Nmf(passes=30, trees=20, clusters=6), id="nmf"), pytest.param(PNmf, id="p_nmf")]
 Maker = Callable[[], Any]

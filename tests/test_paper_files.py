@@ -12,9 +12,9 @@ from PIL import Image
 from test_html_report import audit, small_rows, written
 
 from bench.cli.report import command
-from bench.html_front import front_layout, front_points
-from bench.paper_figures import write_figures
-from bench.paper_tables import Table, tables_of, write_tables
+from bench.report.figures.front_html import front_layout, front_points
+from bench.report.paper_figures import write_figures
+from bench.report.paper_tables import Table, tables_of, write_tables
 
 
 def test_figures_open_in_every_format_and_come_out_the_same_twice(tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_the_front_of_simulated_data_says_so(tmp_path: Path) -> None:
 
 
 def test_labels_of_the_front_keep_their_places(tmp_path: Path) -> None:
-    from bench.board import make_board
-    from bench.findings import USE, findings
-    from bench.rows import read_rows
+    from bench.report.board import make_board
+    from bench.report.findings import USE, findings
+    from bench.store.rows import read_rows
 
     rows, about = read_rows(written(tmp_path))
     board = make_board(rows, simulated=False)

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import Cohort, DataError, records
-from bench.basis import fit_basis
+from bench import Cohort, DataError
 from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.pictures import draw_pca, draw_releases
-from bench.plan import PlannedCell, Scope, plan_generators
-from bench.releases import planned_releases
-from bench.rows import rows_of, table
-from bench.selection import choose
-from bench.store import Store
-from bench.tasks import run_task
+from bench.datasets.folds import make_splits
+from bench.engine import records
+from bench.engine.plan import PlannedCell, Scope, plan_generators
+from bench.engine.releases import planned_releases
+from bench.engine.results import rows_of
+from bench.engine.tasks import run_task
+from bench.registry.selection import choose
+from bench.report.figures.pca import draw_pca, draw_releases
+from bench.statistics.pca import fit_basis
+from bench.store.rows import table
+from bench.store.store import Store
 
 
 def cohort(n: int, classes: int, seed: int, shift: float = 0.0) -> Cohort:

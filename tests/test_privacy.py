@@ -40,9 +40,9 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from bench import Cohort, PluginError, stream
-from bench.conformance import people
-from bench.registry import create, plugins
-from bench.types import claim_of
+from bench.conformance.plugins import people
+from bench.core.types import claim_of
+from bench.registry.finding import create, plugins
 
 TINY = {"hidden": 16, "steps": 8, "rate": 1.0, "draws": 2, "sampling_steps": 8}
 TINY_NOISY = {"hidden": (16,), "per_example": True, "sampling_steps": 8}

@@ -16,7 +16,7 @@ from scipy.stats import kstest
 
 from bench import Cohort, PluginError, stream
 from bench.datasets import load_dataset
-from bench.folds import make_splits
+from bench.datasets.folds import make_splits
 
 if importlib.util.find_spec("mbi") is None:
     pytest.skip("mbi is not installed", allow_module_level=True)

@@ -17,16 +17,16 @@ import yaml
 from click.testing import CliRunner, Result
 
 from bench import Cohort, stream
-from bench.archive import RefusedError
+from bench.challenge.archive import RefusedError
+from bench.challenge.red_entry import attack_round, prediction_name, read_attack_entry
+from bench.challenge.red_round import KEY, draw_members, read_announcement, read_key, write_round
+from bench.challenge.tournament import judge, tournament_page
 from bench.cli.submit import submit_group
+from bench.core.errors import DataError
 from bench.datasets import home, load_dataset
-from bench.errors import DataError
-from bench.red_entry import attack_round, prediction_name, read_attack_entry
-from bench.red_round import KEY, draw_members, read_announcement, read_key, write_round
-from bench.scoring import auc
-from bench.selection import choose
-from bench.store import Store
-from bench.tournament import judge, tournament_page
+from bench.registry.selection import choose
+from bench.statistics.membership import auc
+from bench.store.store import Store
 
 NAME = "redteam_Owls_toy.zip"
 
@@ -178,7 +178,7 @@ def test_an_attack_that_needs_more_than_a_round_gives_is_refused(round_folder: P
 def test_an_attack_whose_label_is_too_long_is_refused_before_it_runs(
     round_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.red_entry.create", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr("bench.challenge.red_entry.create", lambda *_: pytest.fail("it ran"))
     long = "domias_flow[n_axes=21,layers=5,hidden=33,steps=201,batch=129,blur=0.25]"
     done = invoke("attack", "--team", "O", "--attack", long, "--challenge", round_folder / "public", "--out", tmp_path)
     assert "cannot name an entry; expected letters, digits and '_.,=[]-', at most 60" in str(done.exception)

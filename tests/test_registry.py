@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import PluginError
-from bench.declarations import read_info
-from bench.registry import add_plugin_file, create, find, plugins
+from bench.registry.declarations import read_info
+from bench.registry.finding import add_plugin_file, create, find, plugins
 
 GOOD = '''"""A test generator."""
 

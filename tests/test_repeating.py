@@ -11,11 +11,11 @@ import pytest
 from runs import bench, make_home, small
 
 from bench import Cohort, StoreError
-from bench.environment import commit, variables
-from bench.manifest import read_manifest
-from bench.repeating import words_of
-from bench.row_check import compare_rows, rows_digest
-from bench.rows import COLUMNS, read_rows, table
+from bench.engine.environment import commit, variables
+from bench.engine.manifest import read_manifest
+from bench.engine.rerun import words_of
+from bench.store.row_equality import compare_rows, rows_digest
+from bench.store.rows import COLUMNS, read_rows, table
 
 PLUGIN = '''
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def test_a_manifest_says_what_was_run_on_what_and_with_what(place: Path) -> None
     assert found["hardware"]["cpus"] > 0
     assert found["argv"][:2] == ["bench", "run"]
     assert [Path(file["path"]).name for file in found["plugin_files"]] == ["shifted.py"]
-    assert {"generator multivariate", "metric mmd", "attack mc", "bench.scoring"} <= found["code"].keys()
+    assert {"generator multivariate", "metric mmd", "attack mc", "bench.statistics.membership"} <= found["code"].keys()
     rows, _ = read_rows(place / "results/rows/toy.csv")
     assert found["rows"] == {"n": len(rows), "sha256": rows_digest(rows)}
     record = place / f"results/store/runs/{found['record']}.json"

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.roc_pictures import FPR, draw_roc, roc_panels, tpr_on_grid
-from bench.rows import table
-from bench.scoring import FPR_TARGETS, roc, tpr_at_fpr
-from bench.store import Store
+from bench.report.figures.roc import FPR, draw_roc, roc_panels, tpr_on_grid
+from bench.statistics.membership import FPR_TARGETS, roc, tpr_at_fpr
+from bench.store.rows import table
+from bench.store.store import Store
 
 
 def scored(seed: int, signal: float) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,12 @@ from runs import alive, numbers, scope_of, toy_dataset, until
 
 from bench import Cohort, StoreError
 from bench.datasets import Dataset
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators, plan_given
-from bench.registry import add_plugin_file
-from bench.rows import COLUMNS, IDENTITY
-from bench.runner import Limits, Outcome, pending
-from bench.selection import choose
+from bench.datasets.folds import make_splits
+from bench.engine.plan import PlannedCell, Scope, plan_generators, plan_given
+from bench.execution.runner import Limits, Outcome, pending
+from bench.registry.finding import add_plugin_file
+from bench.registry.selection import choose
+from bench.store.rows import COLUMNS, IDENTITY
 
 METRICS, ATTACKS = "mmd,distance_to_closest", "mc,gan_leaks"
 
@@ -164,7 +164,7 @@ def test_processes_that_a_hanging_generator_started_are_gone(dataset: Dataset, t
 
 
 def test_a_full_disk_ends_the_run_with_one_clear_error(dataset: Dataset, tmp_path: Path) -> None:
-    body = f"import bench.tasks\nraise bench.tasks.StoreError(os.strerror({errno.ENOSPC}))"
+    body = f"import bench.engine.tasks\nraise bench.engine.tasks.StoreError(os.strerror({errno.ENOSPC}))"
     scope = scope_of(dataset, tmp_path)
     with pytest.raises(StoreError, match=os.strerror(errno.ENOSPC)):
         run(scope, plan(scope, generator(tmp_path, "fills_the_disk", body)))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist, pdist
 
 from bench import AttackView, Cohort
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 MEASURED_BY_DISTANCES = ("alpha_precision", "distance_to_closest", "mmd", "mmd_median", "prdc")
 

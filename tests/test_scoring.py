@@ -10,7 +10,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from bench import DataError, PluginError
-from bench.scoring import (
+from bench.statistics.membership import (
     MEASURES,
     advantage,
     auc,

@@ -19,16 +19,17 @@ from runs import bench, environment, make_home, planned, small, toy_dataset
 
 from bench import Cohort
 from bench.cli.plan_table import show_plan
-from bench.cli.progress import RunProgress
-from bench.cli.words import duration, size
-from bench.costs import Costs, Work, learn, makespan, work_of
-from bench.live import SILENT, Heartbeat, runs_seen
-from bench.plan import PlannedCell
-from bench.progress import Tracker
-from bench.rows import rows_of, table, write_rows
-from bench.runner import Limits, execute, pending
-from bench.store import Store
-from bench.tasks import Report, Task
+from bench.core.formatting import duration, size
+from bench.engine.costs import Costs, Work, learn, makespan, work_of
+from bench.engine.plan import PlannedCell
+from bench.engine.progress import Tracker
+from bench.engine.results import rows_of
+from bench.engine.tasks import Report, Task
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, execute, pending
+from bench.store.heartbeat import SILENT, Heartbeat, runs_seen
+from bench.store.rows import table, write_rows
+from bench.store.store import Store
 
 DATA = {"data": {"samples": 60, "genes": 16}}
 WAITING = '''

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import PluginError
-from bench.selection import choose
+from bench.registry.selection import choose
 
 
 def labels(text: str) -> list[str]:

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from bench import Cohort, DataError, Split
+from bench.datasets.folds import make_splits
 from bench.datasets.simulated import simulated_cohort, simulated_reference
-from bench.folds import make_splits
-from bench.registry import create, find
+from bench.registry.finding import create, find
 
 PUBLISHED = {  # mean over the five folds of seed 42, and the tolerance of the issue
     "brca": {

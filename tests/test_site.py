@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from bench.declarations import KINDS
-from bench.registry import plugins
+from bench.registry.declarations import KINDS
+from bench.registry.finding import plugins
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,13 +11,13 @@ from planted import ANCESTOR, generator
 from runs import alive, numbers, planned, run, toy_dataset, until
 
 from bench import BenchError, DataError
+from bench.core.types import Cohort
 from bench.datasets import Dataset
-from bench.executors import Limits, LocalProcesses, SlurmArrays
-from bench.executors.slurm_config import SlurmConfig, read_slurm_config
-from bench.registry import add_plugin_file
-from bench.runner import pending
-from bench.stopping import Stop
-from bench.types import Cohort
+from bench.engine.stopping import Stop
+from bench.execution import Limits, LocalProcesses, SlurmArrays
+from bench.execution.runner import pending
+from bench.execution.slurm_config import SlurmConfig, read_slurm_config
+from bench.registry.finding import add_plugin_file
 
 TWO = Limits(2, 1)
 LOCAL = SlurmConfig(cluster="local")

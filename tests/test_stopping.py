@@ -17,10 +17,10 @@ from planted import generator
 from runs import alive, plan, run, scope_of, toy_dataset, until
 
 from bench import Cohort
-from bench.cohort_file import write_cohort
-from bench.errors import StoppedError
-from bench.executors import Executor, LocalProcesses, Serial
-from bench.runner import Limits, execute, pending
+from bench.core.cohort_file import write_cohort
+from bench.core.errors import StoppedError
+from bench.execution import Executor, LocalProcesses, Serial
+from bench.execution.runner import Limits, execute, pending
 
 DRIVER = """
 import logging, sys
@@ -28,9 +28,9 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from runs import plan, scope_of, toy_dataset
 from bench import read_cohort
-from bench.errors import BenchError
-from bench.registry import add_plugin_file
-from bench.runner import Limits, execute, pending
+from bench.core.errors import BenchError
+from bench.registry.finding import add_plugin_file
+from bench.execution.runner import Limits, execute, pending
 folder = Path({folder!r})
 for path in folder.glob("*.py"): add_plugin_file(path)
 scope = scope_of(toy_dataset(read_cohort(folder / "toy.npz")), folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import Cohort, StoreError
-from bench.store import Store, write_atomic
+from bench.store.store import Store, write_atomic
 
 KEY = "ab" * 32
 

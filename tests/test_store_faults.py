@@ -19,12 +19,14 @@ import pytest
 from planted import generator, metric
 from runs import numbers, plan, run, sample_row, scope_of, toy_dataset
 
-from bench import Cohort, DataError, StoreError, files, read_cohort, records
-from bench.cohort_file import write_cohort
-from bench.rows import read_rows
-from bench.runner import Limits, execute, pending
-from bench.store import Store, write_atomic
-from bench.tasks import log_of
+from bench import Cohort, DataError, StoreError, read_cohort
+from bench.core import files
+from bench.core.cohort_file import write_cohort
+from bench.engine import records
+from bench.engine.tasks import log_of
+from bench.execution.runner import Limits, execute, pending
+from bench.store.rows import read_rows
+from bench.store.store import Store, write_atomic
 
 KEY = "ab" * 32
 
@@ -181,7 +183,7 @@ def test_temporaries_of_dead_writers_are_never_read_and_go_with_the_next_write(s
 WRITE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from bench.store import write_atomic
+from bench.store.store import write_atomic
 def write(file):
     file.write(b"half")
     file.flush()
@@ -286,7 +288,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_finished(toy_cohort
 
 def test_a_file_that_may_not_grow_is_a_clear_error(small: Cohort, tmp_path: Path) -> None:
     code = (
-        "import resource, sys; from pathlib import Path; from bench.store import Store; from bench import StoreError\n"
+        "import resource, sys; from pathlib import Path; from bench.store.store import Store; from bench import StoreError\n"
         "store = Store(Path(sys.argv[1])).open(); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try: store.write('ab' * 32, {'x': 'y' * 1000})\n"
         "except StoreError as error: print(error)"

@@ -16,18 +16,19 @@ import pytest
 from rich.console import Console
 from runs import bench, make_home, planned, small, toy_dataset
 
-from bench import Cohort, StoreError, records
-from bench.cli.progress import RunProgress
-from bench.live import Heartbeat
-from bench.plan import PlannedCell
-from bench.repeating import rows_in
-from bench.rows import read_rows
-from bench.runner import Limits, execute, pending
-from bench.store import Store
-from bench.store_check import check_store
-from bench.store_sweep import Rule, sweep, waste
-from bench.store_tools import NOBODY, PICTURES, existing, inventory, keep_keys, objects, usage
-from bench.store_transfer import INDEX, export_store, import_store
+from bench import Cohort, StoreError
+from bench.engine import records
+from bench.engine.plan import PlannedCell, keys_of_plan
+from bench.engine.rerun import rows_in
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, execute, pending
+from bench.store.heartbeat import Heartbeat
+from bench.store.integrity import check_store
+from bench.store.inventory import NOBODY, PICTURES, existing, inventory, keep_keys, objects, usage
+from bench.store.rows import read_rows
+from bench.store.store import Store
+from bench.store.sweep import Rule, sweep, waste
+from bench.store.transfer import INDEX, export_store, import_store
 
 NOW = Rule(age_s=-1.0)
 
@@ -252,7 +253,7 @@ def test_what_a_study_noted_stays(out: Path, toy_cohort: Cohort) -> None:
     cells = planned(toy_dataset(toy_cohort), out, "smote")[1]
     execute(cells, pending(cells, store), store, Limits(1, 1, 60), lambda *_: None)
     assert reasons(store)["a result that no recorded run refers to"] == 3
-    keep_keys(store, "study", cells)
+    keep_keys(store, "study", keys_of_plan(cells))
     assert reasons(store) == {}
 
 

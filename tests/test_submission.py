@@ -17,12 +17,13 @@ import pytest
 import yaml
 from entries import NAME, SEED, Members, cell, config, edit, label, pack, put, refusal, with_config, without
 
-from bench import Cohort, archive
-from bench.archive import RefusedError
-from bench.errors import DataError
-from bench.folds import make_splits
-from bench.plain_yaml import parse_plain
-from bench.submission import read_submission
+from bench import Cohort
+from bench.challenge import archive
+from bench.challenge.archive import RefusedError
+from bench.challenge.blue_entry import read_submission
+from bench.core.errors import DataError
+from bench.core.plain_yaml import parse_plain
+from bench.datasets.folds import make_splits
 
 # -- a good entry ----------------------------------------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from entries import NAME, SEED, Members, cell, label, pack, refusal
 
 from bench import Cohort
+from bench.challenge.blue_scoring import plan_entries, zips_in
 from bench.cli.submit import submit_group
-from bench.errors import BenchError, DataError
-from bench.folds import make_splits
-from bench.store import Store
-from bench.submission_scoring import plan_entries, zips_in
+from bench.core.errors import BenchError, DataError
+from bench.datasets.folds import make_splits
+from bench.store.store import Store
 
 # -- the commands ----------------------------------------------------------------------------------------------------
 

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import Cohort
-from bench.archive import Archive, RefusedError, opened
-from bench.errors import DataError
-from bench.folds import make_splits, splits_from, splits_yaml
-from bench.plain_yaml import MAX_DEPTH, parse_plain
-from bench.strict_tables import read_labels, read_scores, read_values
-from bench.submission_config import read_config
+from bench.challenge.archive import Archive, RefusedError, opened
+from bench.challenge.blue_config import read_config
+from bench.challenge.tables import read_labels, read_scores, read_values
+from bench.core.errors import DataError
+from bench.core.plain_yaml import MAX_DEPTH, parse_plain
+from bench.datasets.folds import make_splits, splits_from, splits_yaml
 
 fuzz = settings(
     max_examples=int(os.environ.get("BENCH_FUZZ_EXAMPLES", "150")),

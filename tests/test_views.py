@@ -10,16 +10,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from bench import Cohort, Split, tasks
+from bench import Cohort, Split
+from bench.core.errors import DataError
+from bench.core.types import GRANTS, Access, AttackView
 from bench.datasets import Dataset
-from bench.errors import DataError
-from bench.folds import make_splits
-from bench.plan import PlannedCell, Scope, plan_generators, plan_given
-from bench.registry import add_plugin_file
-from bench.selection import choose
-from bench.store import Store
-from bench.types import GRANTS, Access, AttackView
-from bench.views import Insider, candidates, view_of
+from bench.datasets.folds import make_splits
+from bench.engine import tasks
+from bench.engine.plan import PlannedCell, Scope, plan_generators, plan_given
+from bench.engine.views import Insider, candidates, view_of
+from bench.registry.finding import add_plugin_file
+from bench.registry.selection import choose
+from bench.store.store import Store
 
 INSIDE = """
 from dataclasses import dataclass

@@ -10,8 +10,8 @@ import pytest
 from bench.attacks.white_box_loss import _losses_without
 
 from bench import AttackView, Cohort, PluginError, stream
-from bench.registry import create, find
-from bench.scoring import auc
+from bench.registry.finding import create, find
+from bench.statistics.membership import auc
 
 torch = pytest.importorskip("torch")
 from bench.generators._cvae import Condition, ConditionalVAE  # noqa: E402

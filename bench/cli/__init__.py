@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from bench import __version__
-from bench.errors import BenchError, StoppedError
+from bench.core.errors import BenchError, StoppedError
 
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
     "check": ("bench.cli.check", "Check a plugin against the contract and say in words what is wrong."),
     "compare": ("bench.cli.compare", "Say what changed between two folders of results, and what moved beyond noise."),
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
-    "list": ("bench.cli.show", "List generators, attacks, metrics and datasets."),
+    "list": ("bench.cli.listing", "List generators, attacks, metrics and datasets."),
     "new": ("bench.cli.new", "Write a new generator, attack, metric or dataset to start from."),
     "pictures": ("bench.cli.pictures", "Look closely at stored releases, for the pictures of a report."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
@@ -46,7 +46,7 @@ class _LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from bench.errors import near_name
+        from bench.core.errors import near_name
 
         if args and args[0] not in _COMMANDS:
             ctx.fail(f"there is no command {args[0]!r}.{near_name(args[0], _COMMANDS)} `bench --help` lists them.")

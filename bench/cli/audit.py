@@ -13,16 +13,17 @@ from rich.console import Console
 from rich.progress import track
 
 from bench import __version__
-from bench.audit import claim_under_test, run_trials, suspects, usable
-from bench.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
-from bench.audit_records import add_audit, audit_lines, audits_file
 from bench.cli import options
+from bench.core.errors import PluginError
+from bench.core.types import PrivacyClaim
 from bench.datasets import load_dataset
-from bench.errors import PluginError
-from bench.leaderboard import write_leaderboard
-from bench.selection import Choice, choose
-from bench.tasks import set_threads
-from bench.types import PrivacyClaim
+from bench.engine.tasks import set_threads
+from bench.execution.base import default_jobs
+from bench.registry.selection import Choice, choose
+from bench.report.leaderboard import write_leaderboard
+from bench.studies.audit import claim_under_test, run_trials, suspects, usable
+from bench.studies.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
+from bench.studies.audit_records import add_audit, audit_lines, audits_file
 
 console = Console(stderr=True)
 
@@ -67,7 +68,7 @@ def command(
     choice, chosen = _one(generator), usable(choose("attack", attacks))
     data = load_dataset(dataset)
     who = suspects(data.cohort, canaries, seed)
-    number = options.default_jobs(jobs, threads)
+    number = default_jobs(jobs, threads)
     arriving = run_trials(who, choice, chosen, runs=runs, seed=seed, jobs=number, threads=threads)
     trials: dict[int, Trial] = {}
     what = f"auditing {choice.label} on {data.label_name}"

@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 
 from bench.cli import options
-from bench.conformance import Finding, check_plugin
-from bench.dataset_checks import check_dataset
+from bench.conformance.datasets import check_dataset
+from bench.conformance.plugins import Finding, check_plugin
+from bench.core.errors import PluginError, near_name
 from bench.datasets import dataset_names
-from bench.declarations import KINDS
-from bench.errors import PluginError, near_name
-from bench.registry import missing_needs, plugins
+from bench.registry.declarations import KINDS
+from bench.registry.finding import missing_needs, plugins
 
 console = Console()
 

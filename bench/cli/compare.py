@@ -8,11 +8,11 @@ import click
 import pandas as pd
 from tabulate import tabulate
 
-from bench.changes import Change, changes, only_in
 from bench.cli import options
-from bench.errors import StoreError
-from bench.leaderboard import rows_files
-from bench.rows import read_rows
+from bench.core.errors import StoreError
+from bench.report.changes import Change, changes, only_in
+from bench.report.leaderboard import rows_files
+from bench.store.rows import read_rows
 
 
 @click.command()

@@ -14,11 +14,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from bench.cli.gene_sets import gene_sets
+from bench.core.errors import DataError
+from bench.core.types import Units
 from bench.datasets import Dataset, dataset_names, load_dataset, where_is
 from bench.datasets.catalogue import CATALOGUE, DOI
 from bench.datasets.home import data_home, read_manifest
-from bench.errors import DataError
-from bench.types import Units
 
 console = Console()
 _LEFT = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
@@ -223,7 +223,7 @@ class _Bar(Progress):
 @click.option("--seed", default=42, show_default=True, help="Names the folds.")
 def export_splits(name: str, path: Path, seed: int) -> None:
     """Write the folds of a dataset into the challenge's *_splits.yaml; `bench run --splits` reads one."""
-    from bench.folds import make_splits, write_splits
+    from bench.datasets.folds import make_splits, write_splits
 
     write_splits(path, make_splits(load_dataset(name).cohort, seed=seed))
 

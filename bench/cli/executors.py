@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from bench.errors import BenchError
-from bench.executors import DaskCluster, Executor, LocalProcesses, Serial, SlurmArrays
-from bench.executors.slurm_config import SlurmConfig, read_slurm_config
+from bench.core.errors import BenchError
+from bench.execution import DaskCluster, Executor, LocalProcesses, Serial, SlurmArrays
+from bench.execution.slurm_config import SlurmConfig, read_slurm_config
 
 _OWNERS = {"scheduler": "dask", "slurm_config": "slurm", "gpu_jobs": "local"}
 _OPTIONS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.scaffold import NEW_KINDS, NewKind, Scaffold, write_scaffold
+from bench.conformance.scaffold import NEW_KINDS, NewKind, Scaffold, write_scaffold
 
 _GENERATOR = "--generators {name},multivariate --dataset brca --folds 1 --attacks gan_leaks,mahalanobis_ratio"
 _RUNS = {

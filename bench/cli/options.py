@@ -10,10 +10,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from bench.archive import RefusedError
+from bench.challenge.archive import RefusedError
 from bench.datasets.providers import add_dataset_file, declares_dataset
-from bench.errors import BenchError
-from bench.registry import add_plugin_file
+from bench.registry.finding import add_plugin_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,25 +38,6 @@ plugin = click.option(
     callback=_plugins,
     help="Also use the generator, attack, metric or dataset in this file; may be repeated.",
 )
-
-
-def numbers(text: str, what: str) -> list[int]:
-    """Return whole numbers from a text such as ``"1,2"`` or ``"1-3,5"``.
-
-    Raises
-    ------
-    BenchError
-        If the text holds anything else.
-    """
-    found: list[int] = []
-    for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
-        if not low.isdecimal() or (dash and not high.isdecimal()):
-            raise BenchError(
-                f"--{what} {text!r} cannot be read at {part!r}; expected whole numbers such as 1,2 or 1-3."
-            )
-        found.extend(range(int(low), int(high or low) + 1))
-    return list(dict.fromkeys(found))
 
 
 def say_problems(path: Path, error: RefusedError) -> None:
@@ -100,7 +80,8 @@ def limits(function: F) -> F:
 
     @functools.wraps(function)
     def with_limits(*args: Any, jobs: int | None, threads: int, **others: Any) -> Any:
-        from bench.runner import Limits  # late: commands that run nothing start faster without it
+        # late: commands that run nothing start faster without it
+        from bench.execution.base import Limits, default_jobs
 
         chosen = {name: others.pop(name) for name in ("timeout", "memory", "retries", "max_failures")}
         return function(*args, limits=Limits(default_jobs(jobs, threads), threads, **chosen), **others)
@@ -125,9 +106,3 @@ device = click.option(
     callback=_set_device,
     help="Where neural generators train; auto: a GPU where torch sees one.",
 )
-
-
-def default_jobs(jobs: int | None, threads: int) -> int:
-    """Return how many cells run at once: what was asked, or as many as the usable cores carry."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return jobs or max(cores // threads, 1)

@@ -7,19 +7,19 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from bench.aside import with_reference
 from bench.cli import options
+from bench.core.errors import DataError, StoreError
+from bench.core.types import Split
 from bench.datasets import Dataset, load_dataset
-from bench.errors import DataError, StoreError
-from bench.folds import N_FOLDS, make_splits, read_splits
-from bench.leaderboard import rows_files
-from bench.picture_file import draw_all, pictures_file
-from bench.picture_umap import version
-from bench.plan import Scope
-from bench.releases import keys_in, recorded_keys, stored_releases
-from bench.rows import read_rows, with_labels
-from bench.store import Store
-from bench.types import Split
+from bench.datasets.folds import N_FOLDS, make_splits, read_splits
+from bench.datasets.reference_set import with_reference
+from bench.engine.plan import Scope
+from bench.engine.releases import keys_in, recorded_keys, stored_releases
+from bench.report.figures.close_ups import draw_all, pictures_file
+from bench.report.figures.umap_map import version
+from bench.report.leaderboard import rows_files
+from bench.store.rows import read_rows, with_labels
+from bench.store.store import Store
 
 
 @click.command()

@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench.cli.words import duration, size
-from bench.costs import Cost, Costs, makespan
-from bench.plan import PlannedCell
-from bench.progress import Todo, label_of
-from bench.tasks import Task
+from bench.core.formatting import duration, size
+from bench.engine.costs import Cost, Costs, makespan
+from bench.engine.plan import PlannedCell, label_of
+from bench.engine.progress import Todo
+from bench.engine.tasks import Task
 
 _WIDE = 160  # columns where nobody's window ends
 HEADER = ("generator", "params", "fold", "seed", "step", "plugin", "key", "wall_s", "peak_mb", "learned_from")

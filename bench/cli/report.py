@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from bench.cli import options
-from bench.html_report import stale_report, write_report
-from bench.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
-from bench.paper_figures import DPI, FORMATS, NAMES, Written, write_figures
-from bench.paper_tables import write_tables
+from bench.report.html import stale_report, write_report
+from bench.report.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
+from bench.report.paper_figures import DPI, FORMATS, NAMES, Written, write_figures
+from bench.report.paper_tables import write_tables
 
 
 @click.command()

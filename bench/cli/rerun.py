@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from bench.aside import with_reference
+from bench.core.errors import BenchError
+from bench.core.files import sha256
 from bench.datasets import load_dataset
-from bench.errors import BenchError
-from bench.files import sha256
-from bench.manifest import differences, notes, read_manifest
-from bench.repeating import dataset_of, set_aside, words_of
-from bench.store import write_atomic
+from bench.datasets.reference_set import with_reference
+from bench.engine.manifest import differences, notes, read_manifest
+from bench.engine.rerun import dataset_of, set_aside, words_of
+from bench.store.store import write_atomic
 
 _MARK = "rerun-of.txt"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from bench.cli import options
-from bench.errors import BenchError
-from bench.rows import read_rows
+from bench.core.errors import BenchError
+from bench.store.rows import read_rows
 
 
 @click.command()

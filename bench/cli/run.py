@@ -8,17 +8,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.aside import with_reference
 from bench.cli import executors, options
 from bench.cli.plan_table import list_tasks, show_plan
-from bench.cli.progress import RunProgress
-from bench.costs import Costs, learn
 from bench.datasets import Dataset, load_dataset
-from bench.executors import Executor, LocalProcesses
-from bench.plan import plan_generators
-from bench.runner import Limits, Outcome, execute
-from bench.selection import choose
-from bench.session import Planner, Request, Session, prepare, publish
+from bench.datasets.reference_set import with_reference
+from bench.engine.costs import Costs, learn
+from bench.engine.plan import plan_generators
+from bench.execution import Executor, LocalProcesses
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, Outcome, execute
+from bench.execution.session import Planner, Request, Session, prepare
+from bench.registry.selection import choose, whole_numbers
+from bench.report.publish import publish
 
 console = Console(stderr=True)
 
@@ -66,8 +67,8 @@ def command(
     chosen = choose("generator", generators)
     scoring = choose("metric", metrics), choose("attack", attacks)
     request = Request(
-        seeds=options.numbers(seeds, "seeds"),
-        folds=None if folds == "all" else options.numbers(folds, "folds"),
+        seeds=whole_numbers(seeds, "seeds"),
+        folds=None if folds == "all" else whole_numbers(folds, "folds"),
         splits=splits,
         limits=limits,
         out=out,

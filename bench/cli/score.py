@@ -10,13 +10,13 @@ import click
 
 from bench.cli import options
 from bench.cli.run import console, run_dataset
+from bench.core.types import Units
 from bench.datasets import load_dataset
-from bench.foreign import Form, read_release
-from bench.release_plan import name_of_release, release_planner
-from bench.runner import Limits
-from bench.selection import choose
-from bench.session import Request, fold_numbers
-from bench.types import Units
+from bench.execution.runner import Limits
+from bench.execution.session import Request, fold_numbers
+from bench.foreign.plan import name_of_release, release_planner
+from bench.foreign.reader import Form, read_release
+from bench.registry.selection import choose, whole_numbers
 
 
 @click.command()
@@ -68,7 +68,7 @@ def command(
     --splits brings them.
     """
     form = Form(
-        folds=tuple(options.numbers(folds, "folds")) if folds and folds != "all" else (),
+        folds=tuple(whole_numbers(folds, "folds")) if folds and folds != "all" else (),
         every_fold=folds == "all",
         label_column=label_column,
         labelled=not no_labels,

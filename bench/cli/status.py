@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli import options
-from bench.cli.words import duration
-from bench.live import Seen, runs_seen
-from bench.store_tools import existing
+from bench.core.formatting import duration
+from bench.store.heartbeat import Seen, runs_seen
+from bench.store.inventory import existing
 
 _ENDED = 3  # finished runs that are shown
 _WORDS = {

@@ -12,14 +12,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import records
 from bench.cli import options
-from bench.cli.words import size
-from bench.store import Store
-from bench.store_check import check_store
-from bench.store_sweep import Rule, Waste, sweep, waste
-from bench.store_tools import Holding, existing, inventory, usage
-from bench.store_transfer import export_store, import_store
+from bench.core.formatting import size
+from bench.engine import records
+from bench.store.integrity import check_store
+from bench.store.inventory import Holding, existing, inventory, usage
+from bench.store.store import Store
+from bench.store.sweep import Rule, Waste, sweep, waste
+from bench.store.transfer import export_store, import_store
 
 _NUMBERS = ("results", "samples", "size")
 

@@ -10,15 +10,15 @@ import click
 from rich.console import Console
 
 from bench.cli import options
-from bench.cli.progress import RunProgress
-from bench.cohort_size import carry_out, plan_sizes, sizes_of, with_genes
-from bench.cohort_size_page import write_study
 from bench.datasets import load_dataset
-from bench.plan import Scope
-from bench.runner import Limits, pending
-from bench.selection import choose
-from bench.store import Store
-from bench.store_tools import keep_keys
+from bench.engine.plan import Scope, keys_of_plan
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, pending
+from bench.registry.selection import choose, whole_numbers
+from bench.report.study_page import write_study
+from bench.store.inventory import keep_keys
+from bench.store.store import Store
+from bench.studies.cohort_size import carry_out, plan_sizes, sizes_of, with_genes
 
 console = Console(stderr=True)
 
@@ -56,9 +56,9 @@ def cohort_size(
     """
     data = load_dataset(dataset)
     data = with_genes(data, genes) if genes else data
-    wanted = sizes_of(data, seed, None if sizes == "auto" else options.numbers(sizes, "sizes"))
+    wanted = sizes_of(data, seed, None if sizes == "auto" else whole_numbers(sizes, "sizes"))
     store = Store(out / "store").open()
-    chosen, numbers = choose("attack", attacks), options.numbers(folds, "folds")
+    chosen, numbers = choose("attack", attacks), whole_numbers(folds, "folds")
     plans = plan_sizes(data, store, wanted, choose("generator", generators), chosen, seed=seed, folds=numbers)
     cells = [planned for plan in plans for planned in plan.cells]
     todo = pending(cells, store)
@@ -67,7 +67,7 @@ def cohort_size(
         console.print(f"left out, because {data.name} has no reference set: {left_out}", soft_wrap=True)
     console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {n_tasks} tasks to do")
     with RunProgress(cells, todo, store, limits.jobs, console) as progress:
-        keep_keys(store, f"cohort-size-{data.slug}", cells)
+        keep_keys(store, f"cohort-size-{data.slug}", keys_of_plan(cells))
         rows = carry_out(plans, store, limits, progress)
     console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)
     sys.exit(1 if (rows["status"] != "ok").any() else 0)

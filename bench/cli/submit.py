@@ -9,24 +9,25 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import records
-from bench.archive import RefusedError
-from bench.cli import options, red
-from bench.cli.progress import RunProgress
+from bench.challenge.archive import RefusedError
+from bench.challenge.blue_config import check_seed
+from bench.challenge.blue_entry import Submission, file_name, read_submission
+from bench.challenge.blue_pack import Entry, plan_entry, write_submission
+from bench.challenge.blue_scoring import Ballot, plan_entries, zips_in
+from bench.cli import options
+from bench.cli import submit_red as red
+from bench.core.errors import BenchError
 from bench.datasets import load_dataset
-from bench.errors import BenchError
-from bench.leaderboard import write_leaderboard
-from bench.manifest import manifest_of
-from bench.picture_file import draw_all
-from bench.plan import Scope
-from bench.releases import given_keys, planned_releases
-from bench.runner import Limits, execute, pending
-from bench.selection import choose
-from bench.store import Store
-from bench.submission import Submission, file_name, read_submission
-from bench.submission_config import check_seed
-from bench.submission_pack import Entry, plan_entry, write_submission
-from bench.submission_scoring import Ballot, plan_entries, zips_in
+from bench.engine import records
+from bench.engine.manifest import manifest_of
+from bench.engine.plan import Scope
+from bench.engine.releases import given_keys, planned_releases
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, execute, pending
+from bench.registry.selection import choose
+from bench.report.figures.close_ups import draw_all
+from bench.report.leaderboard import write_leaderboard
+from bench.store.store import Store
 
 console = Console(stderr=True)
 

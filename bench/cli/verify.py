@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from bench.errors import BenchError
-from bench.manifest import read_manifest
-from bench.repeating import is_as_recorded, only_those_of, recorded, rows_in
-from bench.row_check import TOLERANCE, Verdict, compare_rows
+from bench.core.errors import BenchError
+from bench.engine.manifest import read_manifest
+from bench.engine.rerun import is_as_recorded, only_those_of, recorded, rows_in
+from bench.store.row_equality import TOLERANCE, Verdict, compare_rows
 
 
 @click.command()

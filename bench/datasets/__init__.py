@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.errors import DataError
+from bench.core.types import Cohort
 from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
 from bench.datasets.home import check_name, data_home, is_stored, read_stored, stored_names
 from bench.datasets.providers import Provider, provided
-from bench.errors import DataError
-from bench.types import Cohort
 
 if TYPE_CHECKING:
     import pandas as pd

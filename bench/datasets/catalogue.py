@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bench.errors import DataError, near_name
-from bench.types import Units
+from bench.core.errors import DataError, near_name
+from bench.core.types import Units
 
 RECORD = "22996320"
 DOI = f"10.5281/zenodo.{RECORD}"

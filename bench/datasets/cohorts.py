@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import DataError, near_name
+from bench.core.types import Cohort, Units
 from bench.datasets.matrices import DONOR_COLUMNS, OBS_COLUMNS, Layout, Matrix, read_matrix, repeated
 from bench.datasets.tables import MISSING, read_table, shown
-from bench.errors import DataError, near_name
-from bench.types import Cohort, Units
 
 SAMPLE_COLUMN = "samplesID"  # the challenge's name
 LOG2_LIMIT = 50.0  # two to the power of 50 reads of one gene do not exist

@@ -12,8 +12,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from bench.errors import DataError
-from bench.files import explaining
+from bench.core.errors import DataError
+from bench.core.files import explaining
 
 TIMEOUT_S = (10.0, 60.0)  # to connect, and between two blocks
 ATTEMPTS = 4

@@ -14,6 +14,8 @@ from typing import Any
 
 import requests
 
+from bench.core.errors import DataError, near_name
+from bench.core.files import explaining, replacing
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE, DOI, RECORD, Entry, FileSet, match_files
 from bench.datasets.download import TIMEOUT_S, RemoteFile, Report, download
@@ -21,8 +23,6 @@ from bench.datasets.home import SourceFile, data_home, is_stored
 from bench.datasets.importing import import_dataset
 from bench.datasets.matrices import Layout
 from bench.datasets.tables import shown
-from bench.errors import DataError, near_name
-from bench.files import explaining, replacing
 
 RECORD_URL = f"https://zenodo.org/api/records/{RECORD}"
 

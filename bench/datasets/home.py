@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cohort_file import read_cohort, write_cohort
-from bench.errors import DataError
-from bench.files import replacing, sha256
-from bench.types import Cohort
+from bench.core.cohort_file import read_cohort, write_cohort
+from bench.core.errors import DataError
+from bench.core.files import replacing, sha256
+from bench.core.types import Cohort
 
 FORMAT = 1
 MANIFEST, COHORT, REFERENCE = "manifest.json", "cohort.npz", "reference.npz"

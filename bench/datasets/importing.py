@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.errors import DataError
+from bench.core.types import Cohort, Units
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE, Entry, FileSet
 from bench.datasets.cohorts import build_cohort, check_values
 from bench.datasets.home import SourceFile, check_name, data_home, describe, is_stored, store
 from bench.datasets.matrices import Layout, Matrix, read_matrix
 from bench.datasets.tables import shown
-from bench.errors import DataError
-from bench.types import Cohort, Units
 
 UNLABELED = "unlabeled"
 

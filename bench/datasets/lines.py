@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from bench.errors import DataError
+from bench.core.errors import DataError
 
 _EXPONENT = re.compile(r"[eE][-+]?\d{9,}")
 _ENDLESS = re.compile(r"[-+]?[\d.]+[eE][-+]?\d{9,}")

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.core.errors import DataError, MissingExtraError
 from bench.datasets.tables import Table, file_type, read_table
-from bench.errors import DataError, MissingExtraError
 
 SAMPLE_COLUMNS = (
     "",

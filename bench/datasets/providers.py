@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from bench.errors import DataError, PluginError
+from bench.core.errors import DataError, PluginError
 
 _files: dict[str, Path] = {}
 

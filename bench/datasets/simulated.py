@@ -22,9 +22,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import DataError, near_name
-from bench.seeds import stream
-from bench.types import Cohort
+from bench.core.errors import DataError, near_name
+from bench.core.seeds import stream
+from bench.core.types import Cohort
 
 NAMES = ("brca", "combined")
 UNLABELED = "unlabeled"

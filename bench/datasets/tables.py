@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.core.errors import DataError, near_name
 from bench.datasets.lines import check_lines
-from bench.errors import DataError, near_name
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null"})  # spellings of "no value" in label columns
 _DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}

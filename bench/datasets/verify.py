@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.errors import DataError
+from bench.core.files import sha256
 from bench.datasets import load_dataset, where_is
 from bench.datasets.home import SourceFile, data_home, read_stored
-from bench.errors import DataError
-from bench.files import sha256
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from bench import AttackView, stream
-from bench.conformance import check_plugin, people
-from bench.dataset_checks import check_dataset
+from bench.conformance import check_dataset, check_plugin, people
 from bench.datasets import load_dataset
-from bench.declarations import Kind
-from bench.registry import create, find
+from bench.registry import Kind, create, find
 
 
 @pytest.mark.parametrize(

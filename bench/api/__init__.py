@@ -1,0 +1,160 @@
+"""The benchmark from Python: `run` and `score` do what the commands of the same names do, with the same engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.api.notebook_run import Names, Numbers, Options, call_text, carry_out, choices, numbers_in
+from bench.core.types import Cohort, Units
+from bench.datasets import Dataset, load_dataset
+from bench.datasets.reference_set import with_reference
+from bench.engine.plan import plan_generators
+from bench.execution import Executor
+from bench.execution.base import default_jobs
+from bench.execution.runner import Limits
+from bench.execution.session import fold_numbers
+from bench.foreign.memory import pairs_of
+from bench.foreign.plan import name_of_release, release_planner
+from bench.foreign.reader import Form, read_release
+from bench.report.notebook import Results, load_results
+
+__all__ = ["Dataset", "Results", "load_dataset", "load_results", "run", "score"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def run(
+    generators: Names = "all",
+    dataset: str | Dataset = "combined",
+    *,
+    seeds: Numbers = 42,
+    folds: Numbers = "all",
+    splits: str | Path | None = None,
+    reference_one_in: int | None = None,
+    attacks: Names = "all",
+    metrics: Names = "all",
+    plugins: Iterable[str | Path] = (),
+    out: str | Path = "results",
+    threads: int = 2,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    memory: float | None = None,
+    retries: int = 2,
+    max_failures: int | None = None,
+    executor: Executor | None = None,
+    device: Device | None = None,
+    progress: bool = True,
+) -> Results:
+    """Return the results of generators on the folds of a dataset, as `bench run` makes them.
+
+    What is in the store of `out` is not computed again. A failed task is a row with its reason and raises nothing:
+    look at ``.lost`` and ``.failures()``.
+
+    Parameters
+    ----------
+    generators, attacks, metrics : as on the command line, ``"all"``, ``"none"`` or ``"a,b[x=1]"``; or a list of names
+    dataset : a name, or a `Dataset` of your own (`Dataset.from_cohort`)
+    seeds, folds : whole numbers: one, several, or a text such as ``"1-3"``; ``"all"`` folds
+    splits : a challenge ``*_splits.yaml`` to take the folds from
+    reference_one_in : set one person in so many aside as the attackers' reference
+    plugins : files of your own generators, attacks and metrics; read again at each call
+    out : the folder of results and store
+    threads, jobs : threads per task (part of the numbers), cells at once
+    timeout, memory, retries, max_failures : seconds and GB per task, how often a task is done again whose process was
+        lost, and after how many failures no new one starts
+    executor : where the work is done, such as a `bench.execution.DaskCluster`; None: processes on this machine
+    device : where neural generators train; None: as ``$BENCH_DEVICE`` says
+    progress : whether to say how it goes
+
+    Raises
+    ------
+    BenchError
+        If what was asked for is not possible; the message says what to do.
+    """
+    call = call_text(run, locals())
+    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
+    options = Options(call, out, plugins, executor, limits, device, progress)
+    data = load_dataset(dataset) if isinstance(dataset, str) else dataset
+    data = with_reference(data, reference_one_in) if reference_one_in else data
+    chosen, scoring = choices("generator", generators), (choices("metric", metrics), choices("attack", attacks))
+    request = options.request(
+        seeds=numbers_in(seeds, "seeds"),
+        folds=None if folds == "all" else numbers_in(folds, "folds"),
+        splits=splits,
+        attacks=scoring[1],
+    )
+    return carry_out(data, request, lambda scope: plan_generators(scope, chosen, *scoring), options)
+
+
+def score(
+    synthetic: Any,
+    dataset: str | Dataset,
+    *,
+    labels: Any = None,
+    name: str | None = None,
+    seed: int = 42,
+    splits: str | Path | None = None,
+    folds: Numbers | None = None,
+    label_column: str | None = None,
+    no_labels: bool = False,
+    genes: Literal["exact", "common"] = "exact",
+    gene_map: str | Path | None = None,
+    units: Units | None = None,
+    samples_in: Literal["rows", "columns"] | None = None,
+    attacks: Names = "all",
+    metrics: Names = "all",
+    plugins: Iterable[str | Path] = (),
+    out: str | Path = "results",
+    threads: int = 2,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    memory: float | None = None,
+    retries: int = 2,
+    max_failures: int | None = None,
+    executor: Executor | None = None,
+    device: Device | None = None,
+    progress: bool = True,
+) -> Results:
+    """Return the results of synthetic data made elsewhere, as `bench score` makes them.
+
+    The folds must be those the data were made from, or members and non-members are mixed up.
+
+    Parameters
+    ----------
+    synthetic : the path of a file or folder; a pandas table, an AnnData object or a `Cohort`; or a mapping of fold
+        numbers to these
+    dataset : the real cohort: a name, or a `Dataset` of your own
+    labels : the labels, one for each row, or a mapping of fold numbers to these; None if the data hold them
+    name : in the tables; by default the file's, or ``"synthetic"``
+    seed, splits : name the folds that the data were made from
+    folds : the fold of a single table, or of several; ``"all"`` for one table to compare with each, without attacks
+    label_column, no_labels, genes, gene_map, units, samples_in : as for `bench score`
+    attacks, metrics, plugins, out, threads and what follows : as for `run`
+
+    Raises
+    ------
+    BenchError
+        If the data do not fit; the message says what to do.
+    """
+    call = call_text(score, locals())
+    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
+    options = Options(call, out, plugins, executor, limits, device, progress)
+    data = load_dataset(dataset) if isinstance(dataset, str) else dataset
+    form = Form(
+        folds=() if folds is None or folds == "all" else tuple(numbers_in(folds, "folds")),
+        every_fold=folds == "all",
+        label_column=label_column,
+        labelled=not no_labels,
+        genes=genes,
+        gene_map=None if gene_map is None else Path(gene_map),
+        units=units or (synthetic.units if isinstance(synthetic, Cohort) else None),
+        samples_in=samples_in,
+    )
+    path = Path(synthetic) if isinstance(synthetic, str | Path) else None
+    label = name_of_release(name, path.resolve().name if path else "synthetic")
+    release = read_release(path or pairs_of(synthetic, labels), data, form, fold_numbers(data, splits))
+    scoring = choices("metric", metrics), choices("attack", "none" if form.every_fold else attacks)
+    request = options.request(seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1])
+    planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=options.say)
+    return carry_out(release.dataset, request, planner, options)

@@ -1,0 +1,127 @@
+"""The contract of generators, metrics and attacks, as checks that say in words what is wrong.
+
+`bench check NAME` and the tests run the same list. Passing proves that a plugin keeps the contract, not that its method
+is right: every metric and attack also has a known-answer test.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import inspect
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bench.conformance.error_hints import explain
+from bench.conformance import attacks as attack_checks
+from bench.conformance import generators as generator_checks
+from bench.conformance import metrics as metric_checks
+from bench.conformance.toy_people import people
+from bench.core.errors import PluginError
+from bench.engine.tasks import one_line
+from bench.registry.declarations import HANDED, Kind, PluginInfo
+from bench.registry.finding import create
+
+__all__ = ["CHECKS", "Check", "Finding", "check_plugin", "observed", "people"]
+T = TypeVar("T")
+Check = Callable[[PluginInfo], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: what was checked, what is wrong (empty if nothing is), and what else there is to say."""
+
+    check: str
+    problem: str
+    note: str = ""
+
+
+def check_plugin(info: PluginInfo) -> Iterator[Finding]:
+    """Yield the finding of every check of a plugin's kind; nothing after the first if the plugin cannot be made."""
+    for check in CHECKS[info.kind]:
+        finding = observed(check, info, info.path)
+        yield finding
+        if finding.problem and check is it_can_be_made:
+            return
+
+
+def observed(check: Callable[[T], None], subject: T, path: Path | None) -> Finding:
+    """Return what a check of a subject found; what it printed becomes a note, and errors name their line of `path`."""
+    title = (check.__doc__ or check.__name__).strip().rstrip(".")
+    printed, problem = io.StringIO(), ""
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            check(subject)
+        except Exception as error:
+            problem = explain(error, path) if path else one_line(error)
+    lines = printed.getvalue().splitlines()
+    note = f"it printed {lines[0][:60]!r} (lines: {len(lines)}); in a run that goes to the log" if lines else ""
+    return Finding(title, problem, note)
+
+
+def it_can_be_made(info: PluginInfo) -> None:
+    """It can be imported and made, and its methods take what the harness hands them."""
+    made = create(info)
+    for method, (positional, keywords) in HANDED[info.kind].items():
+        wanted = f"{method}({', '.join(['self', *positional, '*', *keywords])})"
+        try:
+            inspect.signature(getattr(made, method)).bind(*positional, **dict.fromkeys(keywords))
+        except TypeError as error:
+            raise PluginError(f"{method} cannot be called as the harness does ({error}); expected {wanted}.") from error
+
+
+def parameters_round_trip(info: PluginInfo) -> None:
+    """It has a docstring, its parameters have types and defaults, and a copy made from them is equal."""
+    made = create(info)
+    found = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
+    if found != dict(info.params):
+        raise PluginError(f"the declared parameters are {dict(info.params)}, the instance has {found}.")
+    if untyped := _untyped(info):
+        raise PluginError(f"{untyped!r} has no type, so that nobody can set it; write `{untyped}: float = ...`.")
+    if not info.summary:
+        raise PluginError("the class has no docstring; its first line is what lists and tables show.")
+
+
+def _untyped(info: PluginInfo) -> str:
+    """Return the first name in the class body that looks like a parameter but has no annotation."""
+    if info.path.suffix != ".py":
+        return ""
+    classes = [n for n in ast.parse(info.path.read_text(encoding="utf-8")).body if isinstance(n, ast.ClassDef)]
+    plugin = next(node for node in classes if node.decorator_list)
+    targets = [target for line in plugin.body if isinstance(line, ast.Assign) for target in line.targets]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return next((name for name in names if name.islower() and not name.startswith("_")), "")
+
+
+CHECKS: dict[Kind, tuple[Check, ...]] = {
+    "generator": (
+        it_can_be_made,
+        parameters_round_trip,
+        generator_checks.fit_returns_self,
+        generator_checks.sample_has_the_asked_size,
+        generator_checks.same_stream_same_sample,
+        generator_checks.another_stream_another_sample,
+        generator_checks.refit_replaces,
+        generator_checks.a_class_of_three,
+        generator_checks.claims_are_data,
+    ),
+    "metric": (
+        it_can_be_made,
+        parameters_round_trip,
+        metric_checks.measures_what_it_declares,
+        metric_checks.worse_data_score_worse,
+        metric_checks.order_of_rows_is_free,
+        metric_checks.degenerate_input_is_nan,
+    ),
+    "attack": (
+        it_can_be_made,
+        parameters_round_trip,
+        attack_checks.silent_without_signal,
+        attack_checks.finds_verbatim_copies,
+        attack_checks.order_of_targets_is_free,
+    ),
+}

@@ -1,0 +1,92 @@
+"""Cohorts on disk: one npz file without pickle, read back exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.errors import DataError
+from bench.core.types import Cohort
+
+_DIGEST = "sha256"
+_DAMAGE = (  # whatever a flipped bit makes zipfile and numpy raise
+    *(OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+
+
+def write_cohort(target: Path | BinaryIO, cohort: Cohort) -> None:
+    """Write a cohort to an npz file or an open binary file, with a digest of it."""
+    arrays: dict[str, Any] = {
+        "X": cohort.X,
+        "y": cohort.y,
+        "genes": np.array(cohort.genes, dtype=np.str_),
+        "samples": np.array(cohort.samples, dtype=np.str_),
+        "units": np.array(cohort.units),
+        **{f"obs_{name}": values for name, values in cohort.obs.items()},
+    }
+    if cohort.donors is not None:
+        arrays["donors"] = cohort.donors
+    arrays[_DIGEST] = np.array(_digest(arrays))
+    np.savez(target, **arrays)
+
+
+def read_cohort(path: Path) -> Cohort:
+    """Return the cohort of a file that `write_cohort` made.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, altered or no cohort.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as z:
+            arrays = {name: z[name] for name in z.files}
+    except _DAMAGE as error:
+        raise DataError(
+            f"{path} cannot be read as a cohort: {error}. Delete it and import or compute it again."
+        ) from error
+    digest = arrays.pop(_DIGEST, None)  # files of the first version have none
+    if digest is not None and str(digest) != _digest(arrays):
+        raise DataError(
+            f"{path} is not what was written (its digest differs). Delete it and import or compute it again."
+        )
+    if missing := {"X", "y", "genes", "samples", "units"} - arrays.keys():
+        raise DataError(f"{path} holds no {sorted(missing)}; expected a cohort file. Delete it and import again.")
+    return _cohort(arrays)
+
+
+def _cohort(arrays: dict[str, NDArray[Any]]) -> Cohort:
+    return Cohort(
+        X=arrays["X"],
+        y=arrays["y"],
+        genes=tuple(map(str, arrays["genes"])),
+        samples=tuple(map(str, arrays["samples"])),
+        units=str(arrays["units"]),  # type: ignore[arg-type]  # checked by Cohort
+        donors=arrays.get("donors"),
+        obs={name[4:]: values for name, values in arrays.items() if name.startswith("obs_")},
+    )
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a cohort's file is there and every part of it has its checksum; it is not held in memory."""
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            return bool(zipped.namelist()) and zipped.testzip() is None
+    except _DAMAGE:
+        return False
+
+
+def _digest(arrays: dict[str, NDArray[Any]]) -> str:
+    h = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        h.update(f"{name}\0{values.dtype.str}\0{values.shape}\0".encode())
+        h.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return h.hexdigest()

@@ -1,0 +1,129 @@
+"""What a run leaves behind: a record in the store, and per dataset the merged rows that reports are made from."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import __version__
+from bench.datasets import Dataset
+from bench.store.rows import COLUMNS, IDENTITY, table, write_rows
+from bench.store.store import Store, write_atomic
+
+log = logging.getLogger(__name__)
+_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "opacus", "imbalanced-learn", "xgboost-cpu", "mbi")
+
+
+def about(dataset: Dataset, threads: int) -> dict[str, Any]:
+    """Return where rows come from: data, versions, machine, command and time."""
+    classes, counts = np.unique(dataset.cohort.y, return_counts=True)
+    return {
+        "bench": __version__,
+        "command": shlex.join(["bench", *sys.argv[1:]]),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": {
+            "classes": {str(label): int(n) for label, n in zip(classes, counts, strict=True)},
+            "digest": dataset.digest,
+            "genes": dataset.cohort.n_genes,
+            "name": dataset.name,
+            "samples": len(dataset.cohort),
+            "simulated": dataset.simulated,
+            "source": dataset.source,
+            "title": dataset.title,
+        },
+        "machine": {
+            "cpus": os.cpu_count(),
+            "device": os.environ.get("BENCH_DEVICE", "auto"),
+            "system": platform.platform(),
+            "threads_per_task": threads,
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def keep(
+    store: Store, dataset: Dataset, rows: pd.DataFrame, facts: dict[str, Any], manifest: dict[str, Any] | None = None
+) -> Path:
+    """Write the record of a finished run into the store and return its path; the manifest is told its name.
+
+    A run that gave the very rows of the one before it, because all of them were in the store, points to that record
+    under ``rows_in`` instead of holding them again.
+    """
+    name = store.next_run()
+    if manifest is not None:
+        manifest |= {"record": name, "created": facts["created"]}
+    values = rows.astype(object).to_numpy().tolist()
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    record = {"about": facts, "slug": dataset.slug, "rows": values, "rows_digest": digest, "manifest": manifest}
+    if same := _holder(store, dataset.slug, digest):
+        record |= {"rows": [], "rows_in": same}
+    text = json.dumps(record)
+    path = store.root / "runs" / f"{name}.json"
+    write_atomic(path, lambda f: f.write(text.encode()))
+    return path
+
+
+def _holder(store: Store, slug: str, digest: str) -> str | None:
+    """Return the name of the record that holds the rows of this digest, if the latest run of a dataset gave them."""
+    for path in sorted((store.root / "runs").glob("*.json"), reverse=True):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # `Store.runs` says so
+        if record["slug"] == slug:
+            holder = str(record.get("rows_in", path.stem))
+            there = path.with_name(f"{holder}.json").is_file()
+            return holder if record.get("rows_digest") == digest and there else None
+    return None
+
+
+def write_manifest(rows: Path, manifest: dict[str, Any]) -> Path:
+    """Write the manifest of the latest run of a dataset beside its rows: ``<out>/rows/<slug>.manifest.json``."""
+    path = rows.with_suffix(".manifest.json")
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    write_atomic(path, lambda f: f.write(text.encode()))
+    return path
+
+
+def publish(store: Store, slug: str, out: Path) -> Path:
+    """Write the rows of all recorded runs of a dataset to ``<out>/rows/<slug>.csv``; newer rows replace older ones.
+
+    Rows of other data under the same name (another digest) are left out, with a warning: they would not compare.
+    """
+    records = [record for record in store.runs() if record["slug"] == slug]
+    latest = records[-1]["about"]
+    rows: dict[tuple[Any, ...], list[Any]] = {}
+    notes: dict[str, list[str]] = {}
+    for record in records:
+        if record["about"]["data"]["digest"] != latest["data"]["digest"]:
+            log.warning("a run of %s was made on other data and is left out of the table", record["about"]["created"])
+            continue
+        rows |= {tuple(row[: len(IDENTITY)]): row for row in record["rows"]}
+        notes |= record["about"].get("notes", {})
+    merged = table(dict(zip(COLUMNS, row, strict=True)) for row in rows.values())
+    merged = merged.sort_values(IDENTITY, ignore_index=True)
+    path = out / "rows" / f"{slug}.csv"
+    write_rows(path, merged, {**latest, "notes": notes} if notes else latest)
+    return path

@@ -1,0 +1,85 @@
+"""Turns what the tasks of a plan left in the store into rows: every planned number, or why it is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.engine.plan import PlannedCell
+from bench.engine.tasks import Report, Task
+from bench.statistics.exposure import EXPOSURE_MEASURES
+from bench.statistics.membership import MEASURES
+from bench.store.rows import Row
+from bench.store.store import Store
+
+ATTACK_MEASURES = (*MEASURES, *EXPOSURE_MEASURES)
+
+
+def rows_of(planned: PlannedCell, store: Store, reports: Mapping[str, Report]) -> Iterator[Row]:
+    """Yield the rows of a cell: every planned number, with why it is missing where it is."""
+    for task in planned.tasks:
+        body = store.read(task.key)
+        report = reports.get(task.key)
+        for row in _numbers(task, body) if body else _absences(task, report):
+            yield {**_identity(planned), **_cost(body), "key": task.key, **row}
+
+
+def _identity(planned: PlannedCell) -> Row:
+    cell = planned.cell
+    return {
+        "dataset": cell.dataset,
+        "fold": cell.fold,
+        "seed": cell.seed,
+        "generator": cell.generator,
+        "params": planned.params,
+        "attack": "",
+        "status": "ok",
+        "reason": "",
+        "low": math.nan,
+        "high": math.nan,
+    }
+
+
+def _cost(body: Mapping[str, Any] | None) -> Row:
+    return {name: (body or {}).get(name, math.nan) for name in ("wall_s", "peak_mb")}
+
+
+def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
+    if task.step == "metric":
+        for measure, value in body["values"].items():
+            yield {"family": task.plugin.option("family"), "measure": measure, "value": value}
+    elif task.step == "attack":
+        for measure, value, low, high in body["readings"]:
+            row = {"family": "privacy", "measure": measure, "attack": task.plugin.name, "value": value}
+            yield {**row, "low": low, "high": high}
+    else:
+        yield from ({"family": "cost", "measure": name, "value": body[name]} for name in ("wall_s", "peak_mb"))
+        yield {"family": "cost", "measure": "n_synthetic", "value": body["n"]}
+        yield {"family": "claim", "measure": "epsilon", **_claim(body["claim"])}
+
+
+def _claim(claim: Mapping[str, Any] | None) -> Row:
+    if claim is None:
+        return {"value": math.nan, "reason": "claims nothing"}
+    outside = ", ".join(claim["outside"])
+    scope = f"not end to end; outside the budget: {outside}" if outside else "end to end"
+    text = (
+        f"{claim['mechanism']}; protects {claim['unit']}, {claim['neighbours']}; delta {claim['delta']:g}; "
+        f"{claim['accountant']}; {scope}"
+    )
+    return {"value": claim["epsilon"], "reason": text}
+
+
+def _absences(task: Task, report: Report | None) -> Iterator[Row]:
+    """Yield a row for each number that a task would have given."""
+    status, reason = (report.status, report.reason) if report else ("missing", "not run")
+    gone = {"value": math.nan, "status": status, "reason": reason}
+    if task.step == "metric":
+        yield from ({"family": task.plugin.option("family"), "measure": m.name, **gone} for m in task.plugin.measures)
+    elif task.step == "attack":
+        name = task.plugin.name
+        yield from ({"family": "privacy", "measure": m, "attack": name, **gone} for m in ATTACK_MEASURES)
+    else:
+        measures = [("cost", "wall_s"), ("cost", "peak_mb"), ("cost", "n_synthetic"), ("claim", "epsilon")]
+        yield from ({"family": family, "measure": measure, **gone} for family, measure in measures)

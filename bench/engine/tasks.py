@@ -1,0 +1,362 @@
+"""The three kinds of work - draw a synthetic cohort, measure it, attack it - as functions of plain values.
+
+A task runs in a child process, writes its result to the store and returns nothing but a short report, so that any
+executor can run it. It never sees the scheduler, and the store is the only way in and out.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.cohort_file import read_cohort
+from bench.core.errors import BenchError, PluginError, StoreError
+from bench.core.seeds import stream
+from bench.core.types import Attack, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.core.unlabelled import NoLabelsError, hide_labels
+from bench.engine import process_state as surroundings
+from bench.engine.views import Insider, candidates, view_of
+from bench.registry.declarations import PluginInfo
+from bench.registry.finding import create
+from bench.statistics.membership import roc
+from bench.store.store import Store
+
+Step = Literal["sample", "metric", "attack"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work of a cell, with the key of its result."""
+
+    step: Step
+    plugin: PluginInfo
+    params: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class CellData:
+    """Which people play which role in a cell: row numbers of one stored cohort.
+
+    Parameters
+    ----------
+    cohort, reference : files of `Store.keep_cohort`; reference may be None
+    fitted : rows the generator is fitted on (the train rows, but for the control that releases spare people)
+    train, holdout : rows of the two roles
+    """
+
+    cohort: Path
+    reference: Path | None
+    fitted: NDArray[np.intp]
+    train: NDArray[np.intp]
+    holdout: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One generator on one fold: everything its tasks need, as values that travel to another process.
+
+    `maker` is the task that draws the sample; None for a release made elsewhere.
+    """
+
+    store: Path
+    dataset: str
+    seed: int
+    fold: int
+    generator: str
+    sample_key: str
+    data: CellData
+    maker: Task | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one task ended; `reason` says why if it did not end well."""
+
+    task: Task
+    status: Literal["ok", "failed", "timeout", "memory", "skipped"]
+    reason: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """True unless it ended well or asked for labels that a release does not have."""
+        return self.status != "ok" and self.reason != str(NoLabelsError())
+
+
+def run_task(cell: Cell, task: Task) -> None:
+    """Do one task and write its result to the store.
+
+    Raises
+    ------
+    Exception
+        Whatever the plugin raises; `BenchError` if what it returned breaks the contract.
+    """
+    begin = {"sample": _sample, "metric": _measure, "attack": _attack}[task.step]
+    home = os.getpid()
+    _reset_peak()
+    programs = programs_peak_mb()
+    started = time.perf_counter()
+    with surroundings.kept():
+        body = begin(cell, task)
+    _only_in(home)
+    body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": _peak_since(programs)}
+    Store(cell.store).write(task.key, body)
+
+
+def _only_in(home: int) -> None:
+    """End a copy of the process that a plugin forked and let return: it must not write the result again."""
+    if os.getpid() != home:
+        os._exit(0)
+
+
+# -- the three steps -------------------------------------------------------------------------------------------------
+
+
+def _sample(cell: Cell, task: Task) -> dict[str, Any]:
+    home = os.getpid()
+    fitted, synthetic = _release(cell, task)
+    _only_in(home)
+    Store(cell.store).write_sample(task.key, synthetic)
+    return {"n": len(synthetic), "claim": _claim(fitted)}
+
+
+def _release(cell: Cell, task: Task) -> tuple[Generator, Cohort]:
+    """Fit the generator of a cell and draw its release: the same model and sample whenever it is called."""
+    cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
+    plugin: Generator = create(task.plugin, task.params)
+    path = (cell.dataset, cell.fold, task.plugin.name)
+    fitted = plugin.fit(cohort, rng=stream(cell.seed, "fit", *path))
+    n = len(cohort)
+    synthetic = fitted.sample(n, rng=stream(cell.seed, "sample", *path))
+    check_sample(synthetic, like=cohort, n=n)
+    return fitted, synthetic
+
+
+def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
+    """Check that what a generator returned is a synthetic cohort of the training cohort's kind.
+
+    Raises
+    ------
+    PluginError
+        If it is no cohort, or differs in size, genes, their order or units, or has a label that was never seen.
+    """
+    if not isinstance(synthetic, Cohort):
+        raise PluginError(
+            f"sample returned {type(synthetic).__name__}; expected a Cohort (use cohort.synthetic(X, y))."
+        )
+    if len(synthetic) != n:
+        raise PluginError(f"sample({n}) returned {len(synthetic)} samples; expected {n}.")
+    if synthetic.genes != like.genes:
+        raise PluginError(f"sample returned {_other_genes(synthetic, like)}. cohort.synthetic(X, y) keeps them.")
+    if synthetic.units != like.units:
+        raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
+    if unknown := sorted(set(map(str, synthetic.y)) - set(map(str, like.y))):
+        known = ", ".join(map(repr, like.classes[:4].tolist()))
+        raise PluginError(
+            f"sample returned the label {unknown[0]!r}, which the training cohort does not have; expected the texts of "
+            f"cohort.y ({known} ...), not their numbers."
+        )
+
+
+def _other_genes(synthetic: Cohort, like: Cohort) -> str:
+    if sorted(synthetic.genes) != sorted(like.genes):
+        return f"{synthetic.n_genes} other genes than the {like.n_genes} of the training cohort"
+    i = next(i for i, pair in enumerate(zip(synthetic.genes, like.genes, strict=True)) if pair[0] != pair[1])
+    return f"another order of genes than training has: number {i + 1} is {synthetic.genes[i]!r}, not {like.genes[i]!r}"
+
+
+def _claim(fitted: Generator) -> dict[str, Any] | None:
+    claim = claim_of(fitted)
+    if claim is None:
+        return None
+    if not isinstance(claim, PrivacyClaim):
+        raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
+    return {**vars(claim), "outside": list(claim.outside)}
+
+
+def _measure(cell: Cell, task: Task) -> dict[str, Any]:
+    split, synthetic = _split(cell), _synthetic(cell)
+    plugin: Metric = create(task.plugin, task.params)
+    rng = stream(cell.seed, "metric", cell.dataset, cell.fold, task.plugin.name)
+    values = plugin(split.train, split.holdout, synthetic, rng=rng)
+    return {"values": check_measures(task.plugin, values)}
+
+
+def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
+    """Return the measures a metric gave as plain floats, after a check against its declaration.
+
+    Raises
+    ------
+    PluginError
+        If a declared measure is missing, another one is there, or a value is outside its declared bounds.
+    """
+    names = [m.name for m in info.measures]
+    if not isinstance(values, Mapping):
+        gave = type(values).__name__
+        raise PluginError(f"metric {info.name!r} returned {gave}; expected a dictionary with {', '.join(names)}.")
+    if set(values) != set(names):
+        wrong = sorted(set(values) ^ set(names))
+        raise PluginError(
+            f"metric {info.name!r} declares {', '.join(names)}, but differs in what it returned: {wrong}."
+        )
+    for m in info.measures:
+        if np.ndim(values[m.name]):
+            raise PluginError(f"metric {info.name!r}: {m.name} is an array; expected one number.")
+        value = float(values[m.name])
+        if not (np.isnan(value) or m.low - 1e-9 <= value <= m.high + 1e-9):
+            raise PluginError(f"metric {info.name!r}: {m.name} is {value}, outside its bounds {m.low} to {m.high}.")
+    return {name: float(values[name]) for name in names}
+
+
+def _attack(cell: Cell, task: Task) -> dict[str, Any]:
+    access = task.plugin.option("access", "black-box")
+    asked = candidates(_split(cell), cell.dataset)
+    view = view_of(_split(cell), cell.dataset, _synthetic(cell), access, _insider(cell))
+    plugin: Attack = create(task.plugin, task.params)
+    rng = stream(cell.seed, "attack", cell.dataset, cell.fold, task.plugin.name)
+    scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
+    if scores.shape != asked.member.shape:
+        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {asked.member.shape}.")
+    curve = roc(scores, asked.member)
+    return {
+        "readings": [[r.measure, r.value, r.low, r.high] for r in asked.readings(scores)],
+        "curve": {"false": curve.false.tolist(), "true": curve.true.tolist()},
+    }
+
+
+def _insider(cell: Cell) -> Insider | None:
+    """Return what an attacker with the generator's code or model gets; a release made elsewhere has neither."""
+    maker = cell.maker
+    if maker is None:
+        return None
+    return Insider(lambda: create(maker.plugin, maker.params), lambda: _refitted(cell, maker))
+
+
+def _refitted(cell: Cell, maker: Task) -> Generator:
+    fitted, again = _release(cell, maker)
+    if again.digest != _synthetic(cell).digest:
+        raise PluginError(
+            f"generator {maker.plugin.name!r} fitted again on the same people and stream makes another release, so "
+            "that a white-box attacker cannot be given the model that was released. Mend its use of randomness."
+        )
+    return fitted
+
+
+# -- loading, once per process ---------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _cohort(path: Path) -> Cohort:
+    return read_cohort(path)
+
+
+@lru_cache(maxsize=1)
+def _split(cell: Cell) -> Split:
+    cohort = _cohort(cell.data.cohort)
+    reference = _cohort(cell.data.reference) if cell.data.reference else None
+    train, holdout = cohort.take(cell.data.train), cohort.take(cell.data.holdout)
+    return Split(train, holdout, cell.fold, cell.seed, reference)
+
+
+@lru_cache(maxsize=1)
+def _synthetic(cell: Cell) -> Cohort:
+    synthetic = Store(cell.store).read_sample(cell.sample_key)
+    if synthetic is None:
+        raise StoreError(f"the synthetic sample {cell.sample_key[:12]} is not in the store; run the command again.")
+    return hide_labels(synthetic) if cell.maker is None else synthetic
+
+
+# -- running several tasks and reporting each ------------------------------------------------------------------------
+
+
+def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], None]) -> None:
+    """Do tasks in turn, reporting ``("start", i, "")`` and ``("ok" | "failed" | "skipped" | "store", i, reason)``.
+
+    This is the task boundary: the one place where any exception of a plugin becomes a report. A store that cannot be
+    written is no fault of the plugin and ends the work. What another run has finished meanwhile is not done again.
+    """
+    home, store = os.getpid(), Store(cell.store)
+    for i, task in enumerate(tasks):
+        report("start", i, "")
+        try:
+            if not is_done(store, task):
+                run_task(cell, task)
+        except StoreError as error:
+            report("store", i, str(error))
+            return
+        except NoLabelsError as error:
+            report("skipped", i, str(error))
+        except Exception as error:
+            _only_in(home)
+            sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
+            report("failed", i, one_line(error))
+        else:
+            report("ok", i, "")
+
+
+def is_done(store: Store, task: Task) -> bool:
+    """Return whether the whole result of a task is in the store, and intact."""
+    return store.has(task.key) and (task.step != "sample" or store.read_sample(task.key) is not None)
+
+
+def log_of(cell: Cell, task: Task) -> Path:
+    """Return the file that keeps what a task printed when it was last done; it is there if that was anything."""
+    return cell.store / "logs" / f"{task.key[:16]}.log"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line of at most 300 characters."""
+    text = " ".join(str(error).split()) or "no message"
+    prefix = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
+    return (prefix + text)[:300]
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------
+
+
+def _reset_peak() -> None:
+    """Start the kernel's record of peak memory afresh, where it can be (Linux)."""
+    try:
+        with open("/proc/self/clear_refs", "w") as f:  # noqa: PTH123 - a device file of one character
+            f.write("5")
+    except OSError:
+        return
+
+
+def peak_mb() -> float:
+    """Return the peak resident memory of this process in MB since the last reset (or since its start)."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        kilobytes = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    except (OSError, StopIteration):
+        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kilobytes = usage // 1024 if sys.platform == "darwin" else usage
+    return round(kilobytes / 1024, 1)
+
+
+def programs_peak_mb() -> float:
+    """Return the peak resident memory, in MB, of the largest program that this process started and saw end."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round((peak // 1024 if sys.platform == "darwin" else peak) / 1024, 1)
+
+
+def _peak_since(programs: float) -> float:
+    """Return the peak of this process, or of a program it ran meanwhile, as a generator made of commands does."""
+    ran = programs_peak_mb()
+    return max(peak_mb(), ran if ran > programs else 0.0)
+
+
+def set_threads(threads: int) -> None:
+    """Tell every numerical library that will be imported in this process to use so many threads."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ[name] = str(threads)

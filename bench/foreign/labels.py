@@ -1,0 +1,114 @@
+"""Reads the class labels of a foreign release, from its table or from a file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.core.errors import DataError, near_name
+from bench.core.types import Cohort
+from bench.datasets.matrices import repeated
+from bench.datasets.tables import MISSING, file_type, shown
+from bench.foreign.tables import Part, Reading, pick
+
+
+def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, reading: Reading) -> NDArray[np.str_]:
+    """Return the label of each sample of a data file.
+
+    Parameters
+    ----------
+    part : the data file's content
+    beside : its file of labels, or the labels, which go before a column in the data file; None if there are none
+    like : the real cohort, for the labels that may occur
+    reading : which columns may hold labels
+
+    Raises
+    ------
+    DataError
+        If there are no labels, one is missing or unknown, or their number is wrong.
+    """
+    inside = pick(part.columns, reading.label_columns)
+    where: Path | str
+    if isinstance(beside, Path):
+        where, y = beside, _labels_beside(beside, part, like, reading)
+    elif beside is not None:
+        where, y = f"labels of {part.path}", _filled(Path("labels"), "labels", [str(label) for label in beside])
+        if len(y) != len(part.values):
+            raise DataError(f"{part.path} has {len(part.values)} rows and {len(y)} labels; expected one for each.")
+    elif inside is not None:
+        where, y = part.path, _filled(part.path, inside, part.columns[inside])
+    else:
+        raise DataError(
+            f"{part.path} comes without labels: there is no file of labels beside it and no column "
+            f"{reading.label_columns[0]!r} in it. Add them, name the column with --label-column, or say --no-labels to "
+            "be judged by what needs none."
+        )
+    if unknown := sorted(set(y.tolist()) - set(like.y.tolist())):
+        classes = like.classes.tolist()
+        same_end = next((f" Did you mean {c!r}?" for c in classes if c.lower().endswith(unknown[0].lower())), "")
+        raise DataError(
+            f"{where} has the label {unknown[0]!r}; expected {', '.join(classes)}."
+            f"{same_end or near_name(unknown[0], classes)} Write the labels as the real cohort has them."
+        )
+    return y
+
+
+def _labels_beside(path: Path, part: Part, like: Cohort, reading: Reading) -> NDArray[np.str_]:
+    """Return labels from their own file: one column in the order of the samples, or a column beside sample names."""
+    columns = _columns(path)
+    if headless := set(columns) & set(like.y.tolist()):
+        raise DataError(
+            f"{path} starts with the label {headless.pop()!r}; expected a header, the column's name, there."
+        )
+    key = next((name for name, cells in columns.items() if part.samples and set(part.samples) <= set(cells)), None)
+    left = [name for name in columns if name != key]
+    column = pick(left, reading.label_columns) or (left[0] if len(left) == 1 else None)
+    if column is None:
+        raise DataError(
+            f"{path} has {len(columns)} columns, {shown(list(columns))}; expected one, the label, or sample names and "
+            "labels. Name the column of labels with --label-column."
+        )
+    y = _filled(path, column, columns[column])
+    if key is not None and part.samples is not None and columns[key] != list(part.samples):
+        return _matched(path, columns[key], y, part, reading)
+    if len(y) != len(part.values):
+        raise DataError(
+            f"{part.path} has {len(part.values)} rows and {path.name} {len(y)}; expected one label for each row."
+        )
+    return y
+
+
+def _matched(path: Path, names: Sequence[str], y: NDArray[np.str_], part: Part, reading: Reading) -> NDArray[np.str_]:
+    assert part.samples is not None
+    if twice := repeated(names):
+        raise DataError(f"{path} has the sample {twice!r} twice. Keep one of them.")
+    reading.say(f"{path.name}: labels are matched to samples by name")
+    place = {name: i for i, name in enumerate(names)}
+    return y[[place[name] for name in part.samples]]
+
+
+def _columns(path: Path) -> dict[str, list[str]]:
+    """Return every column of a table as text."""
+    suffix = file_type(path)
+    if suffix == ".h5ad":
+        raise DataError(f"{path} is called as a file of labels; expected a table. Put the labels into obs of the data.")
+    try:
+        if suffix == ".parquet":
+            frame = pd.read_parquet(path).astype(str)
+        else:
+            frame = pd.read_csv(path, sep="," if suffix == ".csv" else "\t", dtype=str, keep_default_na=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a table of labels: {error}. Write it again as UTF-8 CSV.") from error
+    return {str(name): frame[name].str.strip().tolist() for name in frame.columns}
+
+
+def _filled(path: Path, column: str, values: Sequence[str]) -> NDArray[np.str_]:
+    """Return a column of text after a check that every sample has a value."""
+    for row, value in enumerate(values, start=1):
+        if value in MISSING:
+            raise DataError(f"{path}, column {column!r}: row {row} has no value (found {value!r}). Fill it in.")
+    return np.array(values, dtype=np.str_)

@@ -1,0 +1,285 @@
+"""What a plugin declares: the decorators that its class wears, and the reading of them without importing the file.
+
+A plugin is one file with one decorated dataclass; the file name is the plugin's name. The declaration is read from the
+syntax tree, so that listing plugins imports neither them nor the libraries they need.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from bench.core.errors import PluginError
+from bench.core.types import Access
+from bench.registry.resources import Resources, resources_of
+
+Kind = Literal["generator", "attack", "metric"]
+AttackFamily = Literal["distance", "density", "structure", "model", "ensemble"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# what the harness hands each method: positional arguments and keywords
+HANDED: dict[Kind, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "generator": {"fit": (("cohort",), ("rng",)), "sample": (("n",), ("rng",))},
+    "attack": {"score": (("view",), ("rng",))},
+    "metric": {"__call__": (("train", "holdout", "synthetic"), ("rng",))},
+}
+NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a plugin
+T = TypeVar("T", bound=type)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one number means: its name in the rows, which way is better, its bounds and where tables show it.
+
+    Parameters
+    ----------
+    name : the name in the rows, with the statistic in it
+    better : ``"higher"``, ``"lower"`` or ``"none"`` (a reference value, not a score)
+    low, high : the bounds; infinite if there are none
+    table : the leaderboard table that shows it; empty for rows only
+    rank : position of its column in that table
+    title : the column head; the name if empty
+    """
+
+    name: str
+    better: Literal["higher", "lower", "none"] = "higher"
+    low: float = -math.inf
+    high: float = math.inf
+    table: str = ""
+    rank: int = 0
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if self.better not in ("higher", "lower", "none"):
+            raise PluginError(f"measure {self.name!r}: better={self.better!r}; expected 'higher', 'lower' or 'none'.")
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What a plugin declares, read without importing it."""
+
+    kind: Kind
+    name: str
+    summary: str
+    path: Path
+    module: str
+    params: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = "built-in"
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """Return a value given to the decorator."""
+        return self.options.get(name, default)
+
+    @property
+    def is_control(self) -> bool:
+        """True for a generator that brackets the tables and takes no part in the ranking."""
+        return bool(self.option("control", False))
+
+    @property
+    def resources(self) -> Resources:
+        """The memory, time and GPUs that the decorator asks for."""
+        return resources_of(self.options)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures a metric returns."""
+        return tuple(self.option("measures", ()))
+
+
+# -- decorators ------------------------------------------------------------------------------------------------------
+
+_declared: dict[tuple[Kind, str], str] = {}
+
+
+def _declare(kind: Kind, name: str, cls: T) -> T:
+    """Check the decorated class against the contract and remember which module declared it."""
+    where = f"{kind} {name!r} ({cls.__module__})"
+    if not NAME.fullmatch(name):
+        raise PluginError(f"{where}: expected a lower-case name with letters, digits and '_'.")
+    if not hasattr(cls, "__dataclass_fields__"):
+        raise PluginError(f"{where} is not a dataclass; put @dataclass(kw_only=True) under the decorator.")
+    for method in HANDED[kind]:
+        if not callable(getattr(cls, method, None)):
+            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(HANDED[kind])}.")
+    other = _declared.setdefault((kind, name), cls.__module__)
+    if other != cls.__module__:
+        raise PluginError(
+            f"{where} was declared before by the module {other!r}. One plugin under two module names would be counted "
+            "twice: rename it, or import it only one way."
+        )
+    cls.__bench_plugin__ = (kind, name)  # type: ignore[attr-defined]
+    return cls
+
+
+def generator(
+    name: str,
+    *,
+    doi: str = "",
+    control: bool = False,
+    fits: Literal["train", "spare"] = "train",
+    needs: tuple[str, ...] = (),
+    quick: Mapping[str, Any] | None = None,
+    opt_in: bool = False,
+    imports: tuple[str, ...] = (),
+    memory_gb: float | None = None,
+    minutes: float | None = None,
+    gpus: int | None = None,
+) -> Callable[[T], T]:
+    """Declare a generator: a dataclass with ``fit(cohort, *, rng)`` and ``sample(n, *, rng)``.
+
+    Parameters
+    ----------
+    name : the registry name, equal to the file name
+    doi : where the method is described
+    control : True if it only brackets the tables
+    fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
+    needs : import names of optional packages
+    quick : hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
+    opt_in : True if `all` leaves it out, because it needs something from the user; it runs when it is named
+    imports : hyper-parameters that name a class to import, whose code is then a part of the result's key
+    memory_gb, minutes, gpus : what one cell needs on a cluster; no part of any result's key
+    """
+    return lambda cls: _declare("generator", name, cls)
+
+
+def attack(
+    name: str,
+    *,
+    access: Access = "black-box",
+    official: bool = False,
+    opt_in: bool = False,
+    family: AttackFamily = "distance",
+    doi: str = "",
+    needs: tuple[str, ...] = (),
+) -> Callable[[T], T]:
+    """Declare an attack: a dataclass with ``score(view, *, rng)``; `access` decides what the view holds.
+
+    `official` marks the published arithmetic, kept beside the sound form and never used to judge a generator. `opt_in`
+    marks an attack that is too slow for a default run (it trains models) and runs only when it is named. `family` says
+    what it looks at.
+    """
+    if access not in get_args(Access):
+        raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")
+    if family not in get_args(AttackFamily):
+        raise PluginError(f"attack {name!r}: family {family!r}; expected one of {', '.join(get_args(AttackFamily))}.")
+    return lambda cls: _declare("attack", name, cls)
+
+
+def metric(
+    name: str,
+    *,
+    family: str,
+    measures: tuple[Measure, ...],
+    opt_in: bool = False,
+    doi: str = "",
+    needs: tuple[str, ...] = (),
+) -> Callable[[T], T]:
+    """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`.
+
+    `opt_in` marks a metric that needs something from the user and runs only when it is named.
+    """
+    if not measures:
+        raise PluginError(f"metric {name!r} declares no measure; name each number it returns.")
+    return lambda cls: _declare("metric", name, cls)
+
+
+# -- reading a declaration from the syntax tree ----------------------------------------------------------------------
+
+
+def _value(node: ast.expr) -> Any:
+    """Evaluate a declaration: literals, ``inf``, ``-x`` and ``Measure(...)``, nothing else."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return tuple(_value(e) for e in elts)
+        case ast.Dict(keys=keys, values=values):
+            return {_value(k): _value(v) for k, v in zip(keys, values, strict=True) if k is not None}
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.Name(id="inf") | ast.Attribute(attr="inf"):
+            return math.inf
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str() as value)]):
+            return float(value)
+        case ast.Call(func=ast.Name(id="Measure"), args=args, keywords=keywords):
+            return Measure(*(_value(a) for a in args), **{k.arg: _value(k.value) for k in keywords if k.arg})
+    raise PluginError(
+        f"line {node.lineno}: {ast.unparse(node)!r} is not a plain value; write numbers, strings or tuples."
+    )
+
+
+def _decorator(node: ast.ClassDef) -> tuple[Kind, ast.Call] | None:
+    for call in node.decorator_list:
+        name = ast.unparse(call.func if isinstance(call, ast.Call) else call).removeprefix("bench.")
+        if name not in KINDS:
+            continue
+        if not isinstance(call, ast.Call):
+            raise PluginError(f'line {call.lineno}: @{name} needs a name; write @{name}("the_file_name").')
+        return name, call
+    return None
+
+
+def read_info(path: Path, module: str, origin: str = "built-in") -> PluginInfo | None:
+    """Return what the plugin file declares, or None if it declares no plugin.
+
+    Raises
+    ------
+    PluginError
+        If the file is no valid Python, its declaration holds more than plain values, a parameter has no default, or
+        the plugin's name is not the file's name.
+    """
+    tree = parsed(path)
+    try:
+        classes = [(n, found) for n in tree.body if isinstance(n, ast.ClassDef) and (found := _decorator(n))]
+        if not classes:
+            return None
+        if len(classes) > 1:
+            raise PluginError(f"it declares {len(classes)} plugins; expected one per file.")
+        node, (kind, call) = classes[0]
+        info = _info(node, kind, call, path, module, origin)
+    except PluginError as error:
+        raise PluginError(f"plugin file {path}: {error}") from error
+    if info.name != path.stem:
+        raise PluginError(
+            f"plugin file {path} declares {info.name!r}; expected the file's name, {path.stem!r}. Rename one of them."
+        )
+    return info
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a plugin file.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be read as Python.
+    """
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        where = f"line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+        raise PluginError(f"plugin file {path} cannot be read as Python, {where}. Mend the file.") from error
+    except (ValueError, OSError) as error:
+        raise PluginError(f"plugin file {path} cannot be read: {error}. Mend the file.") from error
+
+
+def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: str, origin: str) -> PluginInfo:
+    options = {k.arg: _value(k.value) for k in call.keywords if k.arg}
+    name = _value(call.args[0]) if call.args else options.pop("name", path.stem)
+    params: dict[str, Any] = {}
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            if line.value is None:
+                name = line.target.id
+                raise PluginError(
+                    f"line {line.lineno}: parameter {name!r} has no default; give it one, as in `{name}: float = 1.0`."
+                )
+            params[line.target.id] = _value(line.value)
+    summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
+    resources_of(options)  # refuses what cannot be asked for
+    return PluginInfo(kind, str(name), summary, path, module, params, options, origin)

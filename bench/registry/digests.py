@@ -1,0 +1,180 @@
+"""Names for results: a key says everything that a number depends on, so an equal key means an equal number.
+
+The code of a plugin enters by its syntax tree (comments, docstrings and the resources that a generator asks for are
+free to change), together with the helper files it imports and the versions of the libraries that those import. Where a
+file lies does not enter: a plugin moved to another folder, with or without its helpers, keeps its key.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.registry.command_file import read_command_file
+from bench.registry.declarations import PluginInfo
+from bench.registry.resources import RESOURCES
+
+# Raised by hand when the engine itself starts to give other numbers for the same plugins and data.
+ENGINE = 1
+# stable interfaces, covered by ENGINE
+_CONTRACT = {"bench", "bench.registry.declarations", "bench.core.errors", "bench.registry.finding", "bench.core.types"}
+
+
+def key(step: str, **parts: Any) -> str:
+    """Return the SHA-256 of a step and everything it depends on, as 64 hex digits."""
+    text = json.dumps({"step": step, "engine": ENGINE, **parts}, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_digest(path: Path, module: str) -> str:
+    """Return the SHA-256 of the syntax trees of a file and of the project files it imports, without docstrings."""
+    files = sorted(hashlib.sha256(_bare(tree).encode()).hexdigest() for tree in _project_trees(path, module).values())
+    return hashlib.sha256("\0".join(files).encode()).hexdigest()
+
+
+def code_digest(info: PluginInfo, params: Mapping[str, Any] | None = None) -> str:
+    """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import.
+
+    A class that a hyper-parameter names (the decorator's ``imports``) is part of it: its file, its library's version.
+    """
+    if info.path.suffix == ".toml":
+        return read_command_file(info.path).digest()
+    own = _code_digest(info.path, info.module)
+    named = [str({**info.params, **(params or {})}[name]) for name in info.option("imports", ())]
+    return key("code", own=own, named=[_named_code(path) for path in named]) if named else own
+
+
+def _named_code(path: str) -> list[str]:
+    """Return the version of the library that a class comes from, and the digest of its module, if it has a source."""
+    module = path.rpartition(".")[0]
+    try:
+        file = _file_of(module) if module else None
+    except ModuleNotFoundError:
+        file = None  # making the plugin says so
+    digest = source_digest(file, module) if file is not None and file.suffix == ".py" else ""
+    return [path, _version(path.partition(".")[0]), digest]
+
+
+def forget() -> None:
+    """Read every plugin file again when it is next asked for: in a notebook, it may have been edited since."""
+    _code_digest.cache_clear()
+
+
+@functools.cache
+def _code_digest(path: Path, module: str) -> str:
+    trees = _project_trees(path, module)
+    versions = sorted({_version(name) for tree in trees.values() for name in _libraries(tree)} - {""})
+    return key("code", source=source_digest(path, module), versions=versions)
+
+
+@functools.cache  # every attack of every cell asks for the same one
+def module_digest(module: str) -> str:
+    """Return `source_digest` of an importable module of the project, without importing it."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return source_digest(Path(spec.origin), module)
+
+
+@functools.cache
+def own_digest(module: str) -> str:
+    """Return the SHA-256 of the syntax tree of one module of the project, what it imports left aside.
+
+    For what is cheap to make again, such as pictures: it does not change with every part of the harness.
+    """
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    return hashlib.sha256(_bare(tree).encode()).hexdigest()
+
+
+def _project_trees(path: Path, module: str) -> Mapping[str, ast.Module]:
+    """Parse a file and, repeatedly, the helpers that it imports from its own folder or from the harness."""
+    trees: dict[str, ast.Module] = {}
+    todo = [(path, module)]
+    while todo:
+        path, module = todo.pop()
+        if module in trees:
+            continue
+        trees[module] = ast.parse(path.read_text(encoding="utf-8"))
+        for name in _imports(trees[module], module.rpartition(".")[0]):
+            found = _project_file(name, path.parent)
+            if found is not None:
+                todo.append((found, name))
+    return trees
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Yield the absolute names of all modules that may be imported, anywhere in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _project_file(module: str, folder: Path) -> Path | None:
+    """Return the file of a helper: a module of the harness, or a file with `_` beside the plugin or one folder up."""
+    if module.startswith("bench.") and module not in _CONTRACT:
+        return _file_of(module)
+    name = module.rpartition(".")[2]
+    if not name.startswith("_") or name == "__init__":
+        return None
+    return next((file for place in (folder, folder.parent) if (file := place / f"{name}.py").is_file()), None)
+
+
+@functools.cache
+def _file_of(module: str) -> Path | None:
+    """Return a module's file; only packages are imported, where `find_spec("a.b.x")` would run all of ``a/b.py``."""
+    package = module.rpartition(".")[0]
+    if "." in package and ((parent := _file_of(package)) is None or parent.name != "__init__.py"):
+        return None
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _bare(tree: ast.Module) -> str:
+    """Dump a syntax tree without docstrings, positions, a generator's resources and the places of project files."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] == "bench"):
+            node.module, node.level = None, 0
+        if isinstance(node, ast.ClassDef):
+            _strip_resources(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _strip_resources(node: ast.ClassDef) -> None:
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "generator":
+            call.keywords = [k for k in call.keywords if k.arg not in RESOURCES]
+
+
+def _libraries(tree: ast.Module) -> set[str]:
+    names = {name.partition(".")[0] for name in _imports(tree, "") if name}
+    return names - set(sys.stdlib_module_names) - {"bench"}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    for distribution in _distributions().get(package, []):
+        return f"{distribution}=={importlib.metadata.version(distribution)}"
+    return ""
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()

@@ -1,0 +1,71 @@
+"""The tables of a leaderboard about audits: lower bounds of epsilon beside the claims they test."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.board import ABSENT, Board, columns
+from bench.studies.audit_reading import GAUSSIAN
+
+NOT_AUDITED = ("not audited", ABSENT)
+
+
+def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: list[str]) -> tuple[str, str]:
+    """Return the largest audited lower bound with its ceiling, and what it says about a claim.
+
+    Parameters
+    ----------
+    audits : with a column ``label``; only bounds at one of `deltas` that hold for every private mechanism count
+    epsilon, deltas : the claim; one that an audited training made larger is held against that one
+    """
+    if audits is None:
+        return NOT_AUDITED
+    same = np.isclose(
+        audits["delta"].to_numpy(dtype=float)[:, None], [float(delta) for delta in deltas], rtol=1e-5, atol=0
+    )
+    found = audits[(audits["label"] == label) & same.any(axis=1) & (audits["bound"] != GAUSSIAN)]
+    if found.empty:
+        return NOT_AUDITED
+    low, ceiling = float(found["low"].max()), float(found["ceiling"].max())
+    claimed = max([epsilon, *(float(text) for text in found["claimed"] if text != "nothing")])
+    text = f"{low:.2f} (at most {ceiling:.2f} could be shown)"
+    if low > claimed:
+        whole = (found["end_to_end"] == "yes").all()
+        return f"**{text}**", "**REFUTED**" if whole else "exceeded, as steps outside the budget may"
+    return text, "not refuted" if ceiling > epsilon else "not testable so"
+
+
+def audit_table(board: Board, audits: pd.DataFrame | None) -> Iterator[str]:
+    """Yield the table of every audited bound on this cohort; nothing if there is none."""
+    if audits is None or audits.empty:
+        return
+    note = (
+        "Fair coins decide which records are trained on, and attacks guess the coins from the release. *Epsilon ≥*: "
+        "the lower bound that follows, each at its own confidence; *could show*: the same for perfect guesses, so a "
+        "bound below the claim is no proof of it. Attack, record and threshold are chosen on other trainings than "
+        "those read; several audits of one generator are not corrected for their number. Gaussian bounds hold for "
+        "mechanisms with a Gaussian trade-off only, and refute nothing here."
+    )
+    head = columns(["generator", "bound"], ["tested epsilon", "delta", "epsilon ≥", "could show", "confidence"])
+    head += columns(["verdict", "best attack", "evidence"], ["canaries", "trainings"])
+    yield board.table("Audits", note, head, [_line(board, line) for line in audits.to_dict("records")])
+
+
+def _line(board: Board, line: Mapping[Hashable, Any]) -> list[str]:
+    outcome = ABSENT if line["bound"] == GAUSSIAN else line["verdict"]
+    return [
+        board.head(line["label"]),
+        line["bound"],
+        *(f"{line[name]:g}" for name in ("epsilon", "delta")),
+        *(f"{line[name]:.2f}" for name in ("low", "ceiling")),
+        f"{line['confidence']:g}",
+        f"**{outcome}**" if outcome == "refuted" else outcome,
+        f"`{line['attack']}`",
+        line["detail"],
+        str(line["canaries"]),
+        str(line["runs"]),
+    ]

@@ -1,0 +1,1 @@
+"""Pictures of the benchmark, and the numbers that they are drawn from."""

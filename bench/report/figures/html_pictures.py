@@ -1,0 +1,245 @@
+"""The sections of an HTML page that look closely at releases: classes, genes, what genes do together, and maps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.core.errors import StoreError
+from bench.registry.digests import own_digest
+from bench.report.board import Summary, columns, number
+from bench.report.figures.close_up_panels import figure_of
+from bench.report.figures.close_ups import REAL, TABLES, pictures_file
+from bench.report.figures.png_files import drawn_from, size_of, write_png
+from bench.report.html_parts import Html, HtmlBoard, element, inline, join
+
+_SHOWN = 3  # genes of each release in the table
+_HOW = (
+    "Not drawn: {gone}. These pictures need the released samples: `bench pictures --dataset {name}` reads them where "
+    "the store and the data are (UMAP with the extra `umap`), and the next `bench report --html` draws what it found."
+)
+# kind: heading, what to know, text for those who cannot see it
+CLOSE_UPS = {
+    "umap": (
+        "UMAP",
+        "One map for all panels, fitted on at most 1000 training samples of one fold (grey behind each release) in "
+        "their first 50 principal components; at most 500 samples of each release are placed on it. UMAP puts every "
+        "sample near the training samples that resemble it most, however little that is: it shows lost classes and "
+        "collapsed clouds, and hides how far off a release is (see principal components). Distances have no unit.",
+        "Scatter plots of a UMAP map of {name}: training samples and each generator's samples, coloured by class",
+    ),
+    "genes": (
+        "Means and spreads of genes",
+        "Each dot is a gene. A release that has every gene right has all dots where the dotted lines cross; dots to "
+        "the right have too high a mean, dots below too small a spread. What lies farther out is drawn on the edge.",
+        "For each generator on {name}, how far each gene's mean and standard deviation are off",
+    ),
+    "coexpression": (
+        "Co-expression",
+        "Each pair of genes by its correlation in the training samples and in the release, darker where there are "
+        "more pairs. On the dotted line: kept. Flatter than the line: genes that rise and fall together in people do "
+        "so less in the release. Horizontal: lost.",
+        "For each generator on {name}, gene-gene correlations of the release against those of the training samples",
+    ),
+    "expression": (
+        "Differential expression",
+        "Each dot is a gene, by the difference of its means between the two largest classes. A gene counts as "
+        "different if one class lies more than one half above the other (Wilcoxon, p < 0.05); blue: so in the training "
+        "samples and in the release, amber: missed, red: only in the release. On the dotted line: same effect. "
+        "What lies farther out is drawn on the edge.",
+        "For each generator on {name}, differences of gene means between two classes, release against training samples",
+    ),
+}
+
+
+def close_up_file(rows: Path, kind: str) -> Path:
+    """Return where a picture of a rows file lies: ``<out>/pictures/<slug>_<kind>.png``."""
+    return pictures_file(rows).with_name(f"{rows.stem}_{kind}.png")
+
+
+def draw_close_ups(rows: Path, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Write the pictures that the numbers hold; one of the same numbers is left as it is."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for kind in CLOSE_UPS:
+        mark = fingerprint(kind, numbers, data)
+        if drawn_from(close_up_file(rows, kind)) == mark:
+            continue
+        figure = figure_of(kind, numbers, title_of(numbers, data), simulated=data["simulated"])
+        if figure is not None:
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()  # type: ignore[no-untyped-call]
+            write_png(close_up_file(rows, kind), np.asarray(canvas.buffer_rgba()), mark)  # type: ignore[no-untyped-call]
+
+
+def fingerprint(kind: str, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return what a picture must say that it was drawn from."""
+    parts = [
+        kind,
+        own_digest("bench.report.figures.close_up_panels"),
+        title_of(numbers, data),
+        data["simulated"],
+        numbers,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def title_of(numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return what stands above a picture."""
+    return f"{data['title']}: fold {numbers['about']['fold']} of seed {numbers['about']['seed']}"
+
+
+def picture_facts(about: Mapping[str, Any]) -> str:
+    """Return in words where the numbers of the pictures come from."""
+    umap = f"umap-learn {about['umap']}" if about["umap"] else "without umap-learn"
+    return (
+        f"fold {about['fold']} of seed {about['seed']}, {about['n_train']} training and {about['n_holdout']} held-out "
+        f"samples, {about['n_correlated']} genes correlated; {umap}"
+    )
+
+
+def close_ups(
+    rows: Path, board: HtmlBoard, numbers: Mapping[str, Any] | None, data: Mapping[str, Any]
+) -> Iterator[tuple[str, Html]]:
+    """Yield the sections, each with its title; the last one names the pictures that are not there."""
+    classes, genes = (read_table(rows, name) for name in TABLES)
+    yield from _section("Classes", [*_class_tables(board, classes)])
+    gone = []
+    for kind, (heading, note, alt) in CLOSE_UPS.items():
+        path, word = close_up_file(rows, kind), "SIMULATED " if data["simulated"] else ""
+        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
+        if numbers is not None and drawn_from(path) == fingerprint(kind, numbers, data):
+            shown = picture(path, board.marked(heading), note, alt.format(name=word + data["name"]))
+            yield from _section("Genes" if kind == "genes" else heading, [shown, *tables])
+        else:
+            gone.append(heading)
+            yield from _section("Genes", tables)
+    if gone:
+        yield "Pictures that are not here", element("p", inline(_HOW.format(gone=", ".join(gone), name=data["name"])))
+
+
+def _section(title: str, blocks: Sequence[Html]) -> Iterator[tuple[str, Html]]:
+    if blocks:
+        yield title, join(blocks)
+
+
+def picture(path: Path, caption: str, note: str, shown: str) -> Html:
+    """Return a picture from a PNG file, inside the page, under it its caption.
+
+    Parameters
+    ----------
+    shown : the text for those who cannot see it
+    """
+    source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    width, height = size_of(path)
+    image = element(
+        "div",
+        element("img", src=source, alt=shown, width=str(width), height=str(height)),
+        class_="box",
+        role="region",
+        tabindex="0",
+        aria_label=f"Picture: {caption}",
+    )
+    legend = element("figcaption", element("strong", f"{caption}. "), inline(note))
+    return element("figure", image, legend, class_="tall" if height > width else None)
+
+
+# -- the tables --------------------------------------------------------------------------------------------------------
+
+
+def read_table(rows: Path, name: str) -> pd.DataFrame:
+    """Return a table that lies beside the numbers, empty if it does not.
+
+    Raises
+    ------
+    StoreError
+        If it has other columns than we write.
+    """
+    path = pictures_file(rows).with_name(f"{rows.stem}_{name}.csv")
+    if not path.exists():
+        return pd.DataFrame(columns=TABLES[name])
+    found = pd.read_csv(path, dtype={"generator": str, "class": str, "gene": str}, keep_default_na=False, na_values={
+        column: [""] for column in TABLES[name][2:]
+    })  # fmt: skip
+    if list(found.columns) != TABLES[name]:
+        raise StoreError(f"{path} has the columns {list(found.columns)}; expected {TABLES[name]}. Remove it.")
+    return found
+
+
+def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+    """Yield a table for each thing that is known of classes, generators as rows and classes as columns."""
+    if found.empty:
+        return
+    texts = {
+        "recall": (
+            "Recall by class",
+            "Share of each class's held-out samples that a classifier trained on the release recognises (linear "
+            "discriminants in 50 principal components of the training samples); one fold. In brackets: how many "
+            "samples that is; of few, each weighs much. ↑ higher is better.",
+            " ↑",
+        ),
+        "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", ""),
+        "mmd": (
+            "Distance by class (MMD)",
+            "Maximum mean discrepancy within each class, in 50 principal components, Gaussian kernel; one fold. The "
+            "line of the training samples holds their distance to held-out samples: what luck alone gives. ↓ lower is "
+            "better.",
+            " ↓",
+        ),
+    }
+    for column, (title, note, arrow) in texts.items():
+        yield _wide(board, found, column, title, note, arrow)
+
+
+def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: str, arrow: str) -> Html:
+    n = found.drop_duplicates("class").set_index("class")["n_holdout"]
+    table = found.pivot_table(index="generator", columns="class", values=column, dropna=False, sort=False)
+    labels = [REAL, *(label for label in board.labels if label in table.index)]
+    body = [
+        [_head(board, label), *(_figure(table.loc[label].get(name)) for name in n.index)]
+        for label in labels
+        if label in table.index
+    ]
+    heads = [f"{name} ({size:.0f}){arrow}" if column == "recall" else f"{name}{arrow}" for name, size in n.items()]
+    return board.table(title, note, columns(["generator"], heads), body)
+
+
+def _head(board: HtmlBoard, label: str) -> str:
+    words = "training samples (simulated)" if board.simulated else "real training samples"
+    return words if label == REAL else board.head(label)
+
+
+def _figure(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "none"
+    return number(Summary(value, math.nan, 1, 1), 3)
+
+
+def _gene_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+    if found.empty:
+        return
+    ks = "KS: largest distance of the two distribution functions, 0 to 1, against the training samples of one fold."
+    heads = ["KS ↓", "mean, training", "mean, release", "sd, training", "sd, release"]
+    over = found[found["generator"] == REAL]
+    lines = [[f"`{row['gene']}`", *_cells(row)] for row in over.to_dict("records")]
+    note = f"The genes with the largest mean KS over all generators but the controls; other columns: means too. {ks}"
+    yield board.table("Genes that most generators get wrong", note, columns(["gene"], heads), lines)
+    body = [
+        [board.head(label), *_cells(row), f"`{row['gene']}`"]
+        for label in board.labels
+        for row in found[(found["generator"] == label) & (found["ks"] > 0)].head(_SHOWN).to_dict("records")
+    ]
+    note = f"The {_SHOWN} genes of each release that are farthest off, if any is off. {ks}"
+    yield board.table("Worst genes of each generator", note, columns(["generator"], heads, "gene"), body)
+
+
+def _cells(row: Mapping[Any, Any]) -> list[str]:
+    return [_figure(row[name]) for name in TABLES["genes"][2:]]

@@ -1,0 +1,128 @@
+"""The tables of a leaderboard that are about use and cost: utility, fidelity, cost, and what is missing and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from bench.registry.declarations import Measure
+from bench.registry.finding import plugins
+from bench.report.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number, strong
+
+WIDEST = 10  # measures side by side; a longer table is cut into even parts
+ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
+
+
+def measure_tables(board: Board) -> Iterator[str]:
+    """Yield a section for each table that the metrics declare, generators as rows and measures as columns."""
+    for table, measures in in_tables(board.measures.values()).items():
+        title = table.replace("_", " ").capitalize()
+        yield f"## {title}\n"
+        n = -(-len(measures) // WIDEST)
+        parts = [measures[i * len(measures) // n : (i + 1) * len(measures) // n] for i in range(n)]
+        for i, part in enumerate(parts):
+            numbered = f"{title} ({i + 1} of {n})" if n > 1 else title
+            yield _measure_table(board, numbered, part)
+
+
+def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> str:
+    found = [_column(board, m) for m in measures]
+    body = [
+        [board.head(label), *(column[label] for column in found), board.share(label, [m.name for m in measures])]
+        for label in board.labels
+    ]
+    heads = [f"{m.title or m.name}{ARROWS[m.better]}" for m in measures]
+    names = ", ".join(f"{m.title} = `{m.name}`" for m in measures if m.title and m.title != m.name)
+    note = "↑ higher is better, ↓ lower is better, no arrow: a value to compare with, not a score."
+    note += f" {names}." if names else ""
+    return board.table(title, note, columns(["generator"], [*heads, "ok / planned"]), body)
+
+
+def _column(board: Board, measure: Measure) -> dict[str, str]:
+    summaries = {label: board.summary(label, measure.name) for label in board.labels}
+    decimals = decimals_for(summaries.values(), measure)
+    best = leaders({label: summaries[label] for label in board.ranked}, measure)
+    texts = {label: number(summary, decimals) for label, summary in summaries.items()}
+    return {label: strong(text) if label in best else text for label, text in texts.items()}
+
+
+def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
+    """Return who is best or within one sd of the best (of the best's folds); nobody among fewer than two.
+
+    A mean over surviving folds takes no part, because the folds that failed may be the hard ones.
+    """
+    whole = {label: s for label, s in summaries.items() if s.complete}
+    if measure.better == "none" or len(whole) < 2:
+        return set()
+    sign = 1 if measure.better == "higher" else -1
+    top = max(whole.values(), key=lambda s: sign * s.mean)
+    reach = 0.0 if math.isnan(top.sd) else top.sd
+    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= reach}
+
+
+# -- cost --------------------------------------------------------------------------------------------------------------
+
+
+def cost_table(board: Board) -> Iterator[str]:
+    """Yield the section on what fitting and sampling cost per fold; nothing if the rows say nothing."""
+    if not (board.rows["family"] == "cost").any():
+        return
+    names = ("wall_s", "peak_mb", "n_synthetic")
+    found = {label: [board.summary(label, name) for name in names] for label in board.labels}
+    body = [
+        [board.head(label), _seconds(wall), number(peak, 0), number(n, 0)] for label, (wall, peak, n) in found.items()
+    ]
+    note = "Per fold, fit and sample together, scoring not included. Peak memory is that of the generator's process."
+    head = columns(["generator"], ["wall time, s ↓", "peak memory, MB ↓", "synthetic samples"])
+    yield "## Cost\n"
+    yield board.table("Cost", note, head, body)
+
+
+def _seconds(summary: Summary) -> str:
+    return number(summary, min(decimals_for([summary]), 3))
+
+
+# -- what is missing ---------------------------------------------------------------------------------------------------
+
+
+def failures(board: Board) -> Iterator[str]:
+    """Yield the section that lists every planned number that does not exist, with the reason."""
+    yield "## Failures\n"
+    lost = lost_rows(board.rows)
+    if lost.empty:
+        yield f"None: every planned number exists ({len(board.rows)} rows).\n"
+        return
+    body = []
+    for (label, status, reason), part in lost.groupby(["label", "status", "reason"]):
+        where = coverage(part)
+        body.append([board.head(str(label)), where, _what(part), str(status), escape(str(reason))])
+    note = f"{len(lost)} of {len(board.rows)} planned numbers do not exist. No mean above hides one: (k/n) marks it."
+    yield board.table("Failures", note, columns(["generator", "where", "what", "status", "reason"], []), body)
+
+
+def lost_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of every planned number that does not exist, with the reason."""
+    undefined = (rows["status"] == "ok") & rows["value"].isna() & (rows["family"] != "claim")
+    lost = rows[(rows["status"] != "ok") | undefined].copy()
+    lost.loc[undefined, "status"] = "undefined"
+    lost.loc[undefined, "reason"] = "the measure is not defined for this release (NaN)"
+    return lost
+
+
+def _what(part: pd.DataFrame) -> str:
+    """Return which work is lost: names of up to three metrics or attacks, else how many."""
+    metric_of = {m.name: info.name for info in plugins("metric").values() for m in info.measures}
+    sample = part["family"].isin(["cost", "claim"])
+    scored = part[~sample]
+    attacks = sorted(set(scored["attack"]) - {""})
+    metrics = sorted({metric_of.get(m, m) for m in scored["measure"][scored["attack"] == ""]})
+    named = [("attack", attacks), ("metric", metrics)]
+    texts = ["the sample itself"] if sample.any() else []
+    for kind, names in named:
+        if len(names) > 3:
+            texts.append(f"{len(names)} {kind}s")
+        elif names:
+            texts.append(f"{kind} {', '.join(names)}")
+    return "; ".join(texts)

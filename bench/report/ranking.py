@@ -1,0 +1,198 @@
+"""The section of a leaderboard that compares generators with each other; there is no overall rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from bench.challenge.blue_entry import OTHER_FOLDS
+from bench.registry.declarations import Measure
+from bench.report.board import ABSENT, Board, columns, in_tables, sound_attacks
+from bench.statistics.comparison import (
+    RESAMPLES,
+    Floats,
+    Interval,
+    by_fold,
+    control_scaled,
+    corrected_interval,
+    on_front,
+    ranks,
+    resampled_means,
+)
+from bench.statistics.critical_difference import ROPE, Ranking, posterior, ranking
+from bench.statistics.strongest_attack import strongest_attack
+from bench.store.rows import with_labels
+
+_COLUMNS = ["label", "seed", "fold", "value"]
+
+
+def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
+    """Yield the section; nothing if fewer than two complete generators share two folds.
+
+    Parameters
+    ----------
+    n_samples : people in the cohort, training and held out together
+    """
+    compared = _compared(board)
+    if compared is None:
+        return
+    measure, labels, utility = compared
+    values, exposure = by_fold(utility, labels), _exposure(board)
+    yield "## Comparison\n"
+    yield _paired_table(board, measure, labels, values, n_samples)
+    exposed = [label for label in labels if label in set(exposure["label"])]
+    both = utility.merge(exposure, on=["label", "seed", "fold"], suffixes=("", "_exposure"))
+    if len(exposed) > 1 and by_fold(both[_COLUMNS], exposed).shape[1] > 1:
+        yield _front_table(board, measure, exposed, both)
+    yield from _scaled_table(board)
+
+
+def ranking_of(board: Board, n_samples: int) -> tuple[Measure, Ranking] | None:
+    """Return the measure that generators are compared by and their ranking; None if there is nothing to compare."""
+    compared = _compared(board)
+    if compared is None:
+        return None
+    measure, labels, utility = compared
+    values = (-1 if measure.better == "lower" else 1) * by_fold(utility, labels)
+    return measure, ranking(labels, values, held_out_per_train(board, labels, n_samples))
+
+
+def _compared(board: Board) -> tuple[Measure, list[str], pd.DataFrame] | None:
+    """Return the first measure with a direction, the generators complete in it, and their values by fold."""
+    measure = _first_measure(board)
+    if measure is None:
+        return None
+    utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
+    paired = [label for label in board.ranked if OTHER_FOLDS not in label]  # no two of the others share a fold
+    labels = [label for label in paired if board.summary(label, measure.name).complete]
+    return (measure, labels, utility) if min(by_fold(utility, labels).shape) > 1 else None
+
+
+def _first_measure(board: Board) -> Measure | None:
+    shown = (m for table in in_tables(board.measures.values()).values() for m in table)
+    return next((m for m in shown if m.better != "none"), None)
+
+
+def _exposure(board: Board) -> pd.DataFrame:
+    """Return the AUC of the strongest sound attack, chosen on other folds, of each generator on each fold."""
+    chosen = with_labels(strongest_attack(board.rows, attacks=sound_attacks(board.rows)))
+    return chosen.loc[chosen["value"].notna(), _COLUMNS]
+
+
+def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> str:
+    sign = -1 if measure.better == "lower" else 1
+    top = int(np.argmax(sign * values.mean(axis=1)))
+    share = held_out_per_train(board, labels, n_samples)
+    places = ranks(sign * resampled_means(values))
+    body = []
+    for i, label in enumerate(labels):
+        low, high = np.quantile(places[:, i], [0.025, 0.975])
+        body.append(
+            [
+                board.head(label),
+                _interval(corrected_interval(values[i], share)),
+                *([ABSENT] * 3 if i == top else _against_best(values[i] - values[top], share, measure)),
+                f"{low:.0f} to {high:.0f}",
+                f"{(places[:, i] == 1).mean():.2f}",
+            ]
+        )
+    pairs = len(labels) * (len(labels) - 1) // 2
+    told = int((ranking(labels, sign * values, share).p_values < 0.05).sum()) // 2
+    note = (
+        f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
+        "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
+        f"comparisons; when it is (Holm), {told} of all {pairs} pairs {'is' if told == 1 else 'are'} told apart. "
+        f"*As good*: probability that it is {_as_good(measure)} (Bayesian correlated t test, flat "
+        f"prior, Corani and Benavoli 2015). Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in "
+        "which share of them. Folds are few and overlap, and the best is chosen on the same folds: both ranges are too "
+        "narrow."
+    )
+    head = columns(["generator"], ["mean", "difference to the best"], "told apart")
+    head += columns([], ["as good", "rank", "first"])
+    return board.table("Paired comparison", note, head, body)
+
+
+def _against_best(differences: Floats, share: float, measure: Measure) -> list[str]:
+    """Return the difference, whether it is told apart from none, and how probable it is that it does not matter."""
+    found = corrected_interval(differences, share)
+    known = posterior(-differences if measure.better == "lower" else differences, share, _rope(measure))
+    return [_interval(found, signed=True), "yes" if found.excludes_zero else "no", f"{known.same + known.better:.2f}"]
+
+
+def _rope(measure: Measure) -> float:
+    """Return the difference that is of no practical account: of shares one point, of other measures none is known."""
+    return ROPE if measure.low >= 0 and measure.high <= 1 else 0.0
+
+
+def _as_good(measure: Measure) -> str:
+    rope = _rope(measure)
+    return f"worse by less than {rope:g}" if rope else "no worse"
+
+
+def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:
+    """Return how many people are held out for each one trained on, from the size of most releases; 1/4 without them.
+
+    The median, because a release made elsewhere may have any number of rows, and none as large as the cohort counts.
+    """
+    trained = [board.summary(label, "n_synthetic").mean for label in labels]
+    usual = [n for n in trained if n < n_samples]  # NaN is no such
+    return n_samples / float(np.median(usual)) - 1 if usual else 0.25
+
+
+def _interval(found: Interval, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    if math.isnan(found.low):
+        return f"{found.mean:{sign}.3f}"
+    return f"{found.mean:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
+
+
+def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.DataFrame) -> str:
+    good = by_fold(both[_COLUMNS], labels)
+    leak = by_fold(both.assign(value=both["value_exposure"])[_COLUMNS], labels)
+    sign = -1 if measure.better == "lower" else 1
+    values = np.stack([sign * good, -leak], axis=2)  # (n_labels, n_folds, 2), larger is better
+    now = on_front(_no_better_than_chance(values.mean(axis=1)))
+    often = on_front(_no_better_than_chance(resampled_means(values))).mean(axis=0)
+    body = [
+        [board.head(label), f"{g:.3f}", f"{a:.3f}", "yes" if here else "no", f"{share:.2f}"]
+        for label, g, a, here, share in zip(labels, good.mean(axis=1), leak.mean(axis=1), now, often, strict=True)
+    ]
+    note = (
+        f"`{measure.name}` against the AUC of the strongest attack, chosen on other folds. On the front: no other "
+        "generator is at least as good in both. *How often*: in which share of the resamples of the folds. An attack "
+        "that finds nothing proves nothing, so that the front is of known exposure; an AUC below 0.5 counts as 0.5."
+    )
+    head = columns(["generator"], [measure.title or measure.name, "AUC ↓"], "on the front")
+    head += columns([], ["how often"])
+    return board.table("Front of utility and exposure", note, head, body)
+
+
+def _no_better_than_chance(means: Floats) -> Floats:
+    """Return (..., 2) means of utility and minus AUC, none with an AUC below 0.5: that is luck, not privacy."""
+    found: Floats = np.stack([means[..., 0], np.minimum(means[..., 1], -0.5)], axis=-1)
+    return found
+
+
+def _scaled_table(board: Board) -> Iterator[str]:
+    controls = [label for label in board.labels if label in board.controls]
+    shown = [m for table in in_tables(board.measures.values()).values() for m in table if m.better != "none"]
+    means = {m.name: [board.summary(label, m.name).mean for label in controls] for m in shown}
+    usable = [m for m in shown if not math.isnan(control_scaled(0.0, means[m.name], m.better == "higher"))]
+    if not usable:
+        return
+    body = [
+        [board.head(label), *(_scaled(board.summary(label, m.name).mean, means[m.name], m) for m in usable)]
+        for label in board.ranked
+    ]
+    note = "Means between the controls: 0 is the worst control, 1 the best; beyond them is possible."
+    yield board.table(
+        "On the scale of the controls", note, columns(["generator"], [m.title or m.name for m in usable]), body
+    )
+
+
+def _scaled(mean: float, controls: list[float], measure: Measure) -> str:
+    value = control_scaled(mean, controls, measure.better == "higher")
+    return ABSENT if math.isnan(value) else f"{value:.2f}"

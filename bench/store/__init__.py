@@ -1,0 +1,1 @@
+"""The store of results: content-addressed files, the rows made from them, and its upkeep."""

@@ -1,0 +1,1 @@
+"""Questions that take many runs: audits of privacy claims, and exposure against cohort size."""

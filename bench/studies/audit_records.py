@@ -1,0 +1,91 @@
+"""Keeps the outcome of audits, one CSV file per dataset and one line per bound, beside the rows of the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.core.errors import StoreError
+from bench.registry.selection import Choice
+from bench.store.store import write_atomic
+from bench.studies.audit_reading import EACH, Bound, verdict
+
+COLUMNS = [
+    *("generator", "params", "epsilon", "delta", "claimed", "end_to_end", "bound", "low", "ceiling", "confidence"),
+    *("verdict", "attack", "detail", "records", "canaries", "runs", "seed", "attacks", "data", "bench"),
+]
+_TEXT = [
+    "generator",
+    "params",
+    "claimed",
+    "end_to_end",
+    "bound",
+    "verdict",
+    "attack",
+    "detail",
+    "attacks",
+    "data",
+    "bench",
+]
+# only the very same audit takes the place of an earlier one: a rerun with other coins must not erase a refutation
+_SAME = ["generator", "params", "epsilon", "delta", "canaries", "runs", "seed", "attacks", "data"]
+
+
+def audits_file(out: Path, slug: str) -> Path:
+    """Return where the audits on a dataset lie: ``<out>/audits/<slug>.csv``."""
+    return out / "audits" / f"{slug}.csv"
+
+
+def audit_lines(
+    generator: Choice, found: Sequence[Bound], epsilon: float, delta: float, about: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return one line per bound of one audit.
+
+    Parameters
+    ----------
+    epsilon, delta : the claim that was tested
+    about : the other columns, the same in each line
+    """
+    name = {"generator": generator.info.name, "params": generator.params_text}
+    tested = {
+        "epsilon": epsilon,
+        "delta": delta,
+        "confidence": EACH,
+        "verdict": verdict(found, epsilon, about["end_to_end"] != "no"),
+    }
+    lines = [
+        {**about, **name, **tested, **{k: v for k, v in vars(b).items() if k != "kind"}, "bound": b.kind} for b in found
+    ]
+    return pd.DataFrame(lines)[COLUMNS]
+
+
+def add_audit(path: Path, lines: pd.DataFrame) -> None:
+    """Write the lines of an audit into a file of audits, in the place of an earlier run of the very same audit."""
+    earlier = read_audits(path)
+    again = pd.MultiIndex.from_frame(earlier[_SAME]).isin(pd.MultiIndex.from_frame(lines[_SAME]))
+    kept = earlier[~again]
+    table = pd.concat([kept, lines]) if len(kept) else lines
+    table = table.sort_values(_SAME, kind="stable")
+    write_atomic(path, lambda f: f.write(table.to_csv(index=False).encode()))
+
+
+def read_audits(path: Path) -> pd.DataFrame:
+    """Return the lines of a file of audits; none if there is no file.
+
+    Raises
+    ------
+    StoreError
+        If the file is no table of audits.
+    """
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the audits {path} cannot be read ({error}). `bench audit` writes them.") from error
+    if list(table.columns) != COLUMNS:
+        raise StoreError(f"{path} has the columns {list(table.columns)}; expected {COLUMNS}. `bench audit` writes it.")
+    return table
