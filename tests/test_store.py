@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "format.json").write_text('{"format": 99}')
-    with pytest.raises(StoreError, match="format 99; expected 1"):
+    with pytest.raises(StoreError, match="format 99, of another version of this package; expected 2"):
         Store(tmp_path).open()
     (tmp_path / "format.json").write_text("no json")
     with pytest.raises(StoreError, match="expected a result store"):

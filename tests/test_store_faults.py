@@ -326,5 +326,5 @@ def test_the_log_of_a_failure_is_named(toy_cohort: Cohort, tmp_path: Path) -> No
     assert (run(scope, cells).rows["reason"] == "ValueError: singular").any()
     log = log_of(cells[0].cell, cells[0].tasks[1])
     assert "Traceback" in log.read_text()
-    assert json.loads((tmp_path / "store" / "format.json").read_text()) == {"format": 1}
+    assert json.loads((tmp_path / "store" / "format.json").read_text()) == {"format": 2}
     assert sample_row(run(scope, cells).rows, "noise")["status"] == "ok"

@@ -92,11 +92,11 @@ def test_what_is_there_is_listed_by_who_made_it(out: Path) -> None:
 
 
 def test_a_store_of_another_format_is_refused_by_every_command(out: Path, tmp_path: Path) -> None:
-    (out / "store/format.json").write_text('{"format": 2}')
+    (out / "store/format.json").write_text('{"format": 1}')
     for words in ("ls", "du", "gc", "verify", f"export {tmp_path / 'x.tar'}", f"import {tmp_path / 'x.tar'}"):
         found = bench(tmp_path, "store", *words.split(), "--out", str(out))
         assert found.returncode == 2, words
-        assert "has format 2; expected 1" in found.stderr
+        assert "has format 1, of another version of this package; expected 2" in found.stderr
     assert bench(tmp_path, "status", "--out", str(out)).returncode == 2
 
 
@@ -376,7 +376,7 @@ def a_record(**change: object) -> bytes:
         ({GOOD: b"{}"}, {"members": {GOOD: {"sha256": "0" * 64, "bytes": 2}}}, "is not what the index says"),
         ({GOOD: b"{}" * 99}, {"members": {GOOD: {"sha256": "0" * 64, "bytes": 2}}}, "is not what the index says"),
         ({GOOD: b"{}"}, {"members": {}}, "lacks members that its index names, or has others"),
-        ({GOOD: b"{}"}, {"store": 2}, "store format 2; expected 1"),
+        ({GOOD: b"{}"}, {"store": 1}, "store format 1; expected 2"),
         ({GOOD: b"{}"}, {"members": 7}, "is damaged or no file of"),
         ({"runs/20260101T000000000000-00000000.json": a_record(slug="../../x")}, None, "does not say on which data"),
         ({"runs/20260101T000000000000-00000000.json": b"[]"}, None, "cannot be read"),
