@@ -21,9 +21,9 @@ from bench.execution.display import RunProgress
 from bench.execution.forkserver import fresh_server, main_script_hidden
 from bench.execution.runner import Limits, execute
 from bench.execution.session import Planner, Request, prepare
+from bench.registry import digests
 from bench.registry.declarations import Kind
 from bench.registry.finding import add_plugin_file
-from bench.registry import digests
 from bench.registry.selection import Choice, choose, whole_numbers
 from bench.report.notebook import Results
 from bench.report.publish import publish

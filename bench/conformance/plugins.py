@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bench.conformance.error_hints import explain
 from bench.conformance import attacks as attack_checks
 from bench.conformance import generators as generator_checks
 from bench.conformance import metrics as metric_checks
+from bench.conformance.error_hints import explain
 from bench.conformance.toy_people import people
 from bench.core.errors import PluginError
 from bench.engine.tasks import one_line
