@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from bench import Cohort, DataError
 from bench.cli.data import data_group
-from bench.datasets import download, load_dataset
+from bench.datasets import fetching, load_dataset
 from bench.datasets.fetching import fetch_dataset
 
 COUNTS = "TCGA-BRCA_primary_tumor_star_deseq_VST_lmgenes.tsv"
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BENCH_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.0)
     return tmp_path / "home"
 
 
@@ -229,28 +229,28 @@ def test_a_fetched_dataset_is_replaced_only_on_request(record: Record, home: Pat
 
 
 def test_a_cut_connection_is_resumed_in_the_same_run(record: Record, wide_cohort: Cohort, home: Path) -> None:
-    record.cut_after, record.cuts = 2 * download.BLOCK + 100, 2
+    record.cut_after, record.cuts = 2 * fetching.BLOCK + 100, 2
     assert fetch_dataset("brca").cohort.genes == wide_cohort.genes
     asked = [where for name, where in record.asked if name == COUNTS]
-    assert asked == ["", f"bytes={2 * download.BLOCK}-", f"bytes={4 * download.BLOCK}-"]
+    assert asked == ["", f"bytes={2 * fetching.BLOCK}-", f"bytes={4 * fetching.BLOCK}-"]
 
 
 def test_an_interrupted_download_is_continued_by_the_next_run(record: Record, home: Path) -> None:
-    record.cut_after, record.cuts = download.BLOCK + 100, 99
+    record.cut_after, record.cuts = fetching.BLOCK + 100, 99
     with pytest.raises(
-        DataError, match=rf"{COUNTS} broke off 4 times, {4 * download.BLOCK} of .* Run the command again to continue"
+        DataError, match=rf"{COUNTS} broke off 4 times, {4 * fetching.BLOCK} of .* Run the command again to continue"
     ):
         fetch_dataset("brca")
     assert not (home / "brca").exists()
     record.cuts = 0
     record.asked.clear()
     fetch_dataset("brca")
-    assert record.asked[0] == (COUNTS, f"bytes={4 * download.BLOCK}-")
+    assert record.asked[0] == (COUNTS, f"bytes={4 * fetching.BLOCK}-")
 
 
 def test_a_server_without_ranges_starts_anew(record: Record, home: Path) -> None:
     record.ranges = False
-    record.cut_after, record.cuts = 2 * download.BLOCK, 1
+    record.cut_after, record.cuts = 2 * fetching.BLOCK, 1
     fetch_dataset("brca")
     assert _manifest(home)["files"][0]["sha256"] == hashlib.sha256(record.files[COUNTS]).hexdigest()
 

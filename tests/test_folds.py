@@ -9,8 +9,7 @@ import yaml
 
 from bench import Cohort, DataError
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.folds import make_splits, read_splits, write_splits
-from bench.datasets.reference_set import with_reference
+from bench.datasets.folds import make_splits, read_splits, with_reference, write_splits
 
 PUBLISHED_BRCA = [24.1871, 24.3844, 23.7678, 24.0923, 23.7860]  # mean distance of held-out to closest training sample
 

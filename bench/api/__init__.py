@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bench.api.notebook_run import Names, Numbers, Options, call_text, carry_out, choices, numbers_in
 from bench.core.types import Cohort, Units
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.reference_set import with_reference
+from bench.datasets.folds import with_reference
 from bench.engine.plan import plan_generators
 from bench.execution import Executor
 from bench.execution.base import default_jobs

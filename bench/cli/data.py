@@ -232,16 +232,16 @@ def export_splits(name: str, path: Path, seed: int) -> None:
 @click.argument("names", nargs=-1)
 def verify_datasets(names: tuple[str, ...]) -> None:
     """Check datasets against their digests: the named ones, or all that are here. Exit status 1 on a difference."""
-    from bench.datasets.verify import verify
+    from bench.datasets.importing import verify_dataset
 
     here = [name for name in dataset_names() if where_is(name) not in ("absent", "simulated")]
     failed = False
     for name in names or here:
-        for finding in verify(name):
-            failed |= not finding.ok
-            verdict = "ok" if finding.ok else "FAILED"
+        for part in verify_dataset(name):
+            failed |= not part.ok
+            verdict = "ok" if part.ok else "FAILED"
             console.print(
-                f"{name}: {finding.what}: {verdict}, {finding.detail}", highlight=False, markup=False, soft_wrap=True
+                f"{name}: {part.what}: {verdict}, {part.detail}", highlight=False, markup=False, soft_wrap=True
             )
     if not (names or here):
         console.print(f"there is no dataset in {data_home()} to verify", highlight=False)

@@ -11,8 +11,7 @@ from bench.cli import options
 from bench.core.errors import DataError, StoreError
 from bench.core.types import Split
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.folds import N_FOLDS, make_splits, read_splits
-from bench.datasets.reference_set import with_reference
+from bench.datasets.folds import N_FOLDS, make_splits, read_splits, with_reference
 from bench.engine.plan import Scope
 from bench.engine.releases import keys_in, recorded_keys, stored_releases
 from bench.report.figures.close_ups import draw_all, pictures_file

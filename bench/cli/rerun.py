@@ -13,7 +13,7 @@ import click
 from bench.core.errors import BenchError
 from bench.core.files import sha256
 from bench.datasets import load_dataset
-from bench.datasets.reference_set import with_reference
+from bench.datasets.folds import with_reference
 from bench.engine.manifest import differences, notes, read_manifest
 from bench.engine.rerun import dataset_of, set_aside, words_of
 from bench.store.store import write_atomic

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.cli import executors, options
 from bench.cli.plan_table import list_tasks, show_plan
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.reference_set import with_reference
+from bench.datasets.folds import with_reference
 from bench.engine.costs import Costs, learn
 from bench.engine.plan import plan_generators
 from bench.execution import Executor, LocalProcesses

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from bench.core.errors import DataError
 from bench.core.files import replacing
 from bench.core.plain_yaml import yaml_text
 from bench.core.types import Cohort, Split
+from bench.datasets import Dataset
 
+_REFERENCE_SEED = 0  # of who is set aside as reference: the same people whatever seeds the folds have
 N_FOLDS = 5  # the challenge's number of folds
 _FOLD_NAME = re.compile(r"split_([1-9][0-9]{0,4})")
 
@@ -86,6 +89,33 @@ def _check_classes_present(cohort: Cohort, sides: dict[str, NDArray[np.intp]], f
                 f"fold {fold} has no sample of class {str(missing[0])!r} in its {side}, because too few donors carry "
                 "that class. Use fewer folds, another seed, or merge the class with another."
             )
+
+
+def with_reference(dataset: Dataset, one_in: int) -> Dataset:
+    """Return the dataset with one person in `one_in` as the reference, in no fold and seen by no generator.
+
+    Classes keep their proportions and the samples of a donor stay together. The cohort that is left is smaller and has
+    other folds, so the dataset gets a name of its own and its rows never mix with those of the whole cohort.
+
+    Raises
+    ------
+    DataError
+        If the dataset brings a reference set, or a class has too few people.
+    """
+    if dataset.reference is not None:
+        raise DataError(
+            f"dataset {dataset.name!r} brings a reference set of {len(dataset.reference)} people; leave out "
+            "--reference-one-in."
+        )
+    parts = make_splits(dataset.cohort, seed=_REFERENCE_SEED, n_folds=one_in)[0]
+    return replace(
+        dataset,
+        name=f"{dataset.name}-reference{one_in}",
+        title=f"{dataset.title}; one person in {one_in} set aside as the attackers' reference",
+        cohort=parts.train,
+        reference=parts.holdout,
+        source=f"{dataset.source}; {len(parts.holdout)} of {len(dataset.cohort)} people set aside as reference",
+    )
 
 
 # -- the challenge's splits files ------------------------------------------------------------------------------------

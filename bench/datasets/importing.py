@@ -1,18 +1,19 @@
-"""Brings a cohort into the data home, or reads the challenge's own files where they lie."""
+"""Imports cohorts into the data home, reads the challenge's own files where they lie, and checks what was imported."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.core.files import sha256
 from bench.core.types import Cohort, Units
-from bench.datasets import Dataset
+from bench.datasets import Dataset, load_dataset, where_is
 from bench.datasets.catalogue import CATALOGUE, Entry, FileSet
 from bench.datasets.cohorts import build_cohort, check_values
-from bench.datasets.home import SourceFile, check_name, data_home, describe, is_stored, store
+from bench.datasets.home import SourceFile, check_name, data_home, describe, is_stored, read_stored, store
 from bench.datasets.matrices import Layout, Matrix, read_matrix
 from bench.datasets.tables import shown
 
@@ -135,3 +136,50 @@ def _reference_cohort(matrix: Matrix, cohort: Cohort) -> Cohort:
     )
     check_values(reference, matrix.path)
     return reference
+
+
+# -- is it still what was imported? ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PartCheck:
+    """What the check of one part of an imported dataset found."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def verify_dataset(name: str) -> list[PartCheck]:
+    """Return one check per part: the cohort against its digest, each source file against its SHA-256.
+
+    A source file that is no longer there is no failure: the imported form does not need it.
+    """
+    if where_is(name) != "imported":
+        dataset = load_dataset(name)  # whatever is wrong with it is raised here
+        return [
+            PartCheck("cohort", True, f"readable, digest {dataset.digest}; not imported, so nothing to compare with")
+        ]
+    home = data_home()
+    try:
+        manifest, cohort, reference = read_stored(home, name)
+    except DataError as error:
+        return [PartCheck("cohort", False, str(error))]
+    checks = [PartCheck("cohort", True, f"digest {cohort.digest}")]
+    if reference is not None:
+        checks.append(PartCheck("reference", True, f"digest {reference.digest}"))
+    return checks + [_check_source(file) for file in manifest.files]
+
+
+def _check_source(file: SourceFile) -> PartCheck:
+    path = Path(file.path)
+    what = f"{file.role} file"
+    if not path.is_file():
+        return PartCheck(what, True, f"{path} is no longer there; the imported form does not need it")
+    if (found := sha256(path)) == file.sha256:
+        return PartCheck(what, True, f"{path}, SHA-256 {found}")
+    return PartCheck(
+        what,
+        False,
+        f"{path} has SHA-256 {found[:12]}, but had {file.sha256[:12]} at import. Import it again if it is newer.",
+    )

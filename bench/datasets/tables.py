@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
+import re
 import warnings
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -21,7 +23,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError, near_name
-from bench.datasets.lines import check_lines
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null"})  # spellings of "no value" in label columns
 _DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
@@ -33,6 +34,8 @@ _SIGNATURES = {
     b"<!DO": "a web page, not data",
     b"<htm": "a web page, not data",
 }
+_EXPONENT = re.compile(r"[eE][-+]?\d{9,}")
+_ENDLESS = re.compile(r"[-+]?[\d.]+[eE][-+]?\d{9,}")
 _EXPECTED = {".parquet": b"PAR1", ".h5ad": b"\x89HDF", ".gz": b"\x1f\x8b"}
 
 
@@ -179,7 +182,7 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
         if len(first) == len(header) + 1:
             columns = ("", *columns)  # R writes no name above the row names
         with _open(path) as stream:
-            check_lines(path, stream, delimiter, len(columns))
+            _check_lines(path, stream, delimiter, len(columns))
         as_text = columns if text is None else [columns[0], *text] if columns else []
         with _open(path) as stream:
             frame = _parse(stream, delimiter, columns, set(as_text))
@@ -191,6 +194,57 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
     except (ValueError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} is no complete table: {error}. Download or export it again.") from error
     return Table(path, columns, frame)
+
+
+def _check_lines(path: Path, stream: TextIO, delimiter: str, width: int) -> None:
+    """Raise a `DataError` if a line has another number of cells than the header, or a number with an endless exponent.
+
+    The parser of pandas refuses some longer lines, crashes on others and on 1e4002969594, and fills shorter ones.
+
+    Parameters
+    ----------
+    path : for the message
+    stream : the lines, the header among them
+    delimiter, width : between cells, and how many cells there are
+
+    Raises
+    ------
+    DataError
+        It names the line.
+    """
+    for number, line in enumerate(stream, start=1):
+        if '"' in line:
+            _check_quoted(path, itertools.chain([line], stream), delimiter, width, number)
+            return
+        if _EXPONENT.search(line):
+            _check_cells(path, line.split(delimiter), number)
+        if line.strip("\r\n") and line.count(delimiter) + 1 != width and number > 1:
+            raise _other_width(path, number, line.count(delimiter) + 1, width)
+
+
+def _check_quoted(path: Path, lines: Iterable[str], delimiter: str, width: int, first: int) -> None:
+    """Check the cells of lines that may hold quoted delimiters and line breaks."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    for row in reader:
+        number = first + reader.line_num - 1
+        _check_cells(path, row, number)
+        if row and len(row) != width and number > 1:
+            raise _other_width(path, number, len(row), width)
+
+
+def _check_cells(path: Path, row: Iterable[str], number: int) -> None:
+    if cell := next((cell for cell in row if _ENDLESS.fullmatch(cell.strip())), None):
+        raise DataError(
+            f"{path}, line {number} holds {cell.strip()!r}, beyond the range of any number. Mend it, or export the "
+            "file again."
+        )
+
+
+def _other_width(path: Path, number: int, found: int, width: int) -> DataError:
+    return DataError(
+        f"{path}, line {number} has {found} cells; expected {width}, as many as the header names. A delimiter inside a "
+        "value must be in quotes; mend the line, or export the file again."
+    )
 
 
 def _open(path: Path) -> TextIO:
