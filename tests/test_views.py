@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+import bench
 from bench import Cohort, Split
 from bench.core.errors import DataError
 from bench.core.types import GRANTS, Access, AttackView
@@ -17,7 +19,7 @@ from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
 from bench.engine import tasks
 from bench.engine.plan import PlannedCell, Scope, plan_generators, plan_given
-from bench.engine.views import Insider, candidates, view_of
+from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit, view_of_round
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
 from bench.store.store import Store
@@ -51,6 +53,42 @@ def test_a_view_holds_what_its_access_grants_and_nothing_else(toy_split: Split, 
     view = view_of(split, "toy", train.synthetic(train.X, train.y), access, insider)
     held = {f.name for f in fields(AttackView) if getattr(view, f.name) is not None}
     assert held == {"synthetic", "targets", "genes"} | GRANTS[access]
+
+
+def test_every_view_is_made_in_one_module() -> None:
+    files = sorted(Path(bench.__file__).parent.rglob("*.py"))
+    makers = {file.name for file in files if "AttackView" in _called(file) and "templates" not in file.parts}
+    assert makers == {"views.py"}
+
+
+def _called(file: Path) -> set[str]:
+    """Return the last name of everything that a file calls."""
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
+
+
+@pytest.mark.parametrize("access", ["black-box", "black-box + labels", "black-box + reference"])
+def test_a_red_team_sees_what_its_access_grants_and_labels_that_it_guessed(toy_split: Split, access: Access) -> None:
+    cohort = toy_split.train
+    view = view_of_round(cohort.X + np.float32(0.01), cohort, other_people(cohort), access)
+    held = {f.name for f in fields(AttackView) if getattr(view, f.name) is not None}
+    assert held == {"synthetic", "targets", "genes"} | GRANTS[access]
+    assert np.array_equal(view.targets, cohort.X)
+    if view.synthetic_labels is not None:
+        assert (view.synthetic_labels == cohort.y).mean() > 0.9
+
+
+@pytest.mark.parametrize("access", ["black-box", "black-box + labels"])
+def test_an_audit_shows_everybody_in_an_order_that_is_another_in_each_training(
+    toy_split: Split, access: Access
+) -> None:
+    people, release = toy_split.train, other_people(toy_split.train)
+    orders = [order_of_audit(len(people), 1, run) for run in range(2)]
+    assert not np.array_equal(*orders)
+    view = view_of_audit(people, orders[0], release, access)
+    held = {f.name for f in fields(AttackView) if getattr(view, f.name) is not None}
+    assert held == {"synthetic", "targets", "genes"} | GRANTS[access]
+    assert np.array_equal(view.targets, people.X[orders[0]])
 
 
 def test_candidates_are_mixed_and_the_truth_follows_them(toy_split: Split) -> None:

@@ -31,8 +31,9 @@ from bench.challenge.tables import read_scores
 from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.plain_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
-from bench.core.types import GRANTS, Attack, AttackView
+from bench.core.types import GRANTS, Access, Attack
 from bench.datasets import Dataset, dataset_names, load_dataset
+from bench.engine.views import view_of_round
 from bench.registry.finding import create
 from bench.registry.selection import Choice
 
@@ -101,38 +102,21 @@ def attack_round(choice: Choice, found: Announcement, dataset: Dataset) -> Itera
             f"the attack {choice.label!r} cannot name an entry; expected {_NAME_WORDS}. Make its hyper-parameters the "
             "defaults of a plugin of your own and give that one."
         )
-    access = choice.info.option("access", "black-box")
+    access: Access = choice.info.option("access", "black-box")
     if "make_generator" in GRANTS[access] or ("reference" in GRANTS[access] and dataset.reference is None):
         raise PluginError(
             f"the attack {choice.info.name!r} needs {access}; a round gives releases without labels"
             f"{' and a reference set' if dataset.reference is not None else ', and this cohort has no reference set'}."
         )
     for number, name in enumerate(found.files, start=1):
-        view = _view(read_release(found.folder / name, dataset.cohort.genes), dataset, access)
+        release = read_release(found.folder / name, dataset.cohort.genes)
+        view = view_of_round(release, dataset.cohort, dataset.reference, access)
         plugin: Attack = create(choice.info, choice.params)
         rng = stream(0, "round", found.key_sha256, number, choice.info.name)
         scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
         if scores.shape != (len(dataset.cohort),) or np.isnan(scores).any() or np.isposinf(scores).any():
             raise PluginError(f"the attack {choice.info.name!r} did not give a number for each candidate.")
         yield _finite(scores)
-
-
-def _view(X: NDArray[np.float32], dataset: Dataset, access: str) -> AttackView:
-    cohort, granted = dataset.cohort, GRANTS[access]  # type: ignore[index]
-    extra: dict[str, Any] = {}
-    if "synthetic_labels" in granted:
-        extra = {"synthetic_labels": _guessed_labels(X, dataset), "target_labels": cohort.y}
-    if "reference" in granted and dataset.reference is not None:
-        extra["reference"] = dataset.reference.X
-    return AttackView(synthetic=X, targets=cohort.X, genes=cohort.genes, **extra)
-
-
-def _guessed_labels(X: NDArray[np.float32], dataset: Dataset) -> NDArray[np.str_]:
-    """Return labels for a release that has none: an attacker knows the candidates' and can learn them."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
-
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(dataset.cohort.X, dataset.cohort.y)
-    return np.asarray(model.predict(X), dtype=np.str_)
 
 
 def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,7 @@
-"""Decides what an attacker sees: the view that each access level grants, and - for the harness alone - the truth."""
+"""Decides what an attacker sees in a run, a round and an audit, and - for the harness alone - what the truth is.
+
+Every `AttackView` of the harness is made here.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from bench.statistics.exposure import exposure_measures, outlying
 from bench.statistics.membership import Reading, membership_measures
 
 WITH_CODE = tuple(access for access, fields in GRANTS.items() if "make_generator" in fields)
+_Possible = dict[str, Callable[[], Any]]  # the fields of a view that an access may grant, and how each is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,7 @@ class Insider:
 def view_of(
     split: Split, dataset: str, synthetic: Cohort, access: Access, insider: Insider | None = None
 ) -> AttackView:
-    """Return what an attacker with this access sees of one release.
+    """Return what an attacker with this access sees of one release of a run.
 
     Parameters
     ----------
@@ -77,8 +81,8 @@ def view_of(
     access : as the attack declares it
     insider : what the access levels ``code`` and ``white-box`` grant beside; None where there is only a release
     """
-    asked, granted = candidates(split, dataset), GRANTS[access]
-    possible: dict[str, Callable[[], Any]] = {
+    asked = candidates(split, dataset)
+    possible: _Possible = {
         "synthetic_labels": lambda: synthetic.y,
         "target_labels": lambda: asked.labels,
         "reference": lambda: None if split.reference is None else split.reference.X,
@@ -86,5 +90,57 @@ def view_of(
         "make_generator": lambda: insider.make_generator if insider else None,
         "fitted": lambda: insider.fit() if insider else None,
     }
-    extra = {name: value() for name, value in possible.items() if name in granted}
-    return AttackView(synthetic=synthetic.X, targets=asked.people, genes=synthetic.genes, **extra)
+    return _view(synthetic.X, asked.people, synthetic.genes, access, possible)
+
+
+def view_of_round(release: NDArray[np.float32], cohort: Cohort, reference: Cohort | None, access: Access) -> AttackView:
+    """Return what a red team sees of one release of a round: the candidates in the order of the real cohort.
+
+    Who was in the release was drawn for it alone, so that this order tells nothing. A round gives no labels of a
+    release; where the access grants them, they are guessed from those of the candidates.
+
+    Parameters
+    ----------
+    release : (n_synthetic, n_genes), genes in the order of the cohort
+    cohort : the candidates
+    reference : people known to be no members, if the cohort has any
+    """
+    possible: _Possible = {
+        "synthetic_labels": lambda: _guessed_labels(release, cohort),
+        "target_labels": lambda: cohort.y,
+        "reference": lambda: None if reference is None else reference.X,
+    }
+    return _view(release, cohort.X, cohort.genes, access, possible)
+
+
+def _guessed_labels(release: NDArray[np.float32], cohort: Cohort) -> NDArray[np.str_]:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
+
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(cohort.X, cohort.y)
+    return np.asarray(model.predict(release), dtype=np.str_)
+
+
+def order_of_audit(n: int, seed: int, run: int) -> NDArray[np.intp]:
+    """Return the order in which attackers are asked about n people in one training of an audit."""
+    return stream(seed, "audit", "order", run).permutation(n)
+
+
+def view_of_audit(people: Cohort, order: NDArray[np.intp], synthetic: Cohort, access: Access) -> AttackView:
+    """Return what an attacker sees in one training of an audit: the release, and the people in the given order.
+
+    Those that have no coin are among the people, and nothing says which they are.
+    """
+    possible: _Possible = {"synthetic_labels": lambda: synthetic.y, "target_labels": lambda: people.y[order]}
+    return _view(synthetic.X, people.X[order], synthetic.genes, access, possible)
+
+
+def _view(
+    synthetic: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    genes: tuple[str, ...],
+    access: Access,
+    possible: _Possible,
+) -> AttackView:
+    """Return a view that holds what the access grants and nothing else; what it does not grant is not even made."""
+    extra = {name: value() for name, value in possible.items() if name in GRANTS[access]}
+    return AttackView(synthetic=synthetic, targets=targets, genes=genes, **extra)

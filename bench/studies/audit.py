@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError, PluginError
 from bench.core.seeds import stream
-from bench.core.types import GRANTS, AttackView, Cohort, Generator, PrivacyClaim, claim_of
+from bench.core.types import Cohort, Generator, PrivacyClaim, claim_of
 from bench.engine.tasks import check_sample, one_line, set_threads
+from bench.engine.views import order_of_audit, view_of_audit
 from bench.registry.finding import create
 from bench.registry.selection import Choice
 from bench.studies.audit_reading import FEWEST_RUNS, Trial
@@ -105,15 +106,8 @@ def _joined(always: Cohort, chosen: Cohort) -> Cohort:
 def _scores(who: Suspects, release: Cohort, attack: Choice, seed: int, run: int) -> NDArray[np.float64]:
     """Return what an attack makes of the audited records; it is asked about the others too, and not told which."""
     people = _joined(who.always, who.audited)
-    order = stream(seed, "audit", "order", run).permutation(len(people))
-    labels = "synthetic_labels" in GRANTS[attack.info.option("access", "black-box")]
-    view = AttackView(
-        synthetic=release.X,
-        targets=people.X[order],
-        genes=release.genes,
-        synthetic_labels=release.y if labels else None,
-        target_labels=people.y[order] if labels else None,
-    )
+    order = order_of_audit(len(people), seed, run)
+    view = view_of_audit(people, order, release, attack.info.option("access", "black-box"))
     plugin = create(attack.info, attack.params)
     found = np.asarray(plugin.score(view, rng=stream(seed, "audit", "attack", run, attack.label)), dtype=np.float64)
     if found.shape != order.shape or np.isnan(found).any():
