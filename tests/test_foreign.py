@@ -17,9 +17,9 @@ from bench import Cohort, DataError
 from bench.core.unlabelled import NoLabelsError, hide_labels
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
+from bench.foreign.checks import describe_copies
 from bench.foreign.gene_names import GeneNames, landmark_genes
 from bench.foreign.reader import Form, Release, read_release
-from bench.statistics.copies import copies
 
 N = 60
 
@@ -420,18 +420,20 @@ def test_a_poor_generator_is_no_change_of_units(dataset: Dataset, tmp_path: Path
 def test_copies_are_counted_by_whom_they_copy(dataset: Dataset, made: Cohort) -> None:
     split = make_splits(dataset.cohort, seed=1)[0]
     X = np.concatenate([made.X, made.X[:2], split.train.X[:3], split.train.X[:1], split.holdout.X[:2]])
-    found = list(copies(made.synthetic(X, np.resize(["a"], len(X))), split))
+    found = list(describe_copies(made.synthetic(X, np.resize(["a"], len(X))), split))
     assert found[0] == "fold 1: 3 of 68 synthetic rows are exact copies of other synthetic rows"
     assert found[1] == "fold 1: 4 of 68 synthetic rows are exact copies of 3 training people"
     assert found[2] == "fold 1: 2 of 68 synthetic rows are exact copies of 2 held-out people"
     assert "--seed" in found[3]
-    assert list(copies(made, split)) == []
+    assert list(describe_copies(made, split)) == []
 
 
 def test_a_rounded_copy_is_a_copy(dataset: Dataset) -> None:
     split = make_splits(dataset.cohort, seed=1)[0]
     rounded = dataset.cohort.synthetic(np.round(split.train.X.astype(np.float64), 2), split.train.y)
-    assert list(copies(rounded, split)) == ["fold 1: 48 of 48 synthetic rows are exact copies of 48 training people"]
+    assert list(describe_copies(rounded, split)) == [
+        "fold 1: 48 of 48 synthetic rows are exact copies of 48 training people"
+    ]
 
 
 # -- no labels ---------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from bench.challenge import archive
 from bench.challenge.archive import RefusedError
 from bench.challenge.blue_entry import read_submission
 from bench.core.errors import DataError
-from bench.core.plain_yaml import parse_plain
+from bench.core.safe_yaml import parse_plain
 from bench.datasets.folds import make_splits
 
 # -- a good entry ----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from bench.challenge.archive import Archive, RefusedError, opened
 from bench.challenge.blue_config import read_config
 from bench.challenge.tables import read_labels, read_scores, read_values
 from bench.core.errors import DataError
-from bench.core.plain_yaml import MAX_DEPTH, parse_plain
+from bench.core.safe_yaml import MAX_DEPTH, parse_plain
 from bench.datasets.folds import make_splits, splits_from, splits_yaml
 
 fuzz = settings(

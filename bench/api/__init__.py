@@ -15,9 +15,9 @@ from bench.execution import Executor
 from bench.execution.base import default_jobs
 from bench.execution.runner import Limits
 from bench.execution.session import fold_numbers
-from bench.foreign.memory import pairs_of
 from bench.foreign.plan import name_of_release, release_planner
 from bench.foreign.reader import Form, read_release
+from bench.foreign.sources import take_from_python
 from bench.report.notebook import Results, load_results
 
 __all__ = ["Dataset", "Results", "load_dataset", "load_results", "run", "score"]
@@ -153,7 +153,7 @@ def score(
     )
     path = Path(synthetic) if isinstance(synthetic, str | Path) else None
     label = name_of_release(name, path.resolve().name if path else "synthetic")
-    release = read_release(path or pairs_of(synthetic, labels), data, form, fold_numbers(data, splits))
+    release = read_release(path or take_from_python(synthetic, labels), data, form, fold_numbers(data, splits))
     scoring = choices("metric", metrics), choices("attack", "none" if form.every_fold else attacks)
     request = options.request(seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1])
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=options.say)

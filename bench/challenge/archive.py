@@ -1,21 +1,26 @@
-"""Opens a zip file from strangers: names, kinds and sizes are checked before anything is read, and while it is read.
+"""The zip files of entries: those of strangers are read with checks, our own are written, equal texts as equal bytes.
 
-Nothing is ever unpacked to the disk, so a member cannot leave its place; what is refused here would harm the next
-person who does unpack the file.
+Names, kinds and sizes are checked before anything is read, and while it is read. Nothing is ever unpacked to the disk,
+so a member cannot leave its place; what is refused here would harm the next person who does unpack the file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
+import platform
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from bench import __version__
 from bench.core.errors import DataError
+from bench.core.safe_yaml import yaml_text
+from bench.store.store import write_atomic
 
 MIB = 1 << 20
 MAX_MEMBERS = 1000
@@ -25,6 +30,7 @@ MAX_TOTAL = 2048 * MIB  # unpacked, all members together
 MAX_RATIO = 200  # numbers as text shrink to a third or a tenth; a bomb to a thousandth
 _SMALL = MIB  # below this size any ratio is harmless: a column of equal labels shrinks far
 _CHUNK = 1 << 16
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # in every member that we write, so that the same entry gives the same bytes
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError, RuntimeError, OverflowError)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for any amount of memory
 
@@ -208,3 +214,23 @@ def _wrong_name(name: str) -> str:
     if {"..", "."} & set(name.split("/")) or "//" in name or PurePosixPath(name).parts == ():
         return "has a name that leaves or doubles its folder; expected one without '..', '.' and '//'."
     return ""
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_zip(path: Path, members: Mapping[str, str]) -> None:
+    """Write a zip file of texts, by name; the same members give the same bytes, and never half a file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _LONG_AGO)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+            archive.writestr(info, members[name])
+    write_atomic(path, lambda file: file.write(packed.getvalue()))
+
+
+def environment_yaml(name: str) -> str:
+    """Return the text of the ``environment.yaml`` in which an entry was made."""
+    dependencies = [f"python={platform.python_version()}", "pip", {"pip": [f"omics-bench[all]=={__version__}"]}]
+    return yaml_text({"name": name, "channels": ["conda-forge"], "dependencies": dependencies})

@@ -18,7 +18,7 @@ from bench.challenge.archive import Archive, RefusedError, opened, shown
 from bench.challenge.blue_config import FORBIDDEN_SEEDS, read_config
 from bench.challenge.tables import read_labels, read_values
 from bench.core.errors import BenchError, DataError
-from bench.core.plain_yaml import parse_plain
+from bench.core.safe_yaml import parse_plain
 from bench.core.types import Cohort, Split
 from bench.datasets import Dataset, dataset_names, load_dataset
 from bench.datasets.catalogue import CATALOGUE

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.challenge.archive import environment_yaml, write_zip
 from bench.challenge.blue_config import check_seed
 from bench.challenge.blue_entry import CODE, CONFIG, ENVIRONMENT, code_of, table_names
 from bench.challenge.blue_team import frames
-from bench.challenge.entry_files import environment_yaml, write_zip
 from bench.core.errors import BenchError, PluginError
-from bench.core.plain_yaml import yaml_text
+from bench.core.safe_yaml import yaml_text
 from bench.core.types import Cohort
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.challenge.archive import Archive, RefusedError, opened, shown
+from bench.challenge.archive import Archive, RefusedError, environment_yaml, opened, shown, write_zip
 from bench.challenge.blue_entry import (
     CONFIG,
     ENVIRONMENT,
@@ -25,11 +25,10 @@ from bench.challenge.blue_entry import (
     common_folder,
     team_and_dataset,
 )
-from bench.challenge.entry_files import environment_yaml, write_zip
 from bench.challenge.red_round import Announcement, read_release
 from bench.challenge.tables import read_scores
 from bench.core.errors import BenchError, DataError, PluginError
-from bench.core.plain_yaml import parse_plain, yaml_text
+from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
 from bench.core.types import GRANTS, Access, Attack
 from bench.datasets import Dataset, dataset_names, load_dataset

@@ -22,7 +22,7 @@ from bench.challenge.archive import shown
 from bench.challenge.blue_entry import bounded_line, code_of
 from bench.challenge.blue_team import frames
 from bench.core.errors import BenchError, DataError, PluginError
-from bench.core.plain_yaml import parse_plain, yaml_text
+from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
 from bench.core.types import Cohort, Split
 from bench.datasets import Dataset

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.conformance.toy_people import check_rng, people
+from bench.conformance.example_cohorts import check_rng, people
 from bench.core.errors import PluginError
 from bench.core.types import Cohort, Split
 from bench.engine.views import Insider, candidates, view_of

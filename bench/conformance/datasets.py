@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bench.conformance.plugins import Finding, observed
+from bench.conformance.findings import Finding, observe
 from bench.core.errors import DataError
 from bench.core.types import Units
 from bench.datasets import Dataset, load_dataset
@@ -21,7 +21,7 @@ def check_dataset(name: str) -> Iterator[Finding]:
     """Yield the finding of every check of a dataset; nothing after the first if it cannot be loaded."""
     provider = provided().get(name)
     for check in DATASET_CHECKS:
-        finding = observed(check, name, None if provider is None else provider.path)
+        finding = observe(check, name, None if provider is None else provider.path)
         yield finding
         if finding.problem and check is it_can_be_loaded:
             return

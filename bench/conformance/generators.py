@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.conformance.toy_people import check_rng, people
+from bench.conformance.example_cohorts import check_rng, people
 from bench.core.errors import PluginError
 from bench.core.types import Cohort, PrivacyClaim, claim_of
 from bench.engine.tasks import check_sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.conformance.toy_people import check_rng, people
+from bench.conformance.example_cohorts import check_rng, people
 from bench.core.errors import PluginError
 from bench.core.types import Cohort
 from bench.engine.tasks import check_measures

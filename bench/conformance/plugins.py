@@ -7,60 +7,30 @@ is right: every metric and attack also has a known-answer test.
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import inspect
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 from bench.conformance import attacks as attack_checks
 from bench.conformance import generators as generator_checks
 from bench.conformance import metrics as metric_checks
-from bench.conformance.error_hints import explain
-from bench.conformance.toy_people import people
+from bench.conformance.example_cohorts import people
+from bench.conformance.findings import Finding, observe
 from bench.core.errors import PluginError
-from bench.engine.tasks import one_line
 from bench.registry.declarations import HANDED, Kind, PluginInfo
 from bench.registry.finding import create
 
-__all__ = ["CHECKS", "Check", "Finding", "check_plugin", "observed", "people"]
-T = TypeVar("T")
+__all__ = ["CHECKS", "Check", "Finding", "check_plugin", "people"]
 Check = Callable[[PluginInfo], None]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check: what was checked, what is wrong (empty if nothing is), and what else there is to say."""
-
-    check: str
-    problem: str
-    note: str = ""
 
 
 def check_plugin(info: PluginInfo) -> Iterator[Finding]:
     """Yield the finding of every check of a plugin's kind; nothing after the first if the plugin cannot be made."""
     for check in CHECKS[info.kind]:
-        finding = observed(check, info, info.path)
+        finding = observe(check, info, info.path)
         yield finding
         if finding.problem and check is it_can_be_made:
             return
-
-
-def observed(check: Callable[[T], None], subject: T, path: Path | None) -> Finding:
-    """Return what a check of a subject found; what it printed becomes a note, and errors name their line of `path`."""
-    title = (check.__doc__ or check.__name__).strip().rstrip(".")
-    printed, problem = io.StringIO(), ""
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        try:
-            check(subject)
-        except Exception as error:
-            problem = explain(error, path) if path else one_line(error)
-    lines = printed.getvalue().splitlines()
-    note = f"it printed {lines[0][:60]!r} (lines: {len(lines)}); in a run that goes to the log" if lines else ""
-    return Finding(title, problem, note)
 
 
 def it_can_be_made(info: PluginInfo) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError
 from bench.core.files import replacing
-from bench.core.plain_yaml import yaml_text
+from bench.core.safe_yaml import yaml_text
 from bench.core.types import Cohort, Split
 from bench.datasets import Dataset
 

@@ -13,10 +13,12 @@ from bench.core.errors import DataError, near_name
 from bench.core.types import Cohort
 from bench.datasets.matrices import repeated
 from bench.datasets.tables import MISSING, file_type, shown
-from bench.foreign.tables import Part, Reading, pick
+from bench.foreign.tables import Part, ReadOptions, pick
 
 
-def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, reading: Reading) -> NDArray[np.str_]:
+def read_labels(
+    part: Part, beside: Path | Sequence[str] | None, like: Cohort, options: ReadOptions
+) -> NDArray[np.str_]:
     """Return the label of each sample of a data file.
 
     Parameters
@@ -24,17 +26,17 @@ def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, r
     part : the data file's content
     beside : its file of labels, or the labels, which go before a column in the data file; None if there are none
     like : the real cohort, for the labels that may occur
-    reading : which columns may hold labels
+    options : which columns may hold labels
 
     Raises
     ------
     DataError
         If there are no labels, one is missing or unknown, or their number is wrong.
     """
-    inside = pick(part.columns, reading.label_columns)
+    inside = pick(part.columns, options.label_columns)
     where: Path | str
     if isinstance(beside, Path):
-        where, y = beside, _labels_beside(beside, part, like, reading)
+        where, y = beside, _labels_beside(beside, part, like, options)
     elif beside is not None:
         where, y = f"labels of {part.path}", _filled(Path("labels"), "labels", [str(label) for label in beside])
         if len(y) != len(part.values):
@@ -44,7 +46,7 @@ def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, r
     else:
         raise DataError(
             f"{part.path} comes without labels: there is no file of labels beside it and no column "
-            f"{reading.label_columns[0]!r} in it. Add them, name the column with --label-column, or say --no-labels to "
+            f"{options.label_columns[0]!r} in it. Add them, name the column with --label-column, or say --no-labels to "
             "be judged by what needs none."
         )
     if unknown := sorted(set(y.tolist()) - set(like.y.tolist())):
@@ -57,7 +59,7 @@ def read_labels(part: Part, beside: Path | Sequence[str] | None, like: Cohort, r
     return y
 
 
-def _labels_beside(path: Path, part: Part, like: Cohort, reading: Reading) -> NDArray[np.str_]:
+def _labels_beside(path: Path, part: Part, like: Cohort, options: ReadOptions) -> NDArray[np.str_]:
     """Return labels from their own file: one column in the order of the samples, or a column beside sample names."""
     columns = _columns(path)
     if headless := set(columns) & set(like.y.tolist()):
@@ -66,7 +68,7 @@ def _labels_beside(path: Path, part: Part, like: Cohort, reading: Reading) -> ND
         )
     key = next((name for name, cells in columns.items() if part.samples and set(part.samples) <= set(cells)), None)
     left = [name for name in columns if name != key]
-    column = pick(left, reading.label_columns) or (left[0] if len(left) == 1 else None)
+    column = pick(left, options.label_columns) or (left[0] if len(left) == 1 else None)
     if column is None:
         raise DataError(
             f"{path} has {len(columns)} columns, {shown(list(columns))}; expected one, the label, or sample names and "
@@ -74,7 +76,7 @@ def _labels_beside(path: Path, part: Part, like: Cohort, reading: Reading) -> ND
         )
     y = _filled(path, column, columns[column])
     if key is not None and part.samples is not None and columns[key] != list(part.samples):
-        return _matched(path, columns[key], y, part, reading)
+        return _matched(path, columns[key], y, part, options)
     if len(y) != len(part.values):
         raise DataError(
             f"{part.path} has {len(part.values)} rows and {path.name} {len(y)}; expected one label for each row."
@@ -82,11 +84,13 @@ def _labels_beside(path: Path, part: Part, like: Cohort, reading: Reading) -> ND
     return y
 
 
-def _matched(path: Path, names: Sequence[str], y: NDArray[np.str_], part: Part, reading: Reading) -> NDArray[np.str_]:
+def _matched(
+    path: Path, names: Sequence[str], y: NDArray[np.str_], part: Part, options: ReadOptions
+) -> NDArray[np.str_]:
     assert part.samples is not None
     if twice := repeated(names):
         raise DataError(f"{path} has the sample {twice!r} twice. Keep one of them.")
-    reading.say(f"{path.name}: labels are matched to samples by name")
+    options.say(f"{path.name}: labels are matched to samples by name")
     place = {name: i for i, name in enumerate(names)}
     return y[[place[name] for name in part.samples]]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from bench.core.errors import BenchError
 from bench.engine.plan import PlannedCell, Scope, plan_given
+from bench.foreign.checks import describe_copies
 from bench.foreign.reader import Release
 from bench.registry.selection import Choice
-from bench.statistics.copies import copies
 
 BLIND = "one table stands for every fold, so that nobody can say who was a member: no attack is run"
 
@@ -52,7 +52,9 @@ def release_planner(
 
     def plan(scope: Scope) -> list[PlannedCell]:
         splits = [split for split in scope.splits if split.fold in release.given]
-        found = [text for s in splits for text in copies(release.given[s.fold], s, of_this_split=not every_fold)]
+        found = [
+            text for s in splits for text in describe_copies(release.given[s.fold], s, of_this_split=not every_fold)
+        ]
         if said := [*release.notes, *found, *([BLIND] if every_fold else [])]:
             notes[name] = said
         for text in said:

@@ -15,11 +15,11 @@ from bench.core.types import Cohort, Units
 from bench.core.unlabelled import no_labels
 from bench.datasets import Dataset
 from bench.datasets.tables import shown
-from bench.foreign.files import Pair, find_files
+from bench.foreign.checks import check_units
 from bench.foreign.gene_names import GeneNames, landmark_genes, read_gene_map
 from bench.foreign.labels import read_labels
-from bench.foreign.tables import FOLD_COLUMNS, LABEL_COLUMNS, Part, Reading, pick, read_part
-from bench.foreign.units import check_units
+from bench.foreign.sources import Source, find_sources
+from bench.foreign.tables import FOLD_COLUMNS, LABEL_COLUMNS, Part, ReadOptions, pick, read_part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Release:
 
 
 def read_release(
-    source: Path | Sequence[Pair], dataset: Dataset, form: Form | None = None, folds: Sequence[int] = ()
+    source: Path | Sequence[Source], dataset: Dataset, form: Form | None = None, folds: Sequence[int] = ()
 ) -> Release:
     """Return a release, its genes named and ordered as those of the real cohort.
 
@@ -85,12 +85,12 @@ def read_release(
     labels = (form.label_column,) if form.label_column else (dataset.label, *LABEL_COLUMNS)
     names = GeneNames(dataset.cohort.genes, rows)
     say = release.notes.append
-    reading = Reading(names=names, label_columns=labels, genes=form.genes, samples_in=form.samples_in, say=say)
-    pairs = find_files(source, say) if isinstance(source, Path) else list(source)
-    parts = [read_part(pair, reading) for pair in pairs]
+    options = ReadOptions(names=names, label_columns=labels, genes=form.genes, samples_in=form.samples_in, say=say)
+    sources = find_sources(source, say) if isinstance(source, Path) else list(source)
+    parts = [read_part(one, options) for one in sources]
     real = _cut(release, parts)
-    cohorts = [_cohort(part, pair, real.cohort, form, reading) for part, pair in zip(parts, pairs, strict=True)]
-    given = _by_fold(cohorts, pairs, parts, form, folds)
+    cohorts = [_cohort(part, one, real.cohort, form, options) for part, one in zip(parts, sources, strict=True)]
+    given = _by_fold(cohorts, sources, parts, form, folds)
     return Release(real, given, _grouped(release.notes))
 
 
@@ -145,12 +145,12 @@ def _of_genes(cohort: Cohort, genes: tuple[str, ...]) -> Cohort:
 # -- one file --------------------------------------------------------------------------------------------------------
 
 
-def _cohort(part: Part, pair: Pair, like: Cohort, form: Form, reading: Reading) -> Cohort:
+def _cohort(part: Part, source: Source, like: Cohort, form: Form, options: ReadOptions) -> Cohort:
     if len(part.values) == 0:
         raise DataError(f"{part.path} has no rows below its header; expected synthetic samples.")
     if form.units is None:
         check_units(part.path, part.values, like)
-    y = read_labels(part, pair.labels, like, reading) if form.labelled else no_labels(len(part.values))
+    y = read_labels(part, source.labels, like, options) if form.labelled else no_labels(len(part.values))
     return like.synthetic(part.values, y)
 
 
@@ -158,22 +158,22 @@ def _cohort(part: Part, pair: Pair, like: Cohort, form: Form, reading: Reading) 
 
 
 def _by_fold(
-    cohorts: Sequence[Cohort], pairs: Sequence[Pair], parts: Sequence[Part], form: Form, folds: Sequence[int]
+    cohorts: Sequence[Cohort], sources: Sequence[Source], parts: Sequence[Part], form: Form, folds: Sequence[int]
 ) -> dict[int, Cohort]:
-    path = pairs[0].path
+    path = sources[0].path
     column = pick(parts[0].columns, FOLD_COLUMNS)
-    if len(pairs) == 1 and column and not form.folds and not form.every_fold:
+    if len(sources) == 1 and column and not form.folds and not form.every_fold:
         return _divided(cohorts[0], path, column, parts[0].columns[column])
     if form.every_fold:
-        if len(pairs) > 1:
-            raise DataError(f"--folds all is for one table, and there are {len(pairs)}. Name one fold for each.")
+        if len(sources) > 1:
+            raise DataError(f"--folds all is for one table, and there are {len(sources)}. Name one fold for each.")
         return dict.fromkeys(folds, cohorts[0])
-    if form.folds and len(form.folds) != len(pairs):
+    if form.folds and len(form.folds) != len(sources):
         raise DataError(
-            f"--folds names {len(form.folds)} folds for {len(pairs)} data files, {path.name!r} first. "
+            f"--folds names {len(form.folds)} folds for {len(sources)} data files, {path.name!r} first. "
             "Expected one for each."
         )
-    numbers = form.folds or [pair.fold for pair in pairs]
+    numbers = form.folds or [source.fold for source in sources]
     if numbers[0] is None:
         raise DataError(
             f"{path} does not say from which fold's training samples it was made. Say it with --folds 1, add a column "

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bench.core.errors import DataError
 from bench.datasets.matrices import SAMPLE_COLUMNS, anndata_table, dense, h5ad_table, repeated
 from bench.datasets.tables import Table, file_type, read_table, shown
-from bench.foreign.files import Pair
 from bench.foreign.gene_names import GeneNames, by_real_name, spoiled_by_spreadsheet
+from bench.foreign.sources import Source
 
 _NAMES = ("label", "labels", "class", "subtype", "cancer_type", "cell_type", "type")
 LABEL_COLUMNS = tuple(spelling for name in _NAMES for spelling in (name, name.capitalize(), name.upper()))
@@ -23,7 +23,7 @@ FOLD_COLUMNS = ("fold", "split", "cv_fold")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadOptions:
     """How the files of a release are to be read.
 
     Parameters
@@ -62,7 +62,7 @@ class Part:
     columns: Mapping[str, Sequence[str]]
 
 
-def read_part(pair: Pair, reading: Reading) -> Part:
+def read_part(source: Source, options: ReadOptions) -> Part:
     """Return what one data file, or one table given from Python, holds.
 
     Raises
@@ -70,11 +70,11 @@ def read_part(pair: Pair, reading: Reading) -> Part:
     DataError
         If the file cannot be read, its genes do not fit, or a cell is no finite number.
     """
-    path, table = pair.path, _read(pair, reading)
-    in_rows = reading.samples_in == "rows" or (reading.samples_in is None and not _is_turned(table, reading))
+    path, table = source.path, _read(source, options)
+    in_rows = options.samples_in == "rows" or (options.samples_in is None and not _is_turned(table, options))
     if not in_rows:
-        reading.say(f"{path.name}: genes are in the rows; turned round")
-    part = _from_rows(table, reading) if in_rows else _from_columns(table, reading)
+        options.say(f"{path.name}: genes are in the rows; turned round")
+    part = _from_rows(table, options) if in_rows else _from_columns(table, options)
     beyond = np.abs(part.values) > np.finfo(np.float32).max
     if beyond.any():
         row, column = np.argwhere(beyond)[0]
@@ -85,31 +85,31 @@ def read_part(pair: Pair, reading: Reading) -> Part:
     return part
 
 
-def _read(pair: Pair, reading: Reading) -> Table:
-    path, data, beside = pair.path, pair.content, [*reading.label_columns, *FOLD_COLUMNS]
+def _read(source: Source, options: ReadOptions) -> Table:
+    path, data, beside = source.path, source.content, [*options.label_columns, *FOLD_COLUMNS]
     if isinstance(data, Table):
         return data
     if data is not None:
-        return _named_like_real(*anndata_table(data, dense(data, path), path, keep=beside), reading)
+        return _named_like_real(*anndata_table(data, dense(data, path), path, keep=beside), options)
     if file_type(path) == ".h5ad":
-        return _named_like_real(*h5ad_table(path, keep=beside), reading)
+        return _named_like_real(*h5ad_table(path, keep=beside), options)
     return read_table(path, text=beside)
 
 
-def _named_like_real(table: Table, names: Mapping[str, Sequence[str]], reading: Reading) -> Table:
+def _named_like_real(table: Table, names: Mapping[str, Sequence[str]], options: ReadOptions) -> Table:
     """Return the table of an AnnData file under whichever column of ``var`` names most of the real genes."""
     n = len(next(iter(names.values())))
-    best = max(names, key=lambda column: reading.names.count(names[column]))  # var_names come first and win a tie
+    best = max(names, key=lambda column: options.names.count(names[column]))  # var_names come first and win a tie
     if best != "var_names":
-        reading.say(f"{table.path.name}: genes are named by the column {best!r} of var, which fits the real ones best")
+        options.say(f"{table.path.name}: genes are named by the column {best!r} of var, which fits the real ones best")
     return replace(table, columns=(*table.columns[: len(table.columns) - n], *names[best]))
 
 
-def _is_turned(table: Table, reading: Reading) -> bool:
+def _is_turned(table: Table, options: ReadOptions) -> bool:
     """Return whether the genes are in the rows, by counting names that are genes of the real cohort."""
-    across, down = reading.names.count(table.columns), reading.names.count(table.rows)
+    across, down = options.names.count(table.columns), options.names.count(table.rows)
     if across == down == 0:
-        raise _no_genes(table, reading.names)
+        raise _no_genes(table, options.names)
     return down > across
 
 
@@ -126,16 +126,16 @@ def _no_genes(table: Table, names: GeneNames) -> DataError:
 # -- samples in rows -------------------------------------------------------------------------------------------------
 
 
-def _from_rows(table: Table, reading: Reading) -> Part:
-    place, unknown, how = by_real_name(table.path, table.columns, reading.names)
-    beside = [name for name in unknown if name in (*reading.label_columns, *FOLD_COLUMNS)]
+def _from_rows(table: Table, options: ReadOptions) -> Part:
+    place, unknown, how = by_real_name(table.path, table.columns, options.names)
+    beside = [name for name in unknown if name in (*options.label_columns, *FOLD_COLUMNS)]
     if twice := repeated(beside):
         raise DataError(f"{table.path} has the column {twice!r} twice. Keep one of them.")
     rest = [name for name in unknown if name not in beside]
     samples = None
     if rest and table.columns[0] == rest[0] and _names_samples(table):
         samples, rest = table.rows, rest[1:]
-    genes = _chosen(table.path, place, rest, how, reading)
+    genes = _chosen(table.path, place, rest, how, options)
     order = [place[gene] for gene in genes]
     columns = {name: table.text(name) for name in beside}
     return Part(table.path, table.numbers_at(order), genes, samples, columns)
@@ -152,11 +152,11 @@ def _names_samples(table: Table) -> bool:
 # -- genes in rows ---------------------------------------------------------------------------------------------------
 
 
-def _from_columns(table: Table, reading: Reading) -> Part:
+def _from_columns(table: Table, options: ReadOptions) -> Part:
     rows = table.rows
-    place, unknown, how = by_real_name(table.path, rows, reading.names)
-    beside = [name for name in unknown if name in (*reading.label_columns, *FOLD_COLUMNS)]
-    genes = _chosen(table.path, place, [name for name in unknown if name not in beside], how, reading)
+    place, unknown, how = by_real_name(table.path, rows, options.names)
+    beside = [name for name in unknown if name in (*options.label_columns, *FOLD_COLUMNS)]
+    genes = _chosen(table.path, place, [name for name in unknown if name not in beside], how, options)
     columns = {name: [str(cell).strip() for cell in table.frame.iloc[rows.index(name), 1:]] for name in beside}
     frame = table.frame.iloc[[place[gene] for gene in genes]].reset_index(drop=True)
     if beside:  # a row of text made text of every column
@@ -174,22 +174,22 @@ def _numbers_if_all(column: pd.Series[str]) -> pd.Series[Any]:
 
 
 def _chosen(
-    path: Path, place: Mapping[str, int], unknown: Sequence[str], how: Mapping[str, int], reading: Reading
+    path: Path, place: Mapping[str, int], unknown: Sequence[str], how: Mapping[str, int], options: ReadOptions
 ) -> tuple[str, ...]:
     """Return the genes to take, in the real cohort's order."""
-    real = reading.names.genes
+    real = options.names.genes
     missing = [gene for gene in real if gene not in place]
-    if reading.genes == "exact":
+    if options.genes == "exact":
         _refuse_others(path, missing, unknown, len(real))
     elif len(place) < 2:
         raise DataError(f"{path} shares {len(place)} gene(s) with the real cohort; expected at least two.")
     elif unknown:
-        reading.say(f"{path.name}: {len(unknown)} columns that are no gene of the real cohort are left out")
+        options.say(f"{path.name}: {len(unknown)} columns that are no gene of the real cohort are left out")
     for why, n in how.items():
-        reading.say(f"{path.name}: {n} of {len(place)} genes are recognised {why}")
+        options.say(f"{path.name}: {n} of {len(place)} genes are recognised {why}")
     genes = tuple(gene for gene in real if gene in place)
     if [place[gene] for gene in genes] != sorted(place.values()):
-        reading.say(f"{path.name}: genes are put into the order of the real cohort, by name")
+        options.say(f"{path.name}: genes are put into the order of the real cohort, by name")
     return genes
 
 

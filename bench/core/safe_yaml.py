@@ -12,6 +12,8 @@ from typing import Any
 from bench.core.errors import DataError
 
 MAX_DEPTH = 10
+_TOO_DEEP = f"more than {MAX_DEPTH} levels of nesting"
+_NOT_NEEDED = "Nothing of the kind is needed here."
 
 
 def yaml_text(content: Mapping[str, Any]) -> str:
@@ -42,6 +44,8 @@ def parse_plain(text: str, name: str) -> Any:
         for event in yaml.parse(text, Loader=yaml.CBaseLoader):
             builder.take(event)
     except yaml.YAMLError as error:
+        if "maximum nesting depth" in str(error):  # libyaml has a limit of its own, which it meets before ours
+            raise DataError(f"{name}: {_TOO_DEEP}. {_NOT_NEEDED}") from error
         raise DataError(f"{name} cannot be read as YAML: {' '.join(str(error).split())[:200]}.") from error
     return builder.document[0] if builder.document else None
 
@@ -72,7 +76,7 @@ class _Builder:
 
     def _begin(self, event: Any, container: Any) -> None:
         if len(self._open) > MAX_DEPTH:
-            raise self._error(event, f"more than {MAX_DEPTH} levels of nesting")
+            raise self._error(event, _TOO_DEEP)
         self._put(event, container)
         self._open.append(container)
         self._keys.append(None)
@@ -92,4 +96,4 @@ class _Builder:
             inside.append(value)
 
     def _error(self, event: Any, what: str) -> DataError:
-        return DataError(f"{self._name}, line {event.start_mark.line + 1}: {what}. Nothing of the kind is needed here.")
+        return DataError(f"{self._name}, line {event.start_mark.line + 1}: {what}. {_NOT_NEEDED}")

@@ -1,27 +1,33 @@
-"""Notices numbers in other units than the real cohort's: a release of counts must not be judged as if it were VST.
+"""What is noticed about a foreign release before it is scored: numbers in other units, and rows that are exact copies.
 
-Only what cannot be the quality of a generator is refused: a scale that no sample of the declared units has, or means
-of genes that are the real ones times a constant.
+A release of counts must not be judged as if it were VST. Only what cannot be the quality of a generator is refused: a
+scale that no sample of the declared units has, or means of genes that are the real ones times a constant. Copies of
+real people are noted, not refused: they are the plainest leak there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.core.types import Cohort
+from bench.core.types import Cohort, Split
 
 _LOGARITHMIC = ("vst", "log2")
 _LARGEST_LOG = 50.0  # two to the power of 50 reads of one gene do not exist
 _OTHER_LOGS = {"natural logarithms": np.log(2.0), "decimal logarithms": np.log10(2.0)}
 _NEAR = 0.05  # relative distance to such a slope; real cohorts measured twice differ less
+_DECIMALS = (1, 2, 3, 4, 5)  # that a release may be rounded to
 _CURE = (
     "Bring the release into the units of the real cohort with the very transformation that its training data had; if "
     "it is in them, say so with --units"
 )
+
+
+# -- units ------------------------------------------------------------------------------------------------------------
 
 
 def check_units(path: Path, X: NDArray[np.float64], like: Cohort) -> None:
@@ -80,3 +86,47 @@ def _other_base(mean: NDArray[np.float64], real: NDArray[np.float64]) -> str:
         if abs(slope / factor - 1) < _NEAR:
             return f"has {slope:.2f} times the real means of genes, as {kind} in place of binary ones have"
     return ""
+
+
+# -- copies -----------------------------------------------------------------------------------------------------------
+
+
+def describe_copies(synthetic: Cohort, split: Split, *, of_this_split: bool = True) -> Iterator[str]:
+    """Yield a sentence for each kind of repeated row: within the release, of training people, of held-out people.
+
+    A copy is equal in every gene, after the real values are rounded to the decimals that the release has.
+
+    Parameters
+    ----------
+    synthetic, split : the release and the people of the fold it is compared with
+    of_this_split : whether it was made from the training people of this very fold, which then must explain all copies
+    """
+    decimals = _decimals(synthetic.X)
+    rows = _rows(synthetic.X, decimals)
+    where = f"fold {split.fold}"
+    if again := len(rows) - len(set(rows)):
+        yield f"{where}: {again} of {len(rows)} synthetic rows are exact copies of other synthetic rows"
+    found = {}
+    for role, cohort in (("training", split.train), ("held-out", split.holdout)):
+        real = set(_rows(cohort.X, decimals))
+        found[role] = sum(row in real for row in rows)
+        if found[role]:
+            people = len(real & set(rows))
+            yield f"{where}: {found[role]} of {len(rows)} synthetic rows are exact copies of {people} {role} people"
+    if found["held-out"] and of_this_split:
+        yield (
+            f"{where}: a release made from the training people alone cannot hold held-out ones; check that --seed, "
+            "--splits and --folds name the split it was made from"
+        )
+
+
+def _decimals(X: NDArray[np.float32]) -> int | None:
+    """Return to how many decimals the values are rounded, or None if they are not."""
+    head = X[:20].astype(np.float64)
+    return next((d for d in _DECIMALS if np.allclose(head, np.round(head, d), rtol=1e-7, atol=0)), None)
+
+
+def _rows(X: NDArray[np.float32], decimals: int | None) -> list[bytes]:
+    if decimals is not None:
+        X = np.round(X.astype(np.float64), decimals).astype(np.float32)
+    return [row.tobytes() for row in X + np.float32(0)]  # + 0 makes one zero of two

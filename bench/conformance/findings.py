@@ -1,11 +1,19 @@
-"""Says where in a user's file an error arose, and what beginners usually mean by it."""
+"""Runs one check of a plugin and says in words what it found: the error, the line of the user's file, and a hint."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from bench.core.errors import BenchError
+from bench.engine.tasks import one_line
+
+T = TypeVar("T")
 
 _LIMIT = 500
 # what NumPy and Python say, and what it means to the author of a plugin
@@ -24,6 +32,29 @@ _HINTS = (
     ("mutable default", "a hyper-parameter's default is a number, a text, True, False or None"),
     ("seed", "rng is a numpy Generator; for a library that wants a seed there is bench.integer_seed(rng)"),
 )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: what was checked, what is wrong (empty if nothing is), and what else there is to say."""
+
+    check: str
+    problem: str
+    note: str = ""
+
+
+def observe(check: Callable[[T], None], subject: T, path: Path | None) -> Finding:
+    """Return what a check of a subject found; what it printed becomes a note, and errors name their line of `path`."""
+    title = (check.__doc__ or check.__name__).strip().rstrip(".")
+    printed, problem = io.StringIO(), ""
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            check(subject)
+        except Exception as error:
+            problem = explain(error, path) if path else one_line(error)
+    lines = printed.getvalue().splitlines()
+    note = f"it printed {lines[0][:60]!r} (lines: {len(lines)}); in a run that goes to the log" if lines else ""
+    return Finding(title, problem, note)
 
 
 def explain(error: BaseException, path: Path) -> str:

@@ -1,4 +1,7 @@
-"""Finds out which files of a foreign release hold values, which hold labels, and which fold each belongs to."""
+"""What a foreign release is read from: files of a folder or objects of a notebook, each with its labels and its fold.
+
+Names of files say which hold values, which hold labels, and which fold each belongs to.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bench.core.errors import DataError
-from bench.datasets.tables import shown
+from bench.core.types import Cohort
+from bench.datasets.tables import Table, shown
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".h5ad")
 _LABELS = frozenset({"label", "labels", "annotation", "annotations", "annot", "classes", "meta", "metadata", "y"})
@@ -20,7 +26,7 @@ _EXAMPLE = "synthetic_data_split_1.csv with synthetic_labels_split_1.csv"
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class Source:
     """Values with their labels, where they have any of their own; `fold` is None if nothing says it.
 
     Parameters
@@ -37,7 +43,7 @@ class Pair:
     content: Any = None
 
 
-def find_files(path: Path, say: Callable[[str], None]) -> list[Pair]:
+def find_sources(path: Path, say: Callable[[str], None]) -> list[Source]:
     """Return the data files of a release with their labels, by fold; folds that are counted from 0 are renumbered.
 
     Parameters
@@ -51,7 +57,7 @@ def find_files(path: Path, say: Callable[[str], None]) -> list[Pair]:
         If there is no data file, a fold has two, or labels fit no data file.
     """
     if path.is_file():
-        return [Pair(path, _beside(path), _named_fold(path))]
+        return [Source(path, _beside(path), _named_fold(path))]
     if not path.is_dir():
         raise DataError(f"{path} does not exist; expected a file, or a folder with {_EXAMPLE} and so on.")
     files = [p for p in sorted(path.iterdir()) if p.is_file() and not p.name.startswith(".")]
@@ -66,11 +72,11 @@ def find_files(path: Path, say: Callable[[str], None]) -> list[Pair]:
         say(f"left aside, because they are no tables: {shown(others)}")
     labels = [p for p in tables if _is_labels(p)]
     if len(values) == 1:
-        return [Pair(values[0], _only(labels, values[0]), _named_fold(values[0]))]
+        return [Source(values[0], _only(labels, values[0]), _named_fold(values[0]))]
     return _numbered(values, labels, say)
 
 
-def _numbered(values: Sequence[Path], labels: Sequence[Path], say: Callable[[str], None]) -> list[Pair]:
+def _numbered(values: Sequence[Path], labels: Sequence[Path], say: Callable[[str], None]) -> list[Source]:
     data = _by_number(values)
     if len(labels) == 1 and _number(labels[0]) is None:  # one file of labels for all, matched by sample names
         truth: Mapping[int, Path] = dict.fromkeys(data, labels[0])
@@ -81,7 +87,7 @@ def _numbered(values: Sequence[Path], labels: Sequence[Path], say: Callable[[str
     shift = 1 if 0 in data else 0
     if shift:
         say("the files are counted from 0: they are taken as folds 1 and up, in their order")
-    return [Pair(data[number], truth.get(number), number + shift) for number in sorted(data)]
+    return [Source(data[number], truth.get(number), number + shift) for number in sorted(data)]
 
 
 def _by_number(paths: Sequence[Path]) -> Mapping[int, Path]:
@@ -130,3 +136,54 @@ def _number(path: Path) -> int | None:
 
 def _stem(path: Path) -> str:
     return path.name[: -len(next(s for s in sorted(_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)))]
+
+
+# -- what lies in a notebook ------------------------------------------------------------------------------------------
+
+
+def take_from_python(synthetic: Any, labels: Any = None) -> list[Source]:
+    """Return synthetic data given from Python in the form in which files are read.
+
+    Parameters
+    ----------
+    synthetic : a pandas table, an AnnData object or a cohort; or a mapping of fold numbers to these
+    labels : the labels, one for each row, or a mapping of fold numbers to these; None if the data hold them
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+    """
+    if not isinstance(synthetic, Mapping):
+        return [_source_of(synthetic, labels, None)]
+    if labels is not None and (not isinstance(labels, Mapping) or set(labels) != set(synthetic)):
+        raise DataError("synthetic data are given per fold, and labels are not for the same folds; give both alike.")
+    shift = 1 if 0 in synthetic else 0
+    return [
+        _source_of(synthetic[fold], None if labels is None else labels[fold], int(fold) + shift)
+        for fold in sorted(synthetic)
+    ]
+
+
+def _source_of(data: Any, labels: Any, fold: int | None) -> Source:
+    where = Path("the synthetic data" if fold is None else f"the synthetic data of fold {fold}")
+    y: Sequence[str] | None = None if labels is None else [str(label) for label in labels]
+    if isinstance(data, Cohort):
+        frame = pd.DataFrame(data.X, index=list(data.samples), columns=list(data.genes))
+        return Source(where, list(data.y) if y is None else y, fold, _table(where, frame))
+    if isinstance(data, pd.DataFrame):
+        return Source(where, y, fold, _table(where, data))
+    if hasattr(data, "obs_names") and hasattr(data, "var_names"):
+        return Source(where, y, fold, data)
+    raise DataError(
+        f"synthetic is {type(data).__name__}; expected a path, a pandas table, an AnnData object, a Cohort, or a "
+        "mapping of fold numbers to these."
+    )
+
+
+def _table(where: Path, frame: pd.DataFrame) -> Table:
+    if len(frame) == 0:
+        raise DataError(f"{where} has no rows; expected synthetic samples.")
+    columns = ("", *map(str, frame.columns))
+    plain = frame.infer_objects().reset_index(names="")
+    return Table(where, columns, plain.set_axis(range(len(columns)), axis=1))
