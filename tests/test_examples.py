@@ -60,7 +60,7 @@ def test_every_command_of_its_readme_works_once_it_is_installed(site: Path, tmp_
         program, *words = line.split()
         assert program == "bench"
         call("-m", "bench", *words, site=site, cwd=tmp_path)
-    rows = pd.read_csv(tmp_path / "results/rows/two_tissues-simulated.csv", keep_default_na=False)
+    rows = pd.read_csv(tmp_path / "results/rows/two_tissues-simulated.csv", keep_default_na=False, dtype={"key": str})
     assert set(rows["status"]) == {"ok"}
     assert set(rows["generator"]) == {"jitter", "multivariate"}
     assert {"gene_order_spearman", "auc"} <= set(rows["measure"])

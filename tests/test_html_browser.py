@@ -243,7 +243,7 @@ def test_the_picture_is_saved_with_its_styles(browser: Browser, report: Path) ->
     assert name == "use-against-exposure-simulated-data.svg"
     root = ElementTree.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert ".front .grid" in text
+    assert ".front .label" in text
     assert "SIMULATED data" in text
 
 

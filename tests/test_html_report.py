@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from bench.cli.report import command
 from bench.report.board import Summary, number, strong
-from bench.report.figures.front_html import Point, front_picture, undominated
+from bench.report.figures.front import Point, front_figure, front_svg, undominated
 from bench.report.figures.labels import Box, place
 from bench.report.findings import Exposure, Finding
 from bench.report.html import page_text, report_of, write_report
@@ -415,16 +415,28 @@ def test_the_front_is_free_of_controls_of_incomplete_means_and_of_luck() -> None
 
 def test_a_control_below_the_others_is_drawn_on_the_edge_and_controls_are_hollow() -> None:
     points = [point("a", 0.5, 0.8), point("b", 0.7, 0.85), point("noise", 0.5, 0.1, control=True)]
-    page = Page(front_picture(points, ("AUC", "accuracy"), "described", "SIMULATED data"))
-    assert [text for attrs, text in page.all("text") if "name" in str(attrs["class"])] == [
-        "a",
-        "b",
-        "noise (below: 0.10)",
-    ]
-    assert [attrs["class"] for attrs, _ in page.all("polygon")] == ["onfront", "onfront", "control"]
-    assert page.all("text", class_="stamp")[0][1] == "SIMULATED data"
+    drawn = front_figure(points, ("AUC", "accuracy"), "", "SIMULATED data").axes[0]
+    marks = {line.get_gid(): line for line in drawn.lines if str(line.get_gid()).startswith("point-")}
+    assert [mark.get_marker() for mark in marks.values()] == ["D", "D", "v"]
+    assert [mark.get_markerfacecolor() for mark in marks.values()] == ["#b34700", "#b34700", "#ffffff"]
+    assert marks["point-2"].get_ydata()[0] == drawn.get_ylim()[0] > 0.1
+    page = Page(front_svg(points, ("AUC", "accuracy"), "described", "SIMULATED data"))
+    texts = [text for _, text in page.all("text")]
+    assert texts[-3:] == ["a", "b", "noise (below: 0.10)"]
+    assert "SIMULATED data" in texts
+    groups = [(attrs["data-generator"], attrs["class"]) for attrs, _ in page.all("g") if "data-generator" in attrs]
+    assert {name for name, kind in groups if kind == "point"} == {"a", "b", "noise (control)"}
+    assert {name for name, kind in groups if kind == "label"} == {"a", "b", "noise (control)"}
+    assert "a: AUC 0.500 ± 0.010, use 0.800 ± 0.020" in [text for _, text in page.all("title")]
+
+
+def test_a_name_that_looks_like_markup_stays_text() -> None:
+    evil = point("<script>alert(1)</script>$x$&", 0.5, 0.8)
+    picture = front_svg([evil], ("AUC", "accuracy"), "described & more", "")
+    assert "<script" not in picture
+    assert "<script>alert(1)</script>$x$&" in [text for _, text in Page(picture).all("text")]
 
 
 def test_one_point_alone_and_a_name_of_any_length_can_be_drawn() -> None:
     long = point("x" * 500, 0.5, 0.8)
-    assert "x" * 400 not in "".join(text for _, text in Page(front_picture([long], ("", ""), "", "")).all("text"))
+    assert "x" * 400 not in "".join(text for _, text in Page(front_svg([long], ("", ""), "", "")).all("text"))

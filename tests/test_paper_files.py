@@ -12,7 +12,7 @@ from PIL import Image
 from test_html_report import audit, small_rows, written
 
 from bench.cli.report import command
-from bench.report.figures.front_html import front_layout, front_points
+from bench.report.figures.front import front_figure, front_points
 from bench.report.paper_figures import write_figures
 from bench.report.paper_tables import Table, tables_of, write_tables
 
@@ -61,9 +61,13 @@ def test_labels_of_the_front_keep_their_places(tmp_path: Path) -> None:
     rows, about = read_rows(written(tmp_path))
     board = make_board(rows, simulated=False)
     found = findings(board, None, about["data"]["samples"])
-    layout = front_layout(front_points(board, {label: f.auc for label, f in found.items()}, USE))
-    assert len(layout.boxes) == len(layout.texts) == 6
-    assert layout.x.start < layout.x(0.5) < layout.x.end
+    points = front_points(board, {label: f.auc for label, f in found.items()}, USE)
+    one, two = (front_figure(points, ("AUC", "accuracy"), "", "").axes[0] for _ in range(2))
+    places = [(t.get_text(), t.get_position()) for t in one.texts if str(t.get_gid()).startswith("label-")]
+    assert len(places) == 6
+    assert places == [(t.get_text(), t.get_position()) for t in two.texts if str(t.get_gid()).startswith("label-")]
+    low, high = one.get_xlim()
+    assert low < 0.5 < high
 
 
 def test_every_table_of_the_page_is_written_as_csv_and_latex(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 from bench.report.audits import audit_table
 from bench.report.board import make_board
 from bench.report.figures.close_ups import read_numbers
-from bench.report.figures.front_html import AXES, KEY, front_picture, front_points, undominated
+from bench.report.figures.front import AXES, KEY, front_points, front_svg, undominated
 from bench.report.figures.html_pictures import close_ups, draw_close_ups, picture, picture_facts
 from bench.report.findings import USE, Finding, findings
 from bench.report.html_parts import Html, HtmlBoard, anchor, bullets, element, html_board, inline, join, paragraphs
@@ -126,7 +126,7 @@ def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     )
     picture = element(
         "div",
-        front_picture(points, AXES, described, mark),
+        Html(front_svg(points, AXES, described, mark)),
         class_="box",
         role="region",
         tabindex="0",

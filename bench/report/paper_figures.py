@@ -13,8 +13,7 @@ from bench.core.files import replacing
 from bench.report.board import Board, make_board
 from bench.report.figures.close_up_panels import KINDS, figure_of
 from bench.report.figures.close_ups import read_numbers
-from bench.report.figures.front import front_figure
-from bench.report.figures.front_html import AXES, front_points
+from bench.report.figures.front import AXES, front_figure, front_points
 from bench.report.figures.html_pictures import title_of
 from bench.report.figures.ranks import rank_figure, rank_picture
 from bench.report.findings import USE, findings
