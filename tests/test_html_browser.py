@@ -304,7 +304,7 @@ def test_every_stop_of_the_keyboard_shows_where_it_is(browser: Browser, report: 
 def test_labels_in_the_picture_do_not_overlap_as_drawn(browser: Browser, report: Path) -> None:
     browser.open(report)
     boxes = browser.js(
-        "Array.from(document.querySelectorAll('svg .name'), e => (r => [r.left, r.top + 2, r.right, r.bottom - 2])"
+        "Array.from(document.querySelectorAll('svg .label text'), e => (r => [r.left, r.top + 2, r.right, r.bottom - 2])"
         "(e.getBoundingClientRect()))"
     )
     assert len(boxes) == len(SCORES)

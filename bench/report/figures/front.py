@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ _STYLES = {  # colour of face and edge, marker, size in points
 }
 _LONGEST = 56  # letters of a label
 _DPI, _RADIUS = 96, 6.0  # of the figure; of a point, in pixels
-_SVG = "http://www.w3.org/2000/svg"
+_SVG = "{http://www.w3.org/2000/svg}"
 
 
 @dataclass(frozen=True)
@@ -205,19 +206,21 @@ def front_svg(points: Sequence[Point], names: tuple[str, str], described: str, m
     file = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "front"}):
         front_figure(points, names, "", mark).savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    ElementTree.register_namespace("", _SVG)
-    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(file.getvalue())  # noqa: S314 - what matplotlib wrote a moment ago
-    for metadata in root.findall(f"{{{_SVG}}}metadata"):
-        root.remove(metadata)
-    for group in root.iter(f"{{{_SVG}}}g"):
+    for group in root.iter(f"{_SVG}g"):
         kind, _, number = group.get("id", "").partition("-")
         if kind in ("point", "label", "bar", "leader") and number:
             _name(group, kind, points[int(number.partition("-")[0])])
-    for size in ("width", "height"):
-        del root.attrib[size]
-    name = ", ".join(filter(None, ["Use against exposure", mark]))
-    root.attrib.update({"class": "front", "role": "img", "aria-label": described, "data-name": name})
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag in (f"{_SVG}style", f"{_SVG}metadata")]:
+            parent.remove(child)
+    for element in root.iter():
+        _without_style(element)
+    root.attrib = {
+        "class": "front", "viewBox": root.attrib["viewBox"], "role": "img", "aria-label": described,
+        "data-name": ", ".join(filter(None, ["Use against exposure", mark])),
+        "stroke-linejoin": "round", "stroke-linecap": "butt",
+    }  # fmt: skip
     root.insert(0, _titled(described))
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -231,6 +234,23 @@ def _name(group: ElementTree.Element, kind: str, p: Point) -> None:
 
 
 def _titled(text: str) -> ElementTree.Element:
-    title = ElementTree.Element(f"{{{_SVG}}}title")
+    title = ElementTree.Element("title")
     title.text = text
     return title
+
+
+def _without_style(element: ElementTree.Element) -> None:
+    """Turn an element's style into attributes, since the page forbids inline styles, and drop its name spaces."""
+    element.tag = element.tag.removeprefix(_SVG)
+    if link := element.attrib.pop("{http://www.w3.org/1999/xlink}href", ""):
+        element.set("href", link)
+    for rule in filter(None, element.attrib.pop("style", "").split(";")):
+        name, _, value = (part.strip() for part in rule.partition(":"))
+        element.attrib.update(_font(value) if name == "font" else {name: value})
+
+
+def _font(value: str) -> dict[str, str]:
+    """Return the attributes of a font such as ``italic 700 8px 'DejaVu Sans'``, families last."""
+    words, size, family = re.fullmatch(r"(.*?)([\d.]+px) (.+)", value).groups()  # type: ignore[union-attr]
+    styles = {word: "font-style" if word in ("italic", "oblique") else "font-weight" for word in words.split()}
+    return {**{name: word for word, name in styles.items()}, "font-size": size, "font-family": family}
