@@ -7,7 +7,7 @@ the twelve projects, the tissue profiles and the landmark genes)::
 
 Only aggregate statistics leave this script: moments per class and gene, gene loadings of pooled factors, moments of
 sub-groups of at least `SMALLEST_GROUP` people. What cannot be estimated is in `BRCA` and `COMBINED`, set by hand until
-the cohorts met the published statistics (tests/test_simulated_cohorts.py).
+the cohorts met the published statistics (tests/datasets/test_simulated_cohorts.py).
 """
 
 from __future__ import annotations

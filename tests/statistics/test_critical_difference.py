@@ -93,7 +93,7 @@ def test_every_name_of_the_picture_is_inside_it_with_its_rank() -> None:
 
 
 def test_a_page_gets_its_picture_and_a_changed_one_is_stale(tmp_path: Path, monkeypatch: Any) -> None:
-    from test_comparison import rows_of
+    from report_rows import board_rows
 
     from bench.report.leaderboard import pictures_of, stale, write_leaderboard
     from bench.store.rows import write_rows
@@ -102,12 +102,12 @@ def test_a_page_gets_its_picture_and_a_changed_one_is_stale(tmp_path: Path, monk
     about = {"data": {**data, "digest": "d" * 64, "simulated": True}, "versions": {}, "command": "c", "created": "t"}
     about |= {"bench": "0", "machine": {"system": "s", "cpus": 1, "threads_per_task": 1}}
     rows = tmp_path / "rows" / "brca.csv"
-    write_rows(rows, rows_of({"a": 0.8, "b": 0.5}, {"a": 0.6, "b": 0.7}), about)
+    write_rows(rows, board_rows({"a": 0.8, "b": 0.5}, {"a": 0.6, "b": 0.7}), about)
     page = write_leaderboard(rows)
     assert "](brca_ranks.png)" in page.read_text()
     assert stale(rows) is None
     before = drawn_from(pictures_of(rows)["ranks"])
-    write_rows(rows, rows_of({"a": 0.5, "b": 0.8}, {"a": 0.6, "b": 0.7}), about)
+    write_rows(rows, board_rows({"a": 0.5, "b": 0.8}, {"a": 0.6, "b": 0.7}), about)
     assert "brca_ranks.png does not show what the rows give" in str(stale(rows))
     write_leaderboard(rows)
     assert drawn_from(pictures_of(rows)["ranks"]) != before

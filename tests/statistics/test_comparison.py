@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from report_rows import board_rows
 from scipy.stats import ttest_1samp
 
 from bench.report.board import make_board
 from bench.report.ranking import comparison_tables, held_out_per_train
 from bench.statistics.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
-from bench.store.rows import COLUMNS
 
 VALUES = np.array([0.81, 0.84, 0.80, 0.86, 0.83])
 
@@ -86,25 +86,8 @@ def test_only_folds_that_everybody_has_are_compared() -> None:
 # -- the section of a page ---------------------------------------------------------------------------------------------
 
 
-def line(generator: str, fold: int, measure: str, value: float, attack: str = "") -> dict[str, Any]:
-    empty = {"params": "", "low": math.nan, "high": math.nan, "status": "ok", "reason": "", "key": "k"}
-    named = {"dataset": "brca", "fold": fold, "seed": 42, "generator": generator, "attack": attack}
-    return {**empty, **named, "family": "utility", "measure": measure, "value": value, "wall_s": 0.1, "peak_mb": 1.0}
-
-
-def rows_of(accuracy: dict[str, float], exposure: dict[str, float], folds: int = 5) -> pd.DataFrame:
-    found = []
-    for fold in range(1, folds + 1):
-        for name, value in accuracy.items():
-            found.append(line(name, fold, "accuracy_synthetic", value + 0.01 * (-1) ** fold))
-            found.append(line(name, fold, "n_synthetic", 80))
-        found += [line(name, fold, "auc", value, "gan_leaks") for name, value in exposure.items()]
-        found += [line(name, fold, "auc", 1.0, "mc_official") for name in exposure]
-    return pd.DataFrame(found)[COLUMNS]
-
-
 def section(*args: Any, **more: Any) -> str:
-    return "\n".join(comparison_tables(make_board(rows_of(*args, **more), simulated=False), 100))
+    return "\n".join(comparison_tables(make_board(board_rows(*args, **more), simulated=False), 100))
 
 
 ACCURACY = {"multivariate": 0.85, "smote": 0.80, "nmf": 0.75, "copy_train": 0.9, "noise": 0.2}
@@ -127,7 +110,7 @@ def test_the_section_says_who_is_told_apart_and_who_is_on_the_front() -> None:
 
 
 def test_a_release_of_another_size_does_not_change_what_the_folds_tell_apart() -> None:
-    rows = rows_of(ACCURACY, EXPOSURE)
+    rows = board_rows(ACCURACY, EXPOSURE)
     larger = rows.copy()
     larger.loc[(rows["measure"] == "n_synthetic") & (rows["generator"] == "smote"), "value"] = 400.0
     shares = [
@@ -140,14 +123,14 @@ def test_a_release_of_another_size_does_not_change_what_the_folds_tell_apart() -
 
 
 def test_a_measure_without_a_known_margin_is_as_good_if_it_is_no_worse() -> None:
-    rows = rows_of(ACCURACY, EXPOSURE).replace({"measure": {"accuracy_synthetic": "mmd"}})
+    rows = board_rows(ACCURACY, EXPOSURE).replace({"measure": {"accuracy_synthetic": "mmd"}})
     text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
     assert "probability that it is no worse (Bayesian" in text
     assert "worse by less than 0.01" in section(ACCURACY, EXPOSURE)
 
 
 def test_entries_on_folds_of_their_own_choice_are_not_paired_with_others() -> None:
-    rows = rows_of(ACCURACY, EXPOSURE)
+    rows = board_rows(ACCURACY, EXPOSURE)
     rows.loc[rows["generator"] == "smote", "params"] = "split=own_and_not_of_its_seed,seed=42"
     text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
     paired = text.split("**Paired")[1].split("\n**")[0]
@@ -166,7 +149,7 @@ def test_one_fold_or_one_generator_gives_no_comparison() -> None:
 
 
 def test_simulated_data_are_named_in_every_caption() -> None:
-    board = make_board(rows_of(ACCURACY, EXPOSURE), simulated=True)
+    board = make_board(board_rows(ACCURACY, EXPOSURE), simulated=True)
     captions = [x for x in "\n".join(comparison_tables(board, 100)).splitlines() if x.startswith("**")]
     assert len(captions) == 3
     assert all("SIMULATED" in x for x in captions)

@@ -21,7 +21,7 @@ from bench.conformance.scaffold import NEW_KINDS, NewKind, write_scaffold
 from bench.datasets.providers import add_dataset_file
 from bench.registry.finding import add_plugin_file, create
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def run(*words: str) -> str:

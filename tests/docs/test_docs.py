@@ -17,7 +17,7 @@ from bench.report.board import make_board
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import read_rows
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

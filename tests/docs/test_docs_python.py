@@ -16,7 +16,7 @@ from bench import Cohort
 from bench.datasets import home
 from bench.datasets.folds import make_splits
 
-PAGE = Path(__file__).parent.parent / "docs/python.md"
+PAGE = Path(__file__).parents[2] / "docs/python.md"
 QUICK: dict[str, Any] = {"metrics": "mmd,tstr", "attacks": "gan_leaks", "threads": 1, "jobs": 1, "progress": False}
 LABELLED = 'score(table, "brca", folds=1)'  # the one line of the page whose table holds labels
 

@@ -17,7 +17,7 @@ from bench import Cohort, Measure
 from bench.core.cohort_file import write_cohort
 from bench.registry.finding import create, missing_needs, plugins
 
-PAGE = Path(__file__).parent.parent / "docs" / "measures.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measures.md"
 CHANGES = ("marginals", "correlation", "labels", "copies")
 FRESH = 8  # draws of the same people, whose scatter is the yardstick
 FAR = 4  # standard deviations

@@ -13,7 +13,7 @@ import pytest
 from bench.registry.declarations import KINDS
 from bench.registry.finding import plugins
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

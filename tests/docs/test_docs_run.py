@@ -25,7 +25,7 @@ from bench.datasets.providers import declares_dataset
 from bench.registry.finding import add_plugin_file, find
 from bench.registry.selection import choose
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "bench data fetch": "needs the network; test_fetch.py runs it against a server of its own",

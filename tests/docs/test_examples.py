@@ -16,7 +16,7 @@ import bench
 from bench.conformance.plugins import check_plugin
 from bench.registry.finding import add_plugin_file, missing_needs
 
-EXAMPLES = Path(__file__).parent.parent / "docs/examples"
+EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 PACKAGE = EXAMPLES / "bench-example-plugins"
 
 

@@ -1,6 +1,6 @@
 """Anything at all may be in a submission: every reader gives an entry or one clear refusal, and nothing else.
 
-`BENCH_FUZZ_EXAMPLES=20000 pytest tests/test_submission_fuzz.py` looks longer than the tests do.
+`BENCH_FUZZ_EXAMPLES=20000 pytest tests/challenge/test_submission_fuzz.py` looks longer than the tests do.
 """
 
 from __future__ import annotations

@@ -517,7 +517,7 @@ def test_a_wrong_parameter_is_an_error_that_names_it(name, params):
 
 
 def test_the_page_of_attacks_has_a_section_for_each_with_its_access_and_parameters():
-    page = (Path(__file__).parent.parent / "docs/attacks.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/attacks.md").read_text(encoding="utf-8")
     for name, info in plugins("attack").items():
         section = page.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
         assert section.lstrip().startswith(f"*{info.option('access', 'black-box')}"), name

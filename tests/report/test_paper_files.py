@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from test_html_report import audit, small_rows, written
+from report_rows import audit, small_rows, written
 
 from bench.cli.report import command
 from bench.report.figures.front import front_figure, front_points

@@ -59,7 +59,7 @@ class Driver:
         self.mark, self.go = folder / "pids", folder / "go"
         self.name = generator(folder, "waits", WAITS.format(mark=str(self.mark), go=str(self.go)))
         write_cohort(folder / "toy.npz", cohort)
-        self.code = DRIVER.format(tests=str(Path(__file__).parent), folder=str(folder))
+        self.code = DRIVER.format(tests=str(Path(__file__).parents[1]), folder=str(folder))
 
     @contextmanager
     def run(self) -> Iterator[subprocess.Popen[str]]:

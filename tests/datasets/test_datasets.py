@@ -281,7 +281,7 @@ def test_the_folds_are_exported(stored: Path, tmp_path: Path) -> None:
     assert [split.digest for split in exported] == [split.digest for split in make_splits(cohort, seed=7)]
 
 
-DOCS = Path(__file__).parent.parent / "docs" / "data.md"
+DOCS = Path(__file__).parents[2] / "docs" / "data.md"
 
 
 @pytest.mark.parametrize(

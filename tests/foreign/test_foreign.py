@@ -454,7 +454,7 @@ def test_a_release_without_labels_hands_out_none(dataset: Dataset, made: Cohort,
 
 
 def test_the_page_shows_every_message() -> None:
-    page = (Path(__file__).parent.parent / "docs/score-foreign-data.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/score-foreign-data.md").read_text(encoding="utf-8")
     words = [words for _, words in (*BAD.values(), *FOLDERS.values())]
     assert [w for w in words if w not in page] == []
     assert [case for case in BAD if f"| {case} |" not in page] == []
