@@ -54,23 +54,39 @@ def run(
     Parameters
     ----------
     generators, attacks, metrics : as on the command line, ``"all"``, ``"none"`` or ``"a,b[x=1]"``; or a list of names
-    dataset : a name, or a `Dataset` of your own (`Dataset.from_cohort`)
-    seeds, folds : whole numbers: one, several, or a text such as ``"1-3"``; ``"all"`` folds
-    splits : a challenge ``*_splits.yaml`` to take the folds from
-    reference_one_in : set one person in so many aside as the attackers' reference
-    plugins : files of your own generators, attacks and metrics; read again at each call
-    out : the folder of results and store
-    threads, jobs : threads per task (part of the numbers), cells at once
+    dataset : str or Dataset, a name, or a dataset of your own (`Dataset.from_cohort`)
+    seeds, folds : int, list of int or str: one, several, or a text such as ``"1-3"``; ``"all"`` folds
+    splits : path or None, a challenge ``*_splits.yaml`` to take the folds from
+    reference_one_in : int or None, set one person in so many aside as the attackers' reference
+    plugins : paths, files of your own generators, attacks and metrics; read again at each call
+    out : path, the folder of results and store
+    threads, jobs : int, threads per task (part of the numbers), cells at once
     timeout, memory, retries, max_failures : seconds and GB per task, how often a task is done again whose process was
         lost, and after how many failures no new one starts
-    executor : where the work is done, such as a `bench.execution.DaskCluster`; None: processes on this machine
-    device : where neural generators train; None: as ``$BENCH_DEVICE`` says
-    progress : whether to say how it goes
+    executor : Executor or None, where the work is done, such as a `bench.execution.DaskCluster`; None: processes on
+        this machine
+    device : ``"auto"``, ``"cpu"``, ``"cuda"`` or None, where neural generators train; None: as ``$BENCH_DEVICE`` says
+    progress : bool, whether to say how it goes
 
     Raises
     ------
     BenchError
         If what was asked for is not possible; the message says what to do.
+
+    Examples
+    --------
+    Two controls on a small invented cohort, in this process:
+
+    >>> from bench import Dataset, run
+    >>> from bench.conformance import people
+    >>> from bench.execution import Serial
+    >>> mine = Dataset.from_cohort("mine", people(40), simulated=True)
+    >>> results = run("noise,copy_train", mine, folds=1, metrics="mmd", attacks="gan_leaks", executor=Serial(),
+    ...               progress=False)
+    >>> results.computed, results.lost
+    (6, 0)
+    >>> float(results.attacks()["gan_leaks"]["copy_train"])  # who releases people exposes them
+    1.0
     """
     call = call_text(run, locals())
     limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
@@ -124,10 +140,10 @@ def score(
     ----------
     synthetic : the path of a file or folder; a pandas table, an AnnData object or a `Cohort`; or a mapping of fold
         numbers to these
-    dataset : the real cohort: a name, or a `Dataset` of your own
+    dataset : str or Dataset, the real cohort: a name, or a dataset of your own
     labels : the labels, one for each row, or a mapping of fold numbers to these; None if the data hold them
-    name : in the tables; by default the file's, or ``"synthetic"``
-    seed, splits : name the folds that the data were made from
+    name : str or None, in the tables; by default the file's, or ``"synthetic"``
+    seed, splits : int, and path or None; name the folds that the data were made from
     folds : the fold of a single table, or of several; ``"all"`` for one table to compare with each, without attacks
     label_column, no_labels, genes, gene_map, units, samples_in : as for `bench score`
     attacks, metrics, plugins, out, threads and what follows : as for `run`
@@ -136,6 +152,18 @@ def score(
     ------
     BenchError
         If the data do not fit; the message says what to do.
+
+    Examples
+    --------
+    >>> from bench import Dataset, score
+    >>> from bench.conformance import people
+    >>> from bench.execution import Serial
+    >>> mine = Dataset.from_cohort("mine", people(40), simulated=True)
+    >>> release = people(32, "made elsewhere")  # a Cohort; a pandas table or a path does too
+    >>> results = score(release, mine, name="theirs", folds=1, metrics="mmd", attacks="none", executor=Serial(),
+    ...                 progress=False, out="scores")
+    >>> results.leaderboard().index.tolist()
+    ['theirs']
     """
     call = call_text(score, locals())
     limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)

@@ -39,12 +39,26 @@ def write_cohort(target: Path | BinaryIO, cohort: Cohort) -> None:
 
 
 def read_cohort(path: Path) -> Cohort:
-    """Return the cohort of a file that `write_cohort` made.
+    """Return the cohort of an npz file that the harness wrote: a release in the store, an imported cohort.
+
+    Parameters
+    ----------
+    path : pathlib.Path, the file
 
     Raises
     ------
     DataError
         If the file is missing, truncated, altered or no cohort.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bench import Cohort, read_cohort
+    >>> from bench.core.cohort_file import write_cohort
+    >>> cohort = Cohort(X=[[1, 2], [3, 4]], y=["a", "b"], genes=["G1", "G2"], samples=["s1", "s2"], units="log2")
+    >>> write_cohort(Path("cohort.npz"), cohort)
+    >>> read_cohort(Path("cohort.npz")).digest == cohort.digest
+    True
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as z:

@@ -24,15 +24,27 @@ __all__ = ["Dataset", "dataset_names", "load_dataset", "where_is"]
 class Dataset:
     """A cohort with its name and where it came from.
 
+    `load_dataset` gives those that are known by name, `from_cohort` makes one of your own.
+
     Parameters
     ----------
-    name : the name on the command line
-    title : one line for tables
-    label : name of the label column, for exports
-    cohort : the samples
-    reference : people who are in no training set, or None
-    simulated : True if no measured value is in it
-    source : where the data came from, in one line
+    name : str, the name on the command line
+    title : str, one line for tables
+    label : str, name of the label column, for exports
+    cohort : Cohort, the samples
+    reference : Cohort or None, people who are in no training set
+    simulated : bool, True if no measured value is in it
+    source : str, where the data came from, in one line
+
+    Examples
+    --------
+    >>> from bench import Cohort, Dataset
+    >>> cohort = Cohort(X=[[1, 2], [3, 4]], y=["a", "b"], genes=["G1", "G2"], samples=["s1", "s2"], units="log2")
+    >>> mine = Dataset.from_cohort("mine", cohort, label="disease", simulated=True)
+    >>> mine.label_name
+    'mine (simulated)'
+    >>> mine.to_frame().columns.tolist()
+    ['disease', 'G1', 'G2']
     """
 
     name: str
@@ -76,11 +88,11 @@ class Dataset:
 
         Parameters
         ----------
-        name : for tables and files; none of the known datasets' names
-        cohort : the samples
-        label : what the labels are called
-        reference : people who are in no training set
-        simulated : True if no measured value is in it; every table and picture then says so
+        name : str, for tables and files; none of the known datasets' names
+        cohort : Cohort, the samples
+        label : str, what the labels are called
+        reference : Cohort or None, people who are in no training set
+        simulated : bool, True if no measured value is in it; every table and picture then says so
 
         Raises
         ------
@@ -95,10 +107,21 @@ class Dataset:
 def load_dataset(name: str) -> Dataset:
     """Return the dataset of that name: imported, else from the challenge's own files or simulated, else from code.
 
+    Parameters
+    ----------
+    name : str, as `bench data list` shows it
+
     Raises
     ------
     DataError
         If the name is unknown, or the data cannot be read or are not there.
+
+    Examples
+    --------
+    >>> from bench import load_dataset
+    >>> brca = load_dataset("brca")  # the real cohort is not here: a simulated one of its shape, with a warning
+    >>> brca.simulated, brca.cohort.X.shape
+    (True, (1089, 978))
     """
     home = data_home()
     if is_stored(home, name):

@@ -37,12 +37,23 @@ class Measure:
 
     Parameters
     ----------
-    name : the name in the rows, with the statistic in it
+    name : str, the name in the rows, with the statistic in it
     better : ``"higher"``, ``"lower"`` or ``"none"`` (a reference value, not a score)
-    low, high : the bounds; infinite if there are none
-    table : the leaderboard table that shows it; empty for rows only
-    rank : position of its column in that table
-    title : the column head; the name if empty
+    low, high : float, the bounds; infinite if there are none
+    table : str, the leaderboard table that shows it; empty for rows only
+    rank : int, position of its column in that table
+    title : str, the column head; the name if empty
+
+    Raises
+    ------
+    PluginError
+        If `better` is something else.
+
+    Examples
+    --------
+    >>> from bench import Measure
+    >>> Measure("gene_corr_rmse", better="lower", low=0, high=2, table="fidelity").better
+    'lower'
     """
 
     name: str
@@ -134,15 +145,41 @@ def generator(
 
     Parameters
     ----------
-    name : the registry name, equal to the file name
-    doi : where the method is described
-    control : True if it only brackets the tables
-    fits : the role it is fitted on; ``"spare"`` is a fold of real people that is neither train nor holdout
-    needs : import names of optional packages
-    quick : hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
-    opt_in : True if `all` leaves it out, because it needs something from the user; it runs when it is named
-    imports : hyper-parameters that name a class to import, whose code is then a part of the result's key
-    memory_gb, minutes, gpus : what one cell needs on a cluster; no part of any result's key
+    name : str, the registry name, equal to the file name
+    doi : str, where the method is described
+    control : bool, True if it only brackets the tables
+    fits : ``"train"`` or ``"spare"``, the people it is fitted on; spare is a fold that is neither train nor holdout
+    needs : tuple of str, import names of optional packages
+    quick : dict, hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
+    opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
+    imports : tuple of str, hyper-parameters that name a class to import, whose code is then a part of the result's key
+    memory_gb, minutes, gpus : float, float and int; what one cell needs on a cluster; no part of any result's key
+
+    Returns
+    -------
+    Callable
+        A decorator that gives back the class.
+
+    Raises
+    ------
+    PluginError
+        If the name is no plugin's, the class is no dataclass, or it lacks a method.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from bench import generator
+    >>> @generator("shift")
+    ... @dataclass(kw_only=True)
+    ... class Shift:
+    ...     sd: float = 0.5
+    ...     def fit(self, cohort, *, rng):
+    ...         self.cohort_ = cohort
+    ...         return self
+    ...     def sample(self, n, *, rng):
+    ...         rows = rng.integers(len(self.cohort_), size=n)
+    ...         X = self.cohort_.X[rows]
+    ...         return self.cohort_.synthetic(X + rng.normal(0, self.sd, X.shape), self.cohort_.y[rows])
     """
     return lambda cls: _declare("generator", name, cls)
 
@@ -157,11 +194,38 @@ def attack(
     doi: str = "",
     needs: tuple[str, ...] = (),
 ) -> Callable[[T], T]:
-    """Declare an attack: a dataclass with ``score(view, *, rng)``; `access` decides what the view holds.
+    """Declare an attack: a dataclass with ``score(view, *, rng)``.
 
-    `official` marks the published arithmetic, kept beside the sound form and never used to judge a generator. `opt_in`
-    marks an attack that is too slow for a default run (it trains models) and runs only when it is named. `family` says
-    what it looks at.
+    Parameters
+    ----------
+    name : str, the registry name, equal to the file name
+    access : str, what the attacker sees, such as ``"black-box + reference"``; the fields of `AttackView` say the rest
+    official : bool, True for the published arithmetic, kept beside the sound form and never used to judge a generator
+    opt_in : bool, True if `all` leaves it out, because it is slow (it trains models); it runs when it is named
+    family : str, what it looks at: ``"distance"``, ``"density"``, ``"structure"``, ``"model"`` or ``"ensemble"``
+    doi : str, where the attack is described
+    needs : tuple of str, import names of optional packages
+
+    Returns
+    -------
+    Callable
+        A decorator that gives back the class.
+
+    Raises
+    ------
+    PluginError
+        If the access or the family is unknown, the class is no dataclass or has no ``score``.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from bench import attack
+    >>> @attack("nearest", access="black-box")
+    ... @dataclass(kw_only=True)
+    ... class Nearest:
+    ...     def score(self, view, *, rng):
+    ...         apart = view.targets[:, None, :] - view.synthetic[None, :, :]  # (n_targets, n_synthetic, n_genes)
+    ...         return -(apart**2).sum(axis=2).min(axis=1)
     """
     if access not in get_args(Access):
         raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")
@@ -181,7 +245,35 @@ def metric(
 ) -> Callable[[T], T]:
     """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`.
 
-    `opt_in` marks a metric that needs something from the user and runs only when it is named.
+    Parameters
+    ----------
+    name : str, the registry name, equal to the file name
+    family : str, ``"utility"``, ``"fidelity"`` or another word for what it is about
+    measures : tuple of Measure, one for each number that it returns
+    opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
+    doi : str, where it is described
+    needs : tuple of str, import names of optional packages
+
+    Returns
+    -------
+    Callable
+        A decorator that gives back the class.
+
+    Raises
+    ------
+    PluginError
+        If no measure is declared, the class is no dataclass or cannot be called.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from bench import Measure, metric
+    >>> @metric("means", family="fidelity", measures=(Measure("mean_rmse", better="lower", low=0),))
+    ... @dataclass(kw_only=True)
+    ... class Means:
+    ...     def __call__(self, train, holdout, synthetic, *, rng):
+    ...         apart = holdout.X.mean(axis=0) - synthetic.X.mean(axis=0)  # (n_genes,)
+    ...         return {"mean_rmse": float((apart**2).mean() ** 0.5)}
     """
     if not measures:
         raise PluginError(f"metric {name!r} declares no measure; name each number it returns.")

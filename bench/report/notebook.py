@@ -30,8 +30,20 @@ class Results:
 
     Parameters
     ----------
-    path : the rows file, ``<out>/rows/<dataset>.csv``
-    computed, cached, lost : how many tasks the run that returned this did, found in the store, and lost
+    path : pathlib.Path, the rows file, ``<out>/rows/<dataset>.csv``
+    computed, cached, lost : int, how many tasks the run that returned this did, found in the store, and lost
+
+    Examples
+    --------
+    >>> from bench import Dataset, run
+    >>> from bench.conformance import people
+    >>> from bench.execution import Serial
+    >>> mine = Dataset.from_cohort("mine", people(40), simulated=True)
+    >>> results = run("copy_train", mine, folds=1, metrics="mmd", attacks="none", executor=Serial(), progress=False)
+    >>> results
+    Results of mine, SIMULATED DATA: 1 generators, ... numbers, ... missing (...mine-simulated.csv)
+    >>> results.leaderboard().columns.tolist()
+    ['control', 'mmd', 'mmd_holdout']
     """
 
     def __init__(self, path: Path, *, computed: int = 0, cached: int = 0, lost: int = 0) -> None:
@@ -175,11 +187,27 @@ def _png(figure: Figure) -> bytes:
 
 
 def load_results(dataset: str, out: str | Path = "results") -> Results:
-    """Return what a folder of results holds about a dataset, named as its rows file: ``brca-simulated``.
+    """Return what a folder of results holds about a dataset.
+
+    Parameters
+    ----------
+    dataset : str, named as its rows file: ``"brca"`` or ``"brca-simulated"``
+    out : path, the folder of results
 
     Raises
     ------
     StoreError
         If it holds nothing about it.
+
+    Examples
+    --------
+    >>> from bench import Dataset, load_results, run
+    >>> from bench.conformance import people
+    >>> from bench.execution import Serial
+    >>> mine = Dataset.from_cohort("mine", people(40), simulated=True)
+    >>> run("noise", mine, folds=1, metrics="mmd", attacks="none", executor=Serial(), progress=False, out="mine").lost
+    0
+    >>> load_results("mine-simulated", out="mine").leaderboard().index.tolist()
+    ['noise']
     """
     return Results(rows_files(Path(out), (dataset,))[0].resolve())
