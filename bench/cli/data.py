@@ -1,4 +1,4 @@
-"""`bench data`: list, show, import, fetch and verify datasets, and export their folds."""
+"""`bench data`: list, show, import, fetch and verify datasets, export their folds, and find the shipped gene sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from bench.cli.gene_sets import gene_sets
+import bench.datasets
 from bench.core.errors import DataError
 from bench.core.types import Units
 from bench.datasets import Dataset, dataset_names, load_dataset, where_is
@@ -21,6 +21,7 @@ from bench.datasets.catalogue import CATALOGUE, DOI
 from bench.datasets.home import data_home, read_manifest
 
 console = Console()
+GENE_SETS = Path(bench.datasets.__file__).parent / "gene_sets.gmt"
 _LEFT = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
 _STATES = {
     "imported": "imported",
@@ -32,7 +33,7 @@ _STATES = {
 }
 
 
-@click.group(commands=[gene_sets])
+@click.group()
 def data_group() -> None:
     """List, show, import, fetch and verify datasets.
 
@@ -246,3 +247,17 @@ def verify_datasets(names: tuple[str, ...]) -> None:
     if not (names or here):
         console.print(f"there is no dataset in {data_home()} to verify", highlight=False)
     sys.exit(1 if failed else 0)
+
+
+@data_group.command("gene-sets")
+def gene_sets() -> None:
+    """Print the path of a small file of gene sets (GMT), for a first look at the metric `pathways`.
+
+    \b
+    bench run --dataset brca --metrics "all,pathways[gmt=$(bench data gene-sets)]"
+
+    Seventeen sets among the L1000 landmark genes, by symbol and by Ensembl identifier: sixteen families that the
+    approved symbols tell (HGNC, CC0) and the PAM50 genes (doi:10.1200/JCO.2008.18.1370). They are no substitute for a
+    curated collection.
+    """  # noqa: D301 - the escape tells click to leave this line as it is
+    click.echo(str(GENE_SETS))

@@ -1,4 +1,4 @@
-"""Invented people for checks: small cohorts whose truth is known, and the random streams of checks."""
+"""Example cohorts for checks, tests and docstrings: invented people whose truth is known, and the streams of checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,21 @@ _GENES = 24
 
 
 def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Cohort:
-    """Return n invented people of three classes `apart`, skewed genes in two modules; gene names are not sorted."""
+    """Return a cohort of invented people in three classes, with skewed genes in two correlated modules.
+
+    Parameters
+    ----------
+    n : int, how many people; the classes take turns
+    path : str or int, the name of the draw: another path gives other people of the same population
+    genes : int, how many genes; their names are not sorted
+    apart : float, standard deviation of the means of the classes; at 0 nothing tells them apart
+
+    Examples
+    --------
+    >>> from bench.conformance import people
+    >>> people(6).y.tolist(), people(6).n_genes
+    (['b', 'a', 'c', 'b', 'a', 'c'], 24)
+    """
     rng = stream(7, "conformance", *path)
     y = np.array(["b", "a", "c"])[np.arange(n) % 3]
     centres = stream(7, "centres").normal(0, apart, (3, genes))[np.arange(n) % 3]  # (n, genes)

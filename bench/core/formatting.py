@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time a person can read: ``8 s``, ``3 min``, ``2 h 5 min``, ``4 d 1 h``; ``unknown`` for None."""
+    """Return a time a person can read, ``"unknown"`` for None.
+
+    >>> duration(8.2), duration(190), duration(7500), duration(350_000)
+    ('8 s', '3 min', '2 h 5 min', '4 d 1 h')
+    """
     if seconds is None:
         return "unknown"
     if seconds < 0.95:
@@ -21,7 +25,11 @@ def duration(seconds: float | None) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """Return a number of bytes a person can read: ``12 kB``, ``3.4 GB`` (powers of ten, as disks are sold)."""
+    """Return a number of bytes a person can read, in powers of ten, as disks are sold.
+
+    >>> size(12_000), size(3.4e9)
+    ('12 kB', '3.4 GB')
+    """
     for unit in ("B", "kB", "MB", "GB"):
         if n_bytes < 999.5:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"

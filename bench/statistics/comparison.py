@@ -46,6 +46,12 @@ def corrected_interval(values: Floats, test_per_train: float, confidence: float 
     References
     ----------
     Nadeau and Bengio (2003), Inference for the generalization error, doi:10.1023/A:1024068626366.
+
+    Examples
+    --------
+    >>> interval = corrected_interval([0.80, 0.82, 0.81, 0.83, 0.79], test_per_train=1 / 4)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.781, 0.839)
     """
     k, mean = len(values), float(np.mean(values)) if len(values) else math.nan
     if k < 2:

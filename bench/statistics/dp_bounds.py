@@ -31,6 +31,13 @@ def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confi
     References
     ----------
     Steinke, Nasr and Jagielski (2023), Privacy auditing with one (1) training run, NeurIPS, Theorem 5.2.
+
+    Examples
+    --------
+    >>> round(one_run_epsilon(canaries=100, guesses=60, right=58, delta=1e-5), 2)
+    2.18
+    >>> round(one_run_ceiling(canaries=100, delta=1e-5), 2)  # all right: no more can be shown with a hundred
+    3.49
     """
     _check_counts(canaries, guesses, right)
     return _largest_rejected(lambda e: one_run_p_value(canaries, guesses, right, e, delta) < 1 - confidence)

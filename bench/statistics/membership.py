@@ -133,6 +133,11 @@ def auc(scores: ArrayLike, member: ArrayLike, level: float = LEVEL) -> Reading:
     ----------
     DeLong, DeLong and Clarke-Pearson, doi:10.2307/2531595; fast form: Sun and Xu, doi:10.1109/LSP.2014.2337313.
     Newcombe (method 5), doi:10.1002/sim.2324.
+
+    Examples
+    --------
+    >>> auc([3, 2, 1, 0], [True, True, False, False])  # perfect, and on four people no proof of anything
+    Reading(measure='auc', value=1.0, low=0.38..., high=1.0)
     """
     s, m = _checked(scores, member)
     n_in, n_out = int(m.sum()), int((~m).sum())
@@ -164,7 +169,12 @@ def average_precision(scores: ArrayLike, member: ArrayLike) -> float:
 
 
 def clopper_pearson(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact two-sided interval of a binomial share. doi:10.1093/biomet/26.4.404."""
+    """Return the exact two-sided interval of a binomial share. doi:10.1093/biomet/26.4.404.
+
+    >>> low, high = clopper_pearson(0, 10)
+    >>> low, round(high, 3)
+    (0.0, 0.308)
+    """
     tail = (1 - level) / 2
     low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
     high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
