@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp, rankdata
 
 from bench import Cohort, DataError
-from bench.cli.data import data_group
-from bench.cli.gene_sets import GENE_SETS
+from bench.cli.data import GENE_SETS, data_group
 from bench.registry.finding import create, find
 from bench.registry.selection import choose
 
