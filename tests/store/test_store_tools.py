@@ -347,7 +347,7 @@ def pack(path: Path, members: dict[str, bytes], index: dict[str, object] | None 
     from hashlib import sha256
 
     digests = {name: {"sha256": sha256(data).hexdigest(), "bytes": len(data)} for name, data in members.items()}
-    text = json.dumps({"index": 1, "store": 1, "members": digests, **(index or {})}).encode()
+    text = json.dumps({"index": 1, "store": 2, "members": digests, **(index or {})}).encode()
     with zipfile.ZipFile(path, "w") as zipped:
         for name, data in {**members, INDEX: text}.items():
             zipped.writestr(name, data)
