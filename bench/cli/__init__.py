@@ -15,21 +15,24 @@ from bench.core.errors import BenchError, StoppedError
 
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
-    "check": ("bench.cli.check", "Check a plugin against the contract and say in words what is wrong."),
-    "compare": ("bench.cli.compare", "Say what changed between two folders of results, and what moved beyond noise."),
+    "check": ("bench.cli.plugins:check", "Check a plugin against the contract and say in words what is wrong."),
+    "compare": (
+        "bench.cli.repeat:compare",
+        "Say what changed between two folders of results, and what moved beyond noise.",
+    ),
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
     "list": ("bench.cli.listing", "List generators, attacks, metrics and datasets."),
-    "new": ("bench.cli.new", "Write a new generator, attack, metric or dataset to start from."),
+    "new": ("bench.cli.plugins:new", "Write a new generator, attack, metric or dataset to start from."),
     "pictures": ("bench.cli.pictures", "Look closely at stored releases, for the pictures of a report."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
-    "rerun": ("bench.cli.rerun", "Repeat a run from its manifest, in a fresh folder."),
-    "results": ("bench.cli.results", "Print the rows: one line per number."),
+    "rerun": ("bench.cli.repeat:rerun", "Repeat a run from its manifest, in a fresh folder."),
+    "results": ("bench.cli.report:results", "Print the rows: one line per number."),
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
     "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
     "status": ("bench.cli.status", "Show what runs are doing, from any terminal."),
     "store": ("bench.cli.store:store_group", "Look after the store: list, clean, verify, export, import."),
     "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the challenge."),
-    "verify": ("bench.cli.verify", "Say whether every row of a run came out the same."),
+    "verify": ("bench.cli.repeat:verify", "Say whether every row of a run came out the same."),
     "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against cohort size."),
 }
 

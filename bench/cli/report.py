@@ -1,4 +1,4 @@
-"""`bench report`: leaderboards from rows, and the check that they are up to date."""
+"""`bench report` and `bench results`: leaderboards from rows, the check that they are current, and the rows alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from bench.cli import options
+from bench.core.errors import BenchError
 from bench.report.html import stale_report, write_report
 from bench.report.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
 from bench.report.paper_figures import DPI, FORMATS, NAMES, Written, write_figures
 from bench.report.paper_tables import write_tables
+from bench.store.rows import read_rows
 
 
 @click.command()
@@ -85,3 +87,32 @@ def _check(paths: list[Path], without_rows: list[Path], *, html: bool) -> int:
     if differences or reports:
         click.echo(f"`bench report{' --html' if html else ''}` brings them up to date.", err=True)
     return 1 if differences or without_rows or reports else 0
+
+
+# -- results ---------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV (otherwise a short summary).")
+@click.option("--dataset", help="Only this one, as the rows files are called: combined-simulated.")
+@options.out
+def results(as_csv: bool, dataset: str | None, out: Path) -> None:
+    """Print the rows of all runs: one line per number, failures included.
+
+    Columns: dataset, fold, seed, generator, params, family, measure, attack, value, low, high (95 % interval), status,
+    reason, wall_s, peak_mb (of the task that gave the number) and key (of its result in the store).
+    """
+    paths = sorted((out / "rows").glob("*.csv"))
+    if dataset:
+        paths = [path for path in paths if path.stem == dataset]
+    if not paths:
+        raise BenchError(
+            f"there are no rows{f' of {dataset!r}' if dataset else ''} in {out / 'rows'}. `bench run` writes them."
+        )
+    for i, path in enumerate(paths):
+        rows, about = read_rows(path)
+        if as_csv:
+            rows.to_csv(sys.stdout, index=False, header=i == 0)
+        else:
+            states = ", ".join(f"{n} {status}" for status, n in rows["status"].value_counts().items())
+            click.echo(f"{path}: {len(rows)} rows ({states}); {about['created']}: {about['command']}")

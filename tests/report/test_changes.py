@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench.cli.compare import command
+from bench.cli.repeat import compare as command
 from bench.core.errors import StoreError
 from bench.report.changes import changes, only_in
 from bench.store.rows import COLUMNS, write_rows

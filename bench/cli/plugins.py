@@ -1,10 +1,11 @@
-"""`bench check`: the contract of a plugin, checked and told in words."""
+"""`bench new` and `bench check`: a working plugin to start from, and its contract, checked and told in words."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,18 +13,68 @@ from rich.console import Console
 from bench.cli import options
 from bench.conformance.datasets import check_dataset
 from bench.conformance.plugins import Finding, check_plugin
+from bench.conformance.scaffold import NEW_KINDS, NewKind, Scaffold, write_scaffold
 from bench.core.errors import PluginError, near_name
 from bench.datasets import dataset_names
 from bench.registry.declarations import KINDS
 from bench.registry.finding import missing_needs, plugins
 
 console = Console()
+_GENERATOR = "--generators {name},multivariate --dataset brca --folds 1 --attacks gan_leaks,mahalanobis_ratio"
+_RUNS = {
+    "generator": _GENERATOR,
+    "command": _GENERATOR,
+    "attack": "--attacks {name},gan_leaks --generators smote,multivariate --dataset brca --folds 1",
+    "metric": "--metrics {name} --attacks none --generators multivariate,noise --dataset brca --folds 1",
+    "dataset": "--dataset {name} --generators multivariate,smote",
+}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(NEW_KINDS))
+@click.argument("name")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="Where to write; in the root of a checkout of this project, generators/ and so on.",
+)
+@click.option("--test/--no-test", default=True, show_default=True, help="Write its tests too.")
+def new(kind: NewKind, name: str, folder: Path, test: bool) -> None:
+    """Write a new generator, attack, metric or dataset: one working file, with the contract explained in place.
+
+    A "command" is a generator in any language or environment: a TOML file that names two commands, and two scripts.
+
+    \b
+    bench new generator my_method
+    bench new attack my_attack --to plugins
+    """  # noqa: D301 - click reads the backspace
+    made = write_scaffold(kind, name, folder, tests=test)
+    click.echo(f"wrote {', '.join(map(str, made.files))}")
+    click.echo("Next:")
+    for line in _next(made):
+        click.echo(f"  {line}")
+
+
+def _next(made: Scaffold) -> list[str]:
+    where = "" if made.built_in else f" --plugin {made.plugin}"
+    lines = [f"bench check {made.name}{where}", f"bench run{where} {_RUNS[made.kind].format(name=made.name)}"]
+    if made.tests:
+        lines.append(f"pytest {made.tests}")
+    if made.built_in and made.kind == "generator":
+        lines.append("and one row for it in docs/generators.md, which a test asks for")
+    return lines
+
+
+# -- check -----------------------------------------------------------------------------------------------------------
 
 
 @click.command()
 @click.argument("name")
 @options.plugin
-def command(name: str) -> None:
+def check(name: str) -> None:
     """Check a generator, metric, attack or dataset against the contract; exit status 1 if something is wrong."""
     told: set[str] = set()
     for head, findings in _named(name):
