@@ -1,4 +1,4 @@
-"""The command line: one module a command, loaded only when it is used, so that `bench list` starts at once."""
+"""The command line: one module a command group, loaded only when it is used, so that `bench list` starts at once."""
 
 from __future__ import annotations
 

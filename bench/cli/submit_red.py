@@ -18,7 +18,7 @@ from bench.challenge.team_code import run_code
 from bench.challenge.tournament import dataset_of_key, judge, tournament_page, write_tournament
 from bench.cli import options
 from bench.core.errors import BenchError
-from bench.core.files import explaining
+from bench.core.files import explain_io_errors
 from bench.datasets import load_dataset
 from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Report
@@ -49,7 +49,7 @@ def challenge(dataset: str, generators: str, out: Path, limits: Limits) -> None:
         raise BenchError(f"{out} is there already and not empty; a round is made once. Name a new one with --out.")
     cohort = load_dataset(dataset)
     private = out / "private"
-    with explaining(private):
+    with explain_io_errors(private):
         private.mkdir(parents=True, exist_ok=True)
         private.chmod(0o700)
     store = Store(private / "store").open()

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import bench
 from bench.core.errors import PluginError
-from bench.core.files import explaining
+from bench.core.files import explain_io_errors
 from bench.datasets import dataset_names
 from bench.registry.finding import FOLDERS, plugins
 
@@ -67,7 +67,7 @@ def _write(files: dict[Path, str]) -> None:
         if path.exists():
             raise PluginError(f"{path} is there already and is left as it is. Choose another name, or remove it.")
     for path, text in files.items():
-        with explaining(path):
+        with explain_io_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 

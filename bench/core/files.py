@@ -39,7 +39,7 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def explaining(path: Path, cure: str = _CURE, kind: type[BenchError] = DataError) -> Iterator[None]:
+def explain_io_errors(path: Path, cure: str = _CURE, kind: type[BenchError] = DataError) -> Iterator[None]:
     """Turn an error of the file system inside the block into a `BenchError` that names the place and the cure."""
     try:
         yield
@@ -54,15 +54,15 @@ def replacing(path: Path, cure: str = _CURE, kind: type[BenchError] = DataError)
 
     The block may write a file or make a folder there. A folder takes the place of an existing one.
     """
-    with explaining(path, cure, kind), beside(path) as temporary:
+    with explain_io_errors(path, cure, kind), write_beside(path) as temporary:
         yield temporary
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Do what `replacing` does, and let errors of the file system through as they are."""
+def write_beside(path: Path) -> Iterator[Path]:
+    """Do what `replacing` does, without turning errors of the file system into a `BenchError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    clear_up(path.parent)
+    remove_leftovers(path.parent)
     prefix = f".{path.name}.{_machine()}-{os.getpid()}."
     workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
@@ -77,8 +77,8 @@ def beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def patiently(action: Callable[[], T], what: str, also: Container[int] = ()) -> T:
-    """Return what an action gives, after more tries if the file system fails in a way that passes.
+def retry_io(action: Callable[[], T], what: str, also: Container[int] = ()) -> T:
+    """Return the result of an action, retried while the file system fails with an error that passes.
 
     Those are the errors of a network file system whose server is away, and an input/output error; a full disk or a
     missing right is none of them.
@@ -94,7 +94,7 @@ def patiently(action: Callable[[], T], what: str, also: Container[int] = ()) -> 
     return action()
 
 
-def clear_up(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove the temporary folders that writers on this machine left in a folder when they were killed."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

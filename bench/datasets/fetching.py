@@ -20,7 +20,7 @@ import pooch
 import requests
 
 from bench.core.errors import DataError, near_name
-from bench.core.files import explaining, replacing
+from bench.core.files import explain_io_errors, replacing
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE, DOI, RECORD, Entry, FileSet, match_files
 from bench.datasets.home import SourceFile, data_home, is_stored
@@ -77,7 +77,7 @@ def fetch_dataset(
     url = os.environ.get("BENCH_RECORD_URL", RECORD_URL)
     chosen = _choose(entry, record_files(url), wanted, url)
     folder = home / ".downloads" / name
-    with explaining(folder):
+    with explain_io_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     arrived = {remote: download(remote, folder, report) for remote in chosen}
     files = _unpack(entry, arrived, folder, url)
@@ -167,7 +167,7 @@ def download(remote: RemoteFile, folder: Path, report: Report) -> Path:
     """
     pooch.get_logger().setLevel(logging.WARNING)
     try:
-        with explaining(folder / remote.name):
+        with explain_io_errors(folder / remote.name):
             path = pooch.retrieve(
                 remote.url,
                 known_hash=remote.checksum,

@@ -1,4 +1,4 @@
-"""What the tasks of a plan will take, learned from earlier runs; where nothing was learned, it says so and guesses not.
+"""Estimates of the time and memory of a plan's tasks, from earlier runs; unknown where no earlier run tells.
 
 The nearest earlier run speaks: the same generator and parameters on other folds of the cohort, else other parameters of
 it, else (a measure, an attack) other generators, else another cohort, scaled by its size.
@@ -55,7 +55,7 @@ class _Past:
 
 @dataclass
 class Costs:
-    """Earlier work by what it was, from the very same to the merely similar."""
+    """Time and memory of earlier tasks, looked up from the same task on other folds to the same plugin on other cohorts."""
 
     sizes: dict[str, int] = field(default_factory=dict)  # values (samples x genes) of each dataset
     _past: dict[tuple[str, ...], _Past] = field(default_factory=dict)

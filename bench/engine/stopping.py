@@ -14,7 +14,7 @@ _SOON = "\n{why}: no new task starts; those under way finish. Once more stops th
 
 
 class Stop:
-    """A wish to end the run soon; whoever starts tasks asks `asked` first."""
+    """Whether a run shall end early, and why: executors look at `asked` before they start a task."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -27,7 +27,7 @@ class Stop:
         return self._event.is_set()
 
     def ask(self, why: str) -> None:
-        """Let no new task start; the first reason is the one that is kept."""
+        """Ask the run to end, so that no new task starts; the first reason is kept."""
         if not self.asked:
             self.why = why
             self._event.set()
@@ -38,7 +38,7 @@ class Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM inside the block into a wish, and the second into `KeyboardInterrupt`.
+        """Turn the first SIGINT or SIGTERM inside the block into a request to stop, the second into `KeyboardInterrupt`.
 
         Outside the main thread, where Python handles no signals, nothing changes.
         """

@@ -1,4 +1,4 @@
-"""The guard of a cell's tasks: a small process that starts a worker, keeps its limits and its log, and buries it.
+"""The guard of a cell's tasks: a small process that starts a worker, enforces its limits, keeps its log and reaps it.
 
 It runs no plugin, so nothing a plugin does stops it: neither a crash nor code that never lets go of the interpreter.
 When the worker ends, overruns a limit, or the run is gone - which closes the lifeline - everything that was started
@@ -119,7 +119,7 @@ class _Watch:
                 self._log.close()
 
     def _reap(self) -> int | None:
-        """Bury every child that has ended; return the worker's exit status (minus the signal) once it has."""
+        """Reap every child that has ended; return the worker's exit status (minus the signal) once it has."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self._pid:

@@ -37,7 +37,7 @@ _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
 
 class _LostError(Exception):
-    """A child is gone to no fault of its task."""
+    """A child process ended through no fault of its task, for example killed from outside."""
 
 
 def prepare(threads: int) -> None:

@@ -1,4 +1,4 @@
-"""What goes to another machine and back, and how the work is done there."""
+"""Jobs for other machines: a stage as it is sent, how it is done there, and the reports that come back."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _under_way: list[Path] = []  # the proofs of what this process does now
 
 
 class _TicketStop(Stop):
-    """The wish to stop of the run that sent a job."""
+    """The request to stop of the run that sent a job, read from its ticket."""
 
     def __init__(self, asked: Ticket) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ _FOLDER = "status"
 
 
 class Heartbeat:
-    """A context that keeps a file about this run up to date; how it ended is its last word.
+    """A context that keeps a file about this run up to date; its last version says how the run ended.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ class Heartbeat:
         self._warned = False
 
     def start(self, keys: Iterable[str]) -> None:
-        """Write the first sign of life and go on writing."""
+        """Write the file, and keep it up to date from a thread."""
         with self._forgiving():
             write_atomic(self._path.with_suffix(KEYS), lambda f: f.write("\n".join(keys).encode()))
         self._write("running")
         self._thread.start()
 
     def stop(self, ending: str) -> None:
-        """Write the last word: how the run ended."""
+        """Write how the run ended, and write no more."""
         self._quiet.set()
         self._thread.join()
         self._write(ending)
@@ -73,7 +73,7 @@ class Heartbeat:
 
     @contextlib.contextmanager
     def _forgiving(self) -> Iterator[None]:
-        """Say once that `bench status` will not see this run; the run itself goes on."""
+        """Warn once that `bench status` will not see this run, in place of ending it."""
         try:
             yield
         except (StoreError, OSError) as error:
@@ -87,7 +87,7 @@ def _now() -> str:
 
 
 def _here() -> dict[str, Any]:
-    """Return what tells this process from all others, also after its number was given to another."""
+    """Return an identity of this process that stays unique when its number is given to another."""
     return {"host": platform.node(), "pid": os.getpid(), "space": _space(), "born": _born(os.getpid())}
 
 

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from bench.core.cohort_file import is_whole, read_cohort, write_cohort
 from bench.core.errors import DataError, StoreError
-from bench.core.files import PASSING, beside, explaining, patiently
+from bench.core.files import PASSING, explain_io_errors, retry_io, write_beside
 from bench.core.types import Cohort
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     StoreError
         If the disk is full, the folder cannot be written, or the path is no place for a file.
     """
-    with explaining(path, _CURE, StoreError):
+    with explain_io_errors(path, _CURE, StoreError):
         # a network file system may lose the answer to a rename, and then says that the old name is gone
-        patiently(lambda: _write(path, write), f"writing {path}", also=(errno.ENOENT,))
+        retry_io(lambda: _write(path, write), f"writing {path}", also=(errno.ENOENT,))
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    with beside(path) as temporary, temporary.open("wb") as file:
+    with write_beside(path) as temporary, temporary.open("wb") as file:
         write(file)
 
 
@@ -107,7 +107,7 @@ class Store:
         """Return the text of a result whose digest is right: thousands are read in a run, most only to see that."""
         path = self.path(key, ".json")
         try:
-            text = patiently(path.read_bytes, f"reading {path}")
+            text = retry_io(path.read_bytes, f"reading {path}")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -138,7 +138,7 @@ class Store:
         """
         path = self.path(key, ".npz")
         try:
-            return patiently(lambda: _read_cohort(path), f"reading {path}")
+            return retry_io(lambda: _read_cohort(path), f"reading {path}")
         except FileNotFoundError:
             return None
         except DataError as error:
@@ -162,7 +162,7 @@ class Store:
         StoreError
             If the disk is full or the folder cannot be written.
         """
-        with explaining(self.root, _CURE, StoreError), tempfile.TemporaryFile(dir=self.root) as file:
+        with explain_io_errors(self.root, _CURE, StoreError), tempfile.TemporaryFile(dir=self.root) as file:
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())

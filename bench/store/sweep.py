@@ -26,7 +26,7 @@ _LOG = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Rule:
-    """What may go beside what nobody needs.
+    """Which results may be removed in addition to those that no run refers to.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def _logs(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iterato
 
 
 def _endings(store: Store, seen: Sequence[Seen], recorded: set[str], rule: Rule) -> Iterator[Waste]:
-    """Yield the last words of runs that are over."""
+    """Yield the files about runs that are over."""
     going_on = {run.path.stem for run in seen if not _over(run, recorded, rule)}
     for file in files(store.root / "status"):
         if file.path.stem not in going_on:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.core.errors import StoreError
-from bench.core.files import explaining, replacing
+from bench.core.files import explain_io_errors, replacing
 from bench.registry.finding import plugins
 from bench.store.integrity import check_file
 from bench.store.inventory import SAMPLE, Owner, files, keys_of, objects, owners
@@ -143,7 +143,7 @@ def import_store(store: Store, source: Path) -> Packed:
         If the file is no such archive, was written by another format, or a member has a name, kind, size or content
         that it must not have.
     """
-    with explaining(store.root, kind=StoreError):
+    with explain_io_errors(store.root, kind=StoreError):
         workplace = Path(tempfile.mkdtemp(prefix=".import.", dir=store.root))
     try:
         with _opened(source) as (names, read):
@@ -207,7 +207,7 @@ def _index(source: Path, names: list[str], read: Any) -> dict[str, dict[str, Any
 def _stage(source: Path, target: Path, stream: IO[bytes], entry: dict[str, Any]) -> None:
     """Write one member into the workplace and check its size and digest while it is read."""
     digest, n_bytes = hashlib.sha256(), 0
-    with explaining(target, kind=StoreError), stream:
+    with explain_io_errors(target, kind=StoreError), stream:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
             while (chunk := stream.read(_CHUNK)) and n_bytes <= entry["bytes"]:
@@ -228,7 +228,7 @@ def _settle(store: Store, workplace: Path, names: list[str]) -> Packed:
         if place.exists() and not check_file(store, place):
             kept += 1
             continue
-        with explaining(place, kind=StoreError):
+        with explain_io_errors(place, kind=StoreError):
             place.parent.mkdir(parents=True, exist_ok=True)
             (workplace / name).replace(place)
     runs = sum(name.startswith("runs/") for name in names)

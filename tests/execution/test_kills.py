@@ -18,7 +18,7 @@ import pytest
 from runs import alive, environment, make_home, numbers, until
 
 from bench import Cohort
-from bench.core.files import clear_up
+from bench.core.files import remove_leftovers
 from bench.datasets import load_dataset
 from bench.datasets.folds import make_splits
 from bench.store.rows import read_rows
@@ -206,7 +206,7 @@ def nothing_is_left(place: Place) -> None:
     """Check that what killed writers left is taken for nothing, and goes."""
     for folder in place.out.rglob("*"):
         if folder.is_dir():
-            clear_up(folder)
+            remove_leftovers(folder)
     assert not list(place.out.rglob(".*"))
 
 
