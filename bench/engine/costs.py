@@ -55,7 +55,7 @@ class _Past:
 
 @dataclass
 class Costs:
-    """Time and memory of earlier tasks, looked up from the same task on other folds to the same plugin on other cohorts."""
+    """Time and memory of earlier tasks, from the same task on other folds to the same plugin on other cohorts."""
 
     sizes: dict[str, int] = field(default_factory=dict)  # values (samples x genes) of each dataset
     _past: dict[tuple[str, ...], _Past] = field(default_factory=dict)

@@ -38,7 +38,7 @@ class Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM inside the block into a request to stop, the second into `KeyboardInterrupt`.
+        """Turn the first SIGINT or SIGTERM in the block into a request to stop, the second into `KeyboardInterrupt`.
 
         Outside the main thread, where Python handles no signals, nothing changes.
         """
