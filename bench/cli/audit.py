@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from bench import __version__
-from bench.cli import options
+from bench.cli import executors, options
+from bench.cli.plan_table import show_plan
 from bench.core.errors import PluginError
 from bench.core.types import PrivacyClaim
-from bench.datasets import load_dataset
-from bench.engine.tasks import set_threads
-from bench.execution.base import default_jobs
+from bench.datasets import Dataset, load_dataset
+from bench.engine.costs import Costs, learn
+from bench.engine.plan import PlannedCell, keys_of_plan
+from bench.engine.tasks import Report
+from bench.execution import Executor
+from bench.execution.display import RunProgress
+from bench.execution.runner import Limits, Todo, do_tasks, pending
+from bench.registry.digests import key
 from bench.registry.selection import Choice, choose
 from bench.report.leaderboard import write_leaderboard
-from bench.studies.audit import claim_under_test, run_trials, suspects, usable
+from bench.store.inventory import keep_keys
+from bench.store.store import Store
+from bench.studies.audit import Audit, LostTrainingsError, claim_in, claim_under_test, suspects, usable
 from bench.studies.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
 from bench.studies.audit_records import add_audit, audit_lines, audits_file
 
@@ -37,9 +45,10 @@ console = Console(stderr=True)
 @click.option("--canaries", type=click.IntRange(0), default=0, show_default=True, help="0: real people have the coins.")
 @click.option("--attacks", default="all", show_default=True, help="all, or names; those that see the release alone.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of all coins, canaries and trainings.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads per training.")
-@click.option("--jobs", type=click.IntRange(1), help="Trainings at once [default: cores / threads].")
+@options.limits
 @options.device
+@executors.option
+@click.option("--dry-run", is_flag=True, help="Print the plan, with what it will take, and stop.")
 @options.out
 @options.plugin
 def command(
@@ -51,8 +60,9 @@ def command(
     canaries: int,
     attacks: str,
     seed: int,
-    threads: int,
-    jobs: int | None,
+    limits: Limits,
+    executor: Executor,
+    dry_run: bool,
     out: Path,
 ) -> None:
     """Test the privacy claim of GENERATOR, such as private_pgm[epsilon=4].
@@ -64,36 +74,78 @@ def command(
     Two runs give the one-run bound over many records; 20 and more give also the bounds over repeated runs for the one
     record that stands out. Writes <out>/audits/<dataset>.csv, and the leaderboard if there is one.
     """
-    set_threads(threads)
     choice, chosen = _one(generator), usable(choose("attack", attacks))
     data = load_dataset(dataset)
-    who = suspects(data.cohort, canaries, seed)
-    number = default_jobs(jobs, threads)
-    arriving = run_trials(who, choice, chosen, runs=runs, seed=seed, jobs=number, threads=threads)
-    trials: dict[int, Trial] = {}
-    what = f"auditing {choice.label} on {data.label_name}"
-    for run, trial in track(arriving, what, total=runs, console=console, disable=not console.is_terminal):
-        trials[run] = trial
-        claim_under_test(trial.claim, epsilon, delta)  # what cannot be tested is said before the last training
-    claim = _largest(trials.values())
+    audit = Audit(suspects(data.cohort, canaries, seed), choice, chosen, runs, seed)
+    if dry_run:
+        _show(audit, data, out, limits, executor)
+        return
+    trials = _trials(audit, data, out, limits, executor, lambda claim: claim_under_test(claim, epsilon, delta))
+    claim = _largest(trials)
     e, d = claim_under_test(claim, epsilon, delta)
     whole = claim is None or claim.end_to_end
-    found = bounds([trials[run] for run in range(runs)], d)
+    found = bounds(trials, d)
     _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", verdict(found, e, whole), data.simulated)
-    _say_failed(trials.values())
-    about = {
+    _say_failed(trials)
+    about = _about(audit, claim, data) | {"canaries": canaries}
+    _keep(out, data.slug, audit_lines(choice, found, e, d, about))
+    sys.exit(3 if exceeded(found, e) and whole else 0)
+
+
+def _about(audit: Audit, claim: PrivacyClaim | None, data: Dataset) -> dict[str, Any]:
+    """Return what every line of this audit says beside its bound."""
+    return {
         "claimed": "nothing" if claim is None else repr(claim.epsilon),
-        "end_to_end": "-" if claim is None else "yes" if whole else "no",
-        "records": len(who.audited),
-        "canaries": canaries,
-        "runs": runs,
-        "seed": seed,
-        "attacks": " ".join(c.label for c in chosen),
+        "end_to_end": "-" if claim is None else "yes" if claim.end_to_end else "no",
+        "records": len(audit.who.audited),
+        "runs": audit.runs,
+        "seed": audit.seed,
+        "attacks": " ".join(choice.label for choice in audit.attacks),
         "data": data.digest[:12],
         "bench": __version__,
     }
-    _keep(out, data.slug, audit_lines(choice, found, e, d, about))
-    sys.exit(3 if exceeded(found, e) and whole else 0)
+
+
+def _planned(audit: Audit, data: Dataset, store: Store) -> tuple[list[PlannedCell], Todo, Costs]:
+    plan = audit.plan(store, data.label_name)
+    todo = pending(plan, store)
+    return plan, todo, learn(plan, store, {data.label_name: data.cohort.X.size}) if todo else Costs()
+
+
+def _show(audit: Audit, data: Dataset, out: Path, limits: Limits, executor: Executor) -> None:
+    """Print what the audit will take, and what a scheduler would get."""
+    plan, todo, costs = _planned(audit, data, Store(out / "store").open())
+    show_plan(plan, todo, costs, limits.jobs, console)
+    if script := executor.preview(todo, limits):
+        click.echo(script)
+
+
+def _trials(
+    audit: Audit,
+    data: Dataset,
+    out: Path,
+    limits: Limits,
+    executor: Executor,
+    check: Callable[[PrivacyClaim | None], object],
+) -> list[Trial]:
+    """Do what is missing of the trainings; what `check` says of their claims is said before the last is done."""
+    store = Store(out / "store").open()
+    plan, todo, costs = _planned(audit, data, store)
+    keys = keys_of_plan(plan)
+    with RunProgress(plan, todo, store, limits.jobs, console, costs) as progress:
+        keep_keys(store, f"audit-{data.slug}-{key('audit', keys=sorted(keys))[:16]}", keys)
+
+        def watch(planned: PlannedCell, report: Report) -> None:
+            progress(planned, report)
+            if report.task.step == "sample" and (body := store.read(report.task.key)):
+                check(claim_in(body))
+
+        done = do_tasks(plan, todo, store, limits, watch, executor)
+    try:
+        return audit.trials(plan, store, done.reports)
+    except LostTrainingsError as error:
+        console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 def _keep(out: Path, slug: str, lines: pd.DataFrame) -> None:
@@ -111,7 +163,7 @@ def _one(text: str) -> Choice:
     return chosen[0]
 
 
-def _largest(trials: Iterable[Trial]) -> PrivacyClaim | None:
+def _largest(trials: Sequence[Trial]) -> PrivacyClaim | None:
     """Return the largest epsilon and delta claimed by any training: what depends on the data is promised no better."""
     claims = [trial.claim for trial in trials if trial.claim]
     if not claims:
@@ -120,7 +172,7 @@ def _largest(trials: Iterable[Trial]) -> PrivacyClaim | None:
     return replace(worst, delta=max(claim.delta for claim in claims))
 
 
-def _say_failed(trials: Iterable[Trial]) -> None:
+def _say_failed(trials: Sequence[Trial]) -> None:
     failed = {name: reason for trial in trials for name, reason in trial.failed.items()}
     for name, reason in failed.items():
         click.echo(f"  {name} failed on a release and took no part: {reason}")

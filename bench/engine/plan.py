@@ -119,7 +119,6 @@ def _planned(
 
 
 def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> Task:
-    fitted = hashlib.sha256(data.fitted.astype("<i8").tobytes()).hexdigest()
     sample_key = key(
         "sample",
         plugin=choice.info.name,
@@ -127,11 +126,16 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
         params=choice.params,
         dataset=scope.dataset.label_name,
         data=scope.dataset.digest,
-        fitted=fitted,
+        fitted=rows_digest(data.fitted),
         fold=split.fold,
         seed=split.seed,
     )
     return Task("sample", choice.info, choice.params, sample_key)
+
+
+def rows_digest(rows: NDArray[np.intp]) -> str:
+    """Return the SHA-256 of row numbers."""
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def _score_tasks(

@@ -36,8 +36,9 @@ class Count:
 
 
 def place_of(planned: PlannedCell) -> str:
-    """Return the generator, fold and seed of a cell in words."""
-    return f"{label_of(planned)} fold {planned.cell.fold} seed {planned.cell.seed}"
+    """Return the generator, fold (of an audit: training) and seed of a cell in words."""
+    what = "training" if planned.cell.audit else "fold"
+    return f"{label_of(planned)} {what} {planned.cell.fold} seed {planned.cell.seed}"
 
 
 class Tracker:

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from bench.core.cohort_file import read_cohort
 from bench.core.errors import BenchError, PluginError, StoreError
 from bench.core.seeds import stream
-from bench.core.types import Attack, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.core.types import Access, Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.unlabelled import NoLabelsError, hide_labels
 from bench.engine import process_state as surroundings
-from bench.engine.views import Insider, candidates, view_of
+from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
+from bench.registry.selection import Choice
 from bench.statistics.membership import roc
 from bench.store.store import Store
 
@@ -62,11 +63,30 @@ class CellData:
     holdout: NDArray[np.intp]
 
 
+@dataclass(frozen=True)
+class Training:
+    """One training of an audit, where a fair coin decided for each audited person who was trained on.
+
+    Parameters
+    ----------
+    run : number of the training, from 0
+    always : so many people, the first of the cohort, have no coin and are always trained on
+    released : size of the release; the number of people trained on would give a coin away
+    """
+
+    run: int
+    always: int
+    released: int
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """One generator on one fold: everything its tasks need, as values that travel to another process.
 
-    `maker` is the task that draws the sample; None for a release made elsewhere.
+    Parameters
+    ----------
+    maker : the task that draws the sample; None for a release made elsewhere
+    audit : where the cell is a training of an audit; its attacks then keep the scores themselves
     """
 
     store: Path
@@ -77,6 +97,7 @@ class Cell:
     sample_key: str
     data: CellData
     maker: Task | None = None
+    audit: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -133,13 +154,22 @@ def _sample(cell: Cell, task: Task) -> dict[str, Any]:
 def _release(cell: Cell, task: Task) -> tuple[Generator, Cohort]:
     """Fit the generator of a cell and draw its release: the same model and sample whenever it is called."""
     cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
+    if cell.audit:
+        cohort = replace(cohort, samples=tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
+    n = cell.audit.released if cell.audit else len(cohort)
     plugin: Generator = create(task.plugin, task.params)
-    path = (cell.dataset, cell.fold, task.plugin.name)
-    fitted = plugin.fit(cohort, rng=stream(cell.seed, "fit", *path))
-    n = len(cohort)
-    synthetic = fitted.sample(n, rng=stream(cell.seed, "sample", *path))
+    fitted = plugin.fit(cohort, rng=_rng(cell, "fit", task))
+    synthetic = fitted.sample(n, rng=_rng(cell, "sample", task))
     check_sample(synthetic, like=cohort, n=n)
     return fitted, synthetic
+
+
+def _rng(cell: Cell, step: Literal["fit", "sample", "metric", "attack"], task: Task) -> np.random.Generator:
+    """Return the random numbers of a step: the same whoever does it, and whenever."""
+    if cell.audit is None:
+        return stream(cell.seed, step, cell.dataset, cell.fold, task.plugin.name)
+    label = [Choice(task.plugin, task.params).label] if step == "attack" else []
+    return stream(cell.seed, "audit", step, cell.audit.run, *label)
 
 
 def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
@@ -187,8 +217,7 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
     split, synthetic = _split(cell), _synthetic(cell)
     plugin: Metric = create(task.plugin, task.params)
-    rng = stream(cell.seed, "metric", cell.dataset, cell.fold, task.plugin.name)
-    values = plugin(split.train, split.holdout, synthetic, rng=rng)
+    values = plugin(split.train, split.holdout, synthetic, rng=_rng(cell, "metric", task))
     return {"values": check_measures(task.plugin, values)}
 
 
@@ -219,19 +248,41 @@ def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
 
 
 def _attack(cell: Cell, task: Task) -> dict[str, Any]:
-    access = task.plugin.option("access", "black-box")
+    if cell.audit:
+        return {"scores": _audited_scores(cell, cell.audit, task).tolist()}
     asked = candidates(_split(cell), cell.dataset)
-    view = view_of(_split(cell), cell.dataset, _synthetic(cell), access, _insider(cell))
-    plugin: Attack = create(task.plugin, task.params)
-    rng = stream(cell.seed, "attack", cell.dataset, cell.fold, task.plugin.name)
-    scores = np.asarray(plugin.score(view, rng=rng), dtype=np.float64)
-    if scores.shape != asked.member.shape:
-        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {asked.member.shape}.")
+    view = view_of(_split(cell), cell.dataset, _synthetic(cell), _access(task), _insider(cell))
+    scores = _scores(cell, task, view)
     curve = roc(scores, asked.member)
     return {
         "readings": [[r.measure, r.value, r.low, r.high] for r in asked.readings(scores)],
         "curve": {"false": curve.false.tolist(), "true": curve.true.tolist()},
     }
+
+
+def _audited_scores(cell: Cell, audit: Training, task: Task) -> NDArray[np.float64]:
+    """Return what an attack makes of the people with a coin; it is asked about the others too, and not told which."""
+    people = _cohort(cell.data.cohort)
+    order = order_of_audit(len(people), cell.seed, audit.run)
+    found = _scores(cell, task, view_of_audit(people, order, _synthetic(cell), _access(task)))
+    if np.isnan(found).any():
+        raise PluginError(f"attack {task.plugin.name!r} returned NaN for {np.isnan(found).sum()} people.")
+    scores = np.empty(len(order))
+    scores[order] = found
+    return scores[audit.always :]
+
+
+def _scores(cell: Cell, task: Task, view: AttackView) -> NDArray[np.float64]:
+    plugin: Attack = create(task.plugin, task.params)
+    scores = np.asarray(plugin.score(view, rng=_rng(cell, "attack", task)), dtype=np.float64)
+    if scores.shape != (n := (len(view.targets),)):
+        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {n}.")
+    return scores
+
+
+def _access(task: Task) -> Access:
+    access: Access = task.plugin.option("access", "black-box")
+    return access
 
 
 def _insider(cell: Cell) -> Insider | None:

@@ -17,7 +17,7 @@ from bench.execution import Executor, Limits, LocalProcesses, Todo
 from bench.store.rows import table
 from bench.store.store import Store
 
-__all__ = ["Limits", "Outcome", "Todo", "Watch", "execute", "pending"]
+__all__ = ["Done", "Limits", "Outcome", "Todo", "Watch", "do_tasks", "execute", "pending"]
 Watch = Callable[[PlannedCell, Report], None]
 
 
@@ -60,6 +60,30 @@ def execute(
     StoppedError
         If the user or the cluster asked the run to stop.
     """
+    done = do_tasks(plan, todo, store, limits, watch, executor)
+    rows = table(row for planned in plan for row in rows_of(planned, store, done.reports))
+    lost = len({r.task.key for r in done.reports.values() if r.lost})
+    computed = sum(r.status == "ok" for r in done.reports.values())
+    return Outcome(rows, computed, _total(plan) - len(done.reports), lost, done.stopped)
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """How every task that was to be done ended, by its key, and why the work ended before its time, if it did."""
+
+    reports: Mapping[str, Report]
+    stopped: str = ""
+
+
+def do_tasks(
+    plan: Sequence[PlannedCell],
+    todo: Todo,
+    store: Store,
+    limits: Limits,
+    watch: Watch,
+    executor: Executor | None = None,
+) -> Done:
+    """Do the missing tasks of a plan, as `execute` does, and leave their results in the store."""
     if todo:
         store.check_writable()
     reports: dict[str, Report] = {}
@@ -72,13 +96,7 @@ def execute(
                 stop.ask(f"{limits.max_failures} tasks failed (--max-failures)")
     if stop.signal is not None:
         raise StoppedError(stop.why, stop.signal, kept=_kept(plan, store), total=_total(plan))
-    if stop.asked:
-        reports = _not_started(todo, stop.why) | reports
-    rows = table(row for planned in plan for row in rows_of(planned, store, reports))
-    lost = len({r.task.key for r in reports.values() if r.lost})
-    total = _total(plan)
-    computed = sum(r.status == "ok" for r in reports.values())
-    return Outcome(rows, computed, total - len(reports), lost, stop.why)
+    return Done(_not_started(todo, stop.why) | reports if stop.asked else reports, stop.why)
 
 
 def _failures(reports: Mapping[str, Report]) -> int:

@@ -1,25 +1,28 @@
 """Audits a privacy claim: trains the generator on records that fair coins include, and lets attacks guess the coins.
 
-What the guesses say about epsilon is read by `bench.studies.audit_reading`.
+Each training is a cell of the engine, so that store, limits and executors are those of every run. What the guesses say
+about epsilon is read by `bench.studies.audit_reading`.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.errors import DataError, PluginError
+from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.seeds import stream
-from bench.core.types import Cohort, Generator, PrivacyClaim, claim_of
-from bench.engine.tasks import check_sample, one_line, set_threads
-from bench.engine.views import order_of_audit, view_of_audit
-from bench.registry.finding import create
+from bench.core.types import Cohort, PrivacyClaim
+from bench.engine.plan import PlannedCell, rows_digest
+from bench.engine.tasks import Cell, CellData, Report, Task, Training
+from bench.registry.digests import code_digest, key, module_digest
 from bench.registry.selection import Choice
+from bench.store.store import Store
 from bench.studies.audit_reading import FEWEST_RUNS, Trial
 
 _ACCESS = ("black-box", "black-box + labels")
@@ -75,24 +78,139 @@ def usable(attacks: Sequence[Choice]) -> list[Choice]:
     return found
 
 
-def run_trial(who: Suspects, generator: Choice, attacks: Sequence[Choice], seed: int, run: int) -> Trial:
-    """Train once on the records that fair coins include, and let every attack score all audited ones."""
-    m = len(who.audited)
-    inside = stream(seed, "audit", "coins", run).random(m) < 0.5
-    train = _joined(who.always, who.audited.take(inside))
-    plugin: Generator = create(generator.info, generator.params)
-    fitted = plugin.fit(train, rng=stream(seed, "audit", "fit", run))
-    n = len(who.always) + m // 2  # the number of the training samples would give a coin away
-    release = fitted.sample(n, rng=stream(seed, "audit", "sample", run))
-    check_sample(release, like=train, n=n)
-    scores: dict[str, NDArray[np.float64]] = {}
-    failed: dict[str, str] = {}
-    for choice in attacks:
-        try:
-            scores[choice.label] = _scores(who, release, choice, seed, run)
-        except Exception as error:  # one attack that cannot read one release must not lose all trainings
-            failed[choice.label] = one_line(error)
-    return Trial(inside, scores, claim_of(fitted), failed)
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What is trained and attacked how often: a plan of cells, and what they left in the store.
+
+    Parameters
+    ----------
+    who : the people, with and without a coin
+    attacks : as `usable` returns them
+    runs : how often the generator is trained
+    seed : of all coins and trainings
+
+    Raises
+    ------
+    DataError
+        If there are too few runs to choose the attack on some and read it on others.
+    """
+
+    who: Suspects
+    generator: Choice
+    attacks: Sequence[Choice]
+    runs: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        fewest = 2 if len(self.who.audited) > 1 else FEWEST_RUNS
+        if self.runs < fewest:
+            raise DataError(
+                f"{self.runs} runs over {len(self.who.audited)} record(s) give no bound; expected --runs {fewest} or "
+                "more."
+            )
+
+    def inside(self, run: int) -> NDArray[np.bool_]:
+        """Return which audited people the fair coins of a training include, (n_audited,)."""
+        return stream(self.seed, "audit", "coins", run).random(len(self.who.audited)) < 0.5
+
+    def plan(self, store: Store, dataset: str) -> list[PlannedCell]:
+        """Return one cell a training: the fit and release, and every attack on it; the people go into the store."""
+        people = _joined(self.who.always, self.who.audited)
+        file = store.keep_cohort(people)
+        cells = []
+        for run in range(self.runs):
+            data = self._roles(run, file)
+            maker = self._maker(run, data, people)
+            cell = Cell(
+                store.root, dataset, self.seed, run + 1, self.generator.info.name, maker.key, data, maker, self._of(run)
+            )
+            cells.append(PlannedCell(cell, self.generator.params_text, (maker, *self._attacked(run, maker))))
+        return cells
+
+    def _of(self, run: int) -> Training:
+        always = len(self.who.always)
+        return Training(run, always, always + len(self.who.audited) // 2)
+
+    def _roles(self, run: int, file: Path) -> CellData:
+        always, inside = np.arange(len(self.who.always)), self.inside(run)
+        ins, outs = len(always) + np.flatnonzero(inside), len(always) + np.flatnonzero(~inside)
+        return CellData(file, None, np.concatenate([always, ins]), ins, outs)
+
+    def _maker(self, run: int, data: CellData, people: Cohort) -> Task:
+        chosen = self.generator
+        sample_key = key(
+            "audit sample",
+            plugin=chosen.info.name,
+            code=code_digest(chosen.info, chosen.params),
+            params=chosen.params,
+            people=people.digest,
+            fitted=rows_digest(data.fitted),
+            released=self._of(run).released,
+            run=run,
+            seed=self.seed,
+        )
+        return Task("sample", chosen.info, chosen.params, sample_key)
+
+    def _attacked(self, run: int, maker: Task) -> Iterator[Task]:
+        common = {"sample": maker.key, "always": len(self.who.always), "run": run, "seed": self.seed}
+        common["scoring"] = module_digest("bench.engine.views")
+        for choice in self.attacks:
+            parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
+            yield Task("attack", choice.info, choice.params, key("audit attack", **parts))
+
+    def trials(self, plan: Sequence[PlannedCell], store: Store, reports: Mapping[str, Report]) -> list[Trial]:
+        """Return what every training left in the store, those in which an attack failed included.
+
+        Raises
+        ------
+        LostTrainingsError
+            If a training itself was lost: bounds over the others alone would be no bounds, because whether a training
+            is lost may tell its coins.
+        """
+        bodies = [store.read(planned.cell.sample_key) for planned in plan]
+        lost = [planned.tasks[0] for planned, body in zip(plan, bodies, strict=True) if body is None]
+        if lost:
+            raise LostTrainingsError(self.runs, [_reason(task, reports) for task in lost])
+        return [
+            self._trial(run, claim_in(body), planned, store, reports)
+            for run, (planned, body) in enumerate(zip(plan, bodies, strict=True))
+            if body is not None
+        ]
+
+    def _trial(
+        self, run: int, claim: PrivacyClaim | None, planned: PlannedCell, store: Store, reports: Mapping[str, Report]
+    ) -> Trial:
+        scores: dict[str, NDArray[np.float64]] = {}
+        failed: dict[str, str] = {}
+        for choice, task in zip(self.attacks, planned.tasks[1:], strict=True):
+            body = store.read(task.key)
+            if body is None:
+                failed[choice.label] = _reason(task, reports)
+            else:
+                scores[choice.label] = np.array(body["scores"], dtype=np.float64)
+        return Trial(self.inside(run), scores, claim, failed)
+
+
+class LostTrainingsError(BenchError):
+    """Some trainings of an audit did not come about; what others left is kept."""
+
+    def __init__(self, runs: int, reasons: Sequence[str]) -> None:
+        why = "; ".join(f"{n}: {reason}" for reason, n in Counter(reasons).items())
+        super().__init__(
+            f"{len(reasons)} of {runs} trainings were lost, so that no bound can be read ({why}). The others are kept: "
+            "the same command does the rest, once what is wrong is mended or the limit raised."
+        )
+
+
+def _reason(task: Task, reports: Mapping[str, Report]) -> str:
+    report = reports.get(task.key)
+    return report.reason if report else "not run"
+
+
+def claim_in(body: Mapping[str, Any]) -> PrivacyClaim | None:
+    """Return the claim in the stored result of a sample."""
+    claim = body["claim"]
+    return PrivacyClaim(**{**claim, "outside": tuple(claim["outside"])}) if claim else None
 
 
 def _joined(always: Cohort, chosen: Cohort) -> Cohort:
@@ -101,47 +219,6 @@ def _joined(always: Cohort, chosen: Cohort) -> Cohort:
     X, y = np.concatenate([always.X, chosen.X]), np.concatenate([always.y, chosen.y])
     names = tuple(f"record_{i + 1}" for i in range(len(X)))
     return Cohort(X=X, y=y, genes=always.genes, samples=names, units=always.units)
-
-
-def _scores(who: Suspects, release: Cohort, attack: Choice, seed: int, run: int) -> NDArray[np.float64]:
-    """Return what an attack makes of the audited records; it is asked about the others too, and not told which."""
-    people = _joined(who.always, who.audited)
-    order = order_of_audit(len(people), seed, run)
-    view = view_of_audit(people, order, release, attack.info.option("access", "black-box"))
-    plugin = create(attack.info, attack.params)
-    found = np.asarray(plugin.score(view, rng=stream(seed, "audit", "attack", run, attack.label)), dtype=np.float64)
-    if found.shape != order.shape or np.isnan(found).any():
-        raise PluginError(f"attack {attack.label!r} returned NaN or shape {found.shape}; expected {order.shape}.")
-    scores = np.empty(len(order))
-    scores[order] = found
-    return scores[len(who.always) :]
-
-
-def run_trials(
-    who: Suspects, generator: Choice, attacks: Sequence[Choice], *, runs: int, seed: int, jobs: int, threads: int
-) -> Iterator[tuple[int, Trial]]:
-    """Yield the number of each training and the training, as they are finished; the numbers do not depend on `jobs`.
-
-    Raises
-    ------
-    DataError
-        If there are too few runs to choose the attack on some and read it on others.
-    """
-    fewest = 2 if len(who.audited) > 1 else FEWEST_RUNS
-    if runs < fewest:
-        raise DataError(
-            f"{runs} runs over {len(who.audited)} record(s) give no bound; expected --runs {fewest} or more."
-        )
-    if jobs == 1:
-        yield from ((run, run_trial(who, generator, attacks, seed, run)) for run in range(runs))
-        return
-    context = multiprocessing.get_context("forkserver")  # torch and its threads do not survive a plain fork
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=set_threads, initargs=(threads,)) as pool:
-        waiting = {pool.submit(run_trial, who, generator, attacks, seed, run): run for run in range(runs)}
-        try:
-            yield from ((waiting[done], done.result()) for done in as_completed(waiting))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def claim_under_test(claim: PrivacyClaim | None, epsilon: float | None, delta: float | None) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,20 @@ from click.testing import CliRunner
 from bench import Cohort, PrivacyClaim
 from bench.cli.audit import command
 from bench.core.errors import DataError, PluginError, StoreError
+from bench.execution import Executor, LocalProcesses, Serial
+from bench.execution.runner import Limits, do_tasks, pending
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import Choice, choose
 from bench.report.audits import audited
 from bench.report.leaderboard import write_leaderboard
 from bench.store.rows import COLUMNS as ROW_COLUMNS
 from bench.store.rows import write_rows
-from bench.studies.audit import claim_under_test, run_trial, run_trials, suspects, usable
+from bench.store.store import Store
+from bench.studies.audit import Audit, Suspects, claim_under_test, suspects, usable
 from bench.studies.audit_reading import FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
 from bench.studies.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
 
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of small files, each synced to its disk
 SUMS = '''
 from dataclasses import dataclass
 import numpy as np
@@ -106,10 +111,19 @@ def people(n: int, genes: int, seed: int) -> Cohort:
 
 
 def found(name: str, *, canaries: int, runs: int, seed: int = 1, genes: int = 40) -> list[Bound]:
-    who = suspects(people(60, genes, seed), canaries, seed)
-    generator, attacks = one("generator", name), [one("attack", "along")]
-    trials = dict(run_trials(who, generator, attacks, runs=runs, seed=seed, jobs=1, threads=1))
-    return bounds([trials[run] for run in range(runs)], 1e-5)
+    return bounds(trainings(suspects(people(60, genes, seed), canaries, seed), name, runs=runs, seed=seed), 1e-5)
+
+
+def trainings(
+    who: Suspects, name: str, attack: str = "along", *, runs: int, seed: int, executor: Executor | None = None
+) -> list[Trial]:
+    """Return what an audit leaves in a store of its own; without an executor, this process does the work."""
+    audit = Audit(who, one("generator", name), [one("attack", attack)], runs, seed)
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        store = Store(Path(folder)).open()
+        plan = audit.plan(store, "toy")
+        done = do_tasks(plan, pending(plan, store), store, Limits(2, 1), lambda *_: None, executor or Serial())
+        return audit.trials(plan, store, done.reports)
 
 
 @pytest.mark.parametrize("name", ["no_noise", "no_clip", "fixed_seed"])
@@ -144,19 +158,12 @@ def test_the_honest_mechanism_is_as_noisy_as_it_must_be_and_no_more() -> None:
 
 
 def test_the_release_has_the_same_size_whatever_the_coins_say(planted: None) -> None:
-    who = suspects(people(60, 5, 1), 0, 1)
-    sizes = [
-        run_trial(who, one("generator", "counts_coins"), [one("attack", "along")], 1, run).inside.sum()
-        for run in range(3)
-    ]
+    sizes = [t.inside.sum() for t in trainings(suspects(people(60, 5, 1), 0, 1), "counts_coins", runs=3, seed=1)]
     assert len(set(sizes)) > 1
 
 
 def test_the_coins_are_fair_and_differ_between_records_and_runs(planted: None) -> None:
-    who = suspects(people(400, 3, 1), 0, 1)
-    inside = np.array(
-        [run_trial(who, one("generator", "honest"), [one("attack", "along")], 5, run).inside for run in range(6)]
-    )
+    inside = np.array([t.inside for t in trainings(suspects(people(400, 3, 1), 0, 1), "honest", runs=6, seed=5)])
     assert abs(inside.mean() - 0.5) < 4 * 0.5 / np.sqrt(inside.size)
     assert abs(np.corrcoef(inside[0], inside[1])[0, 1]) < 4 / np.sqrt(400)
 
@@ -171,11 +178,11 @@ def test_canaries_keep_everybody_in_and_stay_in_the_range_of_the_data(toy_cohort
     assert np.linalg.norm(who.audited.X - toy_cohort.X.mean(axis=0), axis=1).mean() > 1.5 * spread.mean()
 
 
-def test_more_jobs_give_the_same_trainings(toy_cohort: Cohort) -> None:
+def test_child_processes_give_the_same_trainings(toy_cohort: Cohort) -> None:
     who = suspects(toy_cohort, 0, 1)
-    generator, attacks = one("generator", "copy_train"), [one("attack", "mc")]
     alone, together = (
-        dict(run_trials(who, generator, attacks, runs=2, seed=1, jobs=jobs, threads=1)) for jobs in (1, 2)
+        trainings(who, "copy_train", "mc", runs=2, seed=1, executor=executor)
+        for executor in (Serial(), LocalProcesses())
     )
     for run in range(2):
         assert np.array_equal(alone[run].inside, together[run].inside)
@@ -289,9 +296,9 @@ def test_attacks_that_need_more_than_the_release_take_no_part() -> None:
 
 def test_too_few_runs_are_refused(toy_cohort: Cohort) -> None:
     with pytest.raises(DataError, match="2 or more"):
-        next(run_trials(suspects(toy_cohort, 0, 1), one("generator", "noise"), [], runs=1, seed=1, jobs=1, threads=1))
+        Audit(suspects(toy_cohort, 0, 1), one("generator", "noise"), [], runs=1, seed=1)
     with pytest.raises(DataError, match="20 or more"):
-        next(run_trials(suspects(toy_cohort, 1, 1), one("generator", "noise"), [], runs=19, seed=1, jobs=1, threads=1))
+        Audit(suspects(toy_cohort, 1, 1), one("generator", "noise"), [], runs=19, seed=1)
 
 
 # -- what is kept and shown --------------------------------------------------------------------------------------------
@@ -389,7 +396,7 @@ def bench_audit(monkeypatch: pytest.MonkeyPatch, cohort: Cohort, *words: str) ->
 
     data = Dataset("toy", "Toy", "class", cohort, None, False, "made up")
     monkeypatch.setattr(module, "load_dataset", lambda name: data)
-    done = CliRunner().invoke(command, [*words, "--jobs", "1"])
+    done = CliRunner().invoke(command, [*words, "--jobs", "1", "--executor", "serial"])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.output
@@ -426,4 +433,4 @@ def test_what_cannot_be_audited_is_refused(
 ) -> None:
     with pytest.raises((DataError, PluginError), match=told):
         bench_audit(monkeypatch, toy_cohort, name, "--attacks", "mc", "--out", str(tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out/audits").exists()
