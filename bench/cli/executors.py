@@ -17,7 +17,7 @@ _OWNERS = {"scheduler": "dask", "slurm_config": "slurm", "gpu_jobs": "local"}
 _OPTIONS = (
     click.option(
         "--executor",
-        "name",
+        "executor_name",
         type=click.Choice(["local", "serial", "dask", "slurm"]),
         default="local",
         show_default=True,
@@ -33,9 +33,9 @@ def option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --executor and what belongs to it; the function gets one argument, ``executor``."""
 
     @functools.wraps(function)
-    def with_executor(*args: Any, name: str, **others: Any) -> Any:
+    def with_executor(*args: Any, executor_name: str, **others: Any) -> Any:
         chosen = {option: others.pop(option) for option in _OWNERS}
-        return function(*args, executor=_executor(name, **chosen), **others)
+        return function(*args, executor=_executor(executor_name, **chosen), **others)
 
     wrapped: Callable[..., Any] = with_executor
     for add in reversed(_OPTIONS):

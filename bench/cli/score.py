@@ -8,10 +8,11 @@ from typing import Literal, get_args
 
 import click
 
-from bench.cli import options
+from bench.cli import executors, options
 from bench.cli.run import console, run_dataset
 from bench.core.types import Units
 from bench.datasets import load_dataset
+from bench.execution import Executor
 from bench.execution.runner import Limits
 from bench.execution.session import Request, fold_numbers
 from bench.foreign.plan import name_of_release, release_planner
@@ -42,6 +43,7 @@ from bench.registry.selection import choose, whole_numbers
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @options.limits
+@executors.option
 @options.out
 @options.plugin
 def command(
@@ -60,6 +62,7 @@ def command(
     attacks: str,
     metrics: str,
     limits: Limits,
+    executor: Executor,
     out: Path,
 ) -> None:
     """Score synthetic data made elsewhere: CSV, TSV, parquet or h5ad, one file per fold or one with a column `fold`.
@@ -81,7 +84,7 @@ def command(
     real = load_dataset(dataset)
     release = read_release(synthetic, real, form, fold_numbers(real, splits))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
-    request = Request([seed], sorted(release.given), splits, limits, out, attacks=scoring[1])
+    request = Request([seed], sorted(release.given), splits, limits, out, scoring[1], executor)
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=_say)
     sys.exit(1 if run_dataset(release.dataset, request, planner) else 0)
 

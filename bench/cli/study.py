@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.cli import options
+from bench.cli import executors, options
 from bench.datasets import load_dataset
 from bench.engine.plan import Scope, keys_of_plan
+from bench.execution import Executor
 from bench.execution.display import RunProgress
 from bench.execution.runner import Limits, pending
 from bench.registry.selection import choose, whole_numbers
@@ -37,6 +38,7 @@ def study_group() -> None:
 @click.option("--seed", type=int, default=42, show_default=True, help="Of the folds and of all draws.")
 @click.option("--attacks", default="all", show_default=True, help="all, or names.")
 @options.limits
+@executors.option
 @options.out
 @options.plugin
 def cohort_size(
@@ -48,6 +50,7 @@ def cohort_size(
     seed: int,
     attacks: str,
     limits: Limits,
+    executor: Executor,
     out: Path,
 ) -> None:
     """Show how exposure depends on the number of people that a generator is trained on.
@@ -68,6 +71,6 @@ def cohort_size(
     console.print(f"{data.label_name}: training sets of {', '.join(map(str, wanted))}; {n_tasks} tasks to do")
     with RunProgress(cells, todo, store, limits.jobs, console) as progress:
         keep_keys(store, f"cohort-size-{data.slug}", keys_of_plan(cells))
-        rows = carry_out(plans, store, limits, progress)
+        rows = carry_out(plans, store, limits, progress, executor)
     console.print(write_study(out / "studies", data, rows, shlex.join(["bench", *sys.argv[1:]])), soft_wrap=True)
     sys.exit(1 if (rows["status"] != "ok").any() else 0)

@@ -14,7 +14,7 @@ from bench.challenge.blue_config import check_seed
 from bench.challenge.blue_entry import Submission, file_name, read_submission
 from bench.challenge.blue_pack import Entry, plan_entry, write_submission
 from bench.challenge.blue_scoring import Ballot, plan_entries, zips_in
-from bench.cli import options
+from bench.cli import executors, options
 from bench.cli import submit_red as red
 from bench.core.errors import BenchError
 from bench.datasets import load_dataset
@@ -22,6 +22,7 @@ from bench.engine import records
 from bench.engine.manifest import manifest_of
 from bench.engine.plan import Scope
 from bench.engine.releases import given_keys, planned_releases
+from bench.execution import Executor
 from bench.execution.display import RunProgress
 from bench.execution.runner import Limits, execute, pending
 from bench.registry.selection import choose
@@ -54,6 +55,7 @@ for _command in (red.challenge, red.attack, red.tournament, red.team_code):
 @click.option("--out", "target", type=click.Path(path_type=Path), default=Path(), help="Folder, or the zip file.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("results/store"), show_default=True)
 @options.limits
+@executors.option
 @options.device
 @options.plugin
 def pack(
@@ -64,6 +66,7 @@ def pack(
     target: Path,
     store: Path,
     limits: Limits,
+    executor: Executor,
 ) -> None:
     """Run a generator on your team's own five folds and write the zip file that the rules ask for.
 
@@ -78,7 +81,7 @@ def pack(
     scope, plan = plan_entry(entry, Store(store).open())
     todo = pending(plan, scope.store)
     with RunProgress(plan, todo, scope.store, limits.jobs, console) as progress:
-        outcome = execute(plan, todo, scope.store, limits, progress)
+        outcome = execute(plan, todo, scope.store, limits, progress, executor)
     if outcome.lost:
         raise BenchError(f"{outcome.lost} of {len(plan)} folds failed, so nothing was packed; the reasons are above.")
     write_submission(path, entry, scope, plan)
@@ -120,6 +123,7 @@ def check(zips: tuple[Path, ...], releases: int) -> None:
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("scores"), show_default=True, help="For results.")
 @options.limits
+@executors.option
 @options.plugin
 def score(
     entries: tuple[Path, ...],
@@ -127,6 +131,7 @@ def score(
     metrics: str,
     out: Path,
     limits: Limits,
+    executor: Executor,
 ) -> None:
     """Compute every number of entries anew from their synthetic tables, and write one leaderboard per dataset.
 
@@ -141,18 +146,18 @@ def score(
         options.say_problems(path, error)
 
     ballots = plan_entries(zips_in(entries), Store(out / "store"), *scoring, refuse)
-    lost = sum(_judge(ballot, limits, out) for ballot in ballots)
+    lost = sum(_judge(ballot, limits, out, executor) for ballot in ballots)
     if refused:
         click.echo(f"{len(refused)} of {len(zips_in(entries))} entries were refused and are in no table.")
     sys.exit(1 if refused or lost else 0)
 
 
-def _judge(ballot: Ballot, limits: Limits, out: Path) -> int:
+def _judge(ballot: Ballot, limits: Limits, out: Path, executor: Executor) -> int:
     """Score the entries for one dataset, write the leaderboard, and return how many tasks were lost."""
     store, dataset = ballot.store, ballot.dataset
     todo = pending(ballot.plan, store)
     with RunProgress(ballot.plan, todo, store, limits.jobs, console) as progress:
-        outcome = execute(ballot.plan, todo, store, limits, progress)
+        outcome = execute(ballot.plan, todo, store, limits, progress, executor)
     facts = records.about(dataset, limits.threads)
     facts |= {"attacks_left_out": ballot.left_out, "entries": ballot.entries, "given": given_keys(ballot.plan)}
     scope = Scope(dataset, ballot.splits, store)

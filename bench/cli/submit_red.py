@@ -16,12 +16,13 @@ from bench.challenge.red_entry import attack_round, dataset_of, read_attack_entr
 from bench.challenge.red_round import KEY, plan_round, read_announcement, read_key, write_round
 from bench.challenge.team_code import run_code
 from bench.challenge.tournament import dataset_of_key, judge, tournament_page, write_tournament
-from bench.cli import options
+from bench.cli import executors, options
 from bench.core.errors import BenchError
 from bench.core.files import explain_io_errors
 from bench.datasets import load_dataset
 from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Report
+from bench.execution import Executor
 from bench.execution.runner import Limits, execute, pending
 from bench.registry.selection import choose
 from bench.store.store import Store
@@ -37,9 +38,10 @@ using the network. Do this only on a machine that holds nothing it may not see, 
 @click.option("--generators", required=True, help="What makes the releases: a,b[param=value],c.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder for public/ and private/.")
 @options.limits
+@executors.option
 @options.device
 @options.plugin
-def challenge(dataset: str, generators: str, out: Path, limits: Limits) -> None:
+def challenge(dataset: str, generators: str, out: Path, limits: Limits, executor: Executor) -> None:
     """Make a round for red teams: anonymous releases without labels, and a sealed key that says who was in each.
 
     Hand out public/ and nothing else. private/challenge_key.json is needed for `bench submit tournament`.
@@ -56,7 +58,7 @@ def challenge(dataset: str, generators: str, out: Path, limits: Limits) -> None:
     cells, releases = plan_round(cohort, chosen, secrets.randbits(256), store)
     todo = pending(cells, store)
     with console.status("making the releases"):
-        outcome = execute(cells, todo, store, limits, _say_release)
+        outcome = execute(cells, todo, store, limits, _say_release, executor)
     if outcome.lost:
         raise BenchError(
             f"{outcome.lost} of {len(cells)} releases failed, so there is no round; the reasons are above."

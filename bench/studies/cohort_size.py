@@ -20,6 +20,7 @@ from bench.core.types import Cohort, Split
 from bench.datasets import Dataset
 from bench.datasets.folds import N_FOLDS, make_splits
 from bench.engine.plan import PlannedCell, Scope, plan_generators
+from bench.execution import Executor
 from bench.execution.runner import Limits, Watch, execute, pending
 from bench.registry.finding import plugins
 from bench.registry.selection import Choice
@@ -133,11 +134,13 @@ def plan_sizes(
     return plans
 
 
-def carry_out(plans: Sequence[SizedPlan], store: Store, limits: Limits, watch: Watch) -> pd.DataFrame:
+def carry_out(
+    plans: Sequence[SizedPlan], store: Store, limits: Limits, watch: Watch, executor: Executor | None = None
+) -> pd.DataFrame:
     """Do what is missing and return the tidy rows of all attacks, with the size of the training set; failures too."""
     parts = []
     for plan in plans:
-        rows = execute(plan.cells, pending(plan.cells, store), store, limits, watch).rows
+        rows = execute(plan.cells, pending(plan.cells, store), store, limits, watch, executor).rows
         kept = rows[rows["measure"].isin(MEASURES)].drop(columns=["family", "wall_s", "peak_mb", "key"])
         parts.append(kept.assign(n_train=plan.n_train))
     return pd.concat(parts, ignore_index=True)
