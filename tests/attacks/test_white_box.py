@@ -72,6 +72,7 @@ def test_a_model_of_other_people_gives_nobody_away() -> None:
     assert abs(np.mean(aucs) - 0.5) < 4 * np.std(aucs, ddof=1) / np.sqrt(10)
 
 
+@pytest.mark.full
 def test_a_diffusion_model_trained_long_on_few_people_gives_them_away() -> None:
     generator = create(
         find("generator", "noisy_diffusion"),
@@ -164,6 +165,7 @@ def test_evidence_losses_are_those_of_each_record_and_draw_computed_alone() -> N
             assert found[i] == pytest.approx([error, error + 0.5 * float(kl)], rel=1e-4)
 
 
+@pytest.mark.full
 def test_an_autoencoder_trained_long_on_few_people_gives_them_away() -> None:
     generator = create(find("generator", "cvae"), {"steps": 200, "batch": 30})
     assert found(*attacked(generator, 3)) > 0.75

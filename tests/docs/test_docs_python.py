@@ -43,6 +43,7 @@ def names(toy_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return {"table": apart, "y": made.y, "adata": made.to_anndata("Subtype"), "table1": table, "table2": table}
 
 
+@pytest.mark.full
 def test_every_block_of_the_page_runs(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for function in ("run", "score"):
         monkeypatch.setattr(bench, function, functools.partial(getattr(bench, function), **QUICK), raising=False)

@@ -52,6 +52,7 @@ def test_the_package_is_listed_by_its_entry_points(site: Path, tmp_path: Path) -
     assert "two_tissues" in call("-m", "bench", "data", "list", site=site, cwd=tmp_path)
 
 
+@pytest.mark.full
 def test_every_command_of_its_readme_works_once_it_is_installed(site: Path, tmp_path: Path) -> None:
     (block,) = re.findall(r"```bash\n(.*?)```", (PACKAGE / "README.md").read_text(), flags=re.DOTALL)
     install, *commands = block.splitlines()
@@ -69,6 +70,7 @@ def test_every_command_of_its_readme_works_once_it_is_installed(site: Path, tmp_
     assert found.groupby("attack")["value"].mean()["nearest_gene"] > 0.7  # it leaks on purpose
 
 
+@pytest.mark.full
 def test_its_own_tests_pass(site: Path, tmp_path: Path) -> None:
     words = [
         "-m",

@@ -13,6 +13,7 @@ import pytest
 from bench.registry.declarations import KINDS
 from bench.registry.finding import plugins
 
+pytestmark = pytest.mark.full  # the site takes a minute to build
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,6 +12,7 @@ nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("default")  # of the notebook's machinery, which is not ours
 def test_the_tutorial_runs_and_shows_tables_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()

@@ -98,6 +98,7 @@ def test_answers_that_die_with_their_worker_are_made_again(dataset: Dataset, tmp
     assert fits(tmp_path) == [1, 1, 1]  # the work itself was in the store
 
 
+@pytest.mark.full
 def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Dataset, tmp_path: Path) -> None:
     names, rng, ended = "multivariate,noise,copy_train,shuffled_genes", np.random.default_rng(6), SimpleQueue[object]()
 

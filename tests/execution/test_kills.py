@@ -25,7 +25,7 @@ from bench.store.rows import read_rows
 from bench.store.store import Store
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.full,
     pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a run in /proc"),
 ]
 FEWEST, RUN_KILLS, PART_KILLS = 50, 18, 34

@@ -101,7 +101,7 @@ def test_constant_genes_stay_constant(name: str) -> None:
     np.testing.assert_array_equal(synthetic.X[:, [0, 5]], np.tile(np.float32([0.0, 7.25]), (30, 1)))
 
 
-@pytest.mark.parametrize("genes", [500, 20_000])
+@pytest.mark.parametrize("genes", [500, pytest.param(20_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", TINY)
 def test_few_and_many_genes_pass(name: str, genes: int) -> None:
     synthetic = made(name).fit(cohort_of(40, genes), rng=stream(1)).sample(20, rng=stream(2))

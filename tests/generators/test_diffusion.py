@@ -185,7 +185,7 @@ def test_rare_missing_and_constant_parts_do_not_stop_it(make: Maker) -> None:
 
 
 @pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("genes", [500, 20_000])
+@pytest.mark.parametrize("genes", [500, pytest.param(20_000, marks=pytest.mark.full)])
 def test_it_takes_many_genes(make: Maker, genes: int) -> None:
     draw = rng("wide")
     y = np.repeat(["a", "b"], 15)

@@ -102,10 +102,11 @@ def files(folder: Path) -> dict[str, dict[str, Any]]:
     return {"transfer": {"cohort": str(folder / "second.npz")}, "pathways": {"gmt": str(folder / "sets.gmt")}}
 
 
+SLOW = {"c2st", "pathways", "tstr_trees"}
 METRICS = [name for name, info in plugins("metric").items() if missing_needs(info) is None]
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.full] * (name in SLOW)) for name in METRICS])
 def test_a_metric_notices_what_the_table_says(name: str, tmp_path: Path) -> None:
     metric = create(plugins("metric")[name], files(tmp_path).get(name))
 

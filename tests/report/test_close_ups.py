@@ -152,6 +152,7 @@ def test_a_cohort_of_one_class_has_no_effects_to_compare(split: Split) -> None:
 # -- the map -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_map_stays_when_a_release_is_added_and_is_the_same_again(split: Split, tmp_path: Path) -> None:
     if version() is None:
         pytest.skip("umap-learn is not installed")
