@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from bench import Cohort
-from bench.datasets import Dataset
+from bench import Cohort, cli
+from bench.datasets import Dataset, providers
 from bench.datasets.folds import make_splits
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.execution import Executor, Limits
 from bench.execution.runner import Outcome, Watch, execute, pending
+from bench.registry import finding
 from bench.registry.selection import choose
 from bench.store.rows import IDENTITY
 from bench.store.store import Store
@@ -97,7 +101,50 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def bench(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end in `folder`, with the data home there unless the environment says otherwise."""
+    """Run a command to its end in `folder`, in this process, which is afterwards as it was.
+
+    The data home is in the folder unless the environment says otherwise. What is about the process itself (signals,
+    imports, who is left behind) asks for `bench_program`.
+    """
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with _another_process(folder, ["bench", *words], environment(folder) if env is None else env, out, err):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return subprocess.CompletedProcess(["bench", *words], status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _another_process(
+    folder: Path, argv: list[str], env: dict[str, str], out: io.StringIO, err: io.StringIO
+) -> Iterator[None]:
+    """Give this process the arguments, the working folder, the environment and the streams of another."""
+    root = logging.getLogger()
+    before = dict(os.environ), root.handlers[:], root.level
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", argv)
+        patch.setattr(finding, "_files", dict(finding._files))
+        patch.setattr(providers, "_files", dict(providers._files))
+        for name, module in list(sys.modules.items()):
+            if name.startswith("bench.cli.") and hasattr(module, "console"):
+                patch.setattr(module.console, "_width", int(env["COLUMNS"]) if "COLUMNS" in env else None)
+        os.environ.clear()
+        os.environ.update(env)
+        root.handlers = []  # the command makes its own
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before[0])
+            root.handlers = before[1]
+            root.setLevel(before[2])
+
+
+def bench_program(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in `folder`, as a program of its own; it takes seconds only to start."""
     return subprocess.run(
         [sys.executable, "-m", "bench", *words],
         cwd=folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from runs import bench as run_command
 
 import bench
 from bench import BenchError, Cohort, DataError, Dataset, load_results, run, score
@@ -75,10 +77,7 @@ def test_the_command_line_finds_what_python_computed(
     import_dataset("imported", place / "toy.csv", units="vst", layout=Layout(label_columns=("kind",)))
     results = run("multivariate", "imported", folds=2, out=place / "results", **QUICK)
     words = "run --generators multivariate --dataset imported --folds 2 --threads 1 --attacks gan_leaks --metrics mmd"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *words.split()],
-        cwd=place, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = run_command(place, *words.split(), env=dict(os.environ))
     assert "0 tasks computed, 3 from the store, 0 lost" in done.stderr, done.stderr
     again = load_results("imported", place / "results")
     pd.testing.assert_frame_equal(again.rows, results.rows)

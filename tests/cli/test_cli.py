@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from runs import bench, environment, make_home
+from runs import bench, bench_program, environment, make_home
 
 from bench import Cohort
 
@@ -23,23 +23,22 @@ def place(toy_cohort: Cohort, tmp_path: Path) -> Path:
     return tmp_path
 
 
+RUN = ["run", "--dataset", "toy", "--folds", "1,2", "--metrics", "mmd", "--attacks", "mc", "--threads", "1"]
+
+
 def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return bench(
-        place,
-        *["run", "--dataset", "toy", "--folds", "1,2", "--metrics", "mmd", "--attacks", "mc", "--threads", "1"],
-        *words,
-    )
+    return bench(place, *RUN, *words)
 
 
 def test_a_run_writes_rows_and_a_leaderboard_and_a_second_run_computes_nothing(place: Path) -> None:
-    first = run(place, "--generators", "multivariate,copy_train")
+    first = bench_program(place, *RUN, "--generators", "multivariate,copy_train")
     assert first.returncode == 0, first.stderr
     assert "12 tasks computed, 0 from the store, 0 lost" in first.stderr
     rows = (place / "results/rows/toy.csv").read_text()
     page = (place / "results/leaderboard/toy.md").read_text()
     assert "multivariate" in page
     assert (place / "results/leaderboard/toy_pca.png").stat().st_size > 1000
-    second = run(place, "--generators", "multivariate,copy_train")
+    second = bench_program(place, *RUN, "--generators", "multivariate,copy_train")
     assert "0 tasks computed, 12 from the store, 0 lost" in second.stderr
     assert (place / "results/rows/toy.csv").read_text() == rows
 
@@ -288,6 +287,6 @@ def test_a_gpu_that_is_not_there_is_a_row_with_its_reason(place: Path) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    done = run(place, "--generators", "cvae[steps=2]", "--device", "cuda")
+    done = bench_program(place, *RUN, "--generators", "cvae[steps=2]", "--device", "cuda")
     assert done.returncode == 1
     assert "torch sees no GPU here" in (place / "results/rows/toy.csv").read_text()

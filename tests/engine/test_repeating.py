@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from runs import bench, make_home, small
+from runs import bench, bench_program, make_home, small
 
 from bench import Cohort, StoreError
 from bench.engine.environment import commit, variables
@@ -44,7 +44,7 @@ def place(toy_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_home(folder, toy_cohort)
     (folder / "shifted.py").write_text(PLUGIN)
     words = ("--generators", "multivariate,shifted[by=0.5]", "--plugin", "shifted.py", "--seeds", "7")
-    done = bench(folder, *small(*words))
+    done = bench_program(folder, *small(*words))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -76,7 +76,7 @@ def test_a_manifest_says_what_was_run_on_what_and_with_what(place: Path) -> None
 
 
 def test_a_run_repeated_in_a_fresh_folder_gives_every_row_again(place: Path) -> None:
-    done = bench(place, "rerun", MANIFEST, "--out", "again")
+    done = bench_program(place, "rerun", MANIFEST, "--out", "again")
     assert done.returncode == 0, done.stderr
     assert "12 tasks computed, 0 from the store, 0 lost" in done.stderr
     checked = bench(place, "verify", MANIFEST, "--out", "again")
@@ -153,7 +153,7 @@ def test_a_changed_plugin_file_is_run_anyway_when_asked_and_the_rows_differ(plac
     plugin = place / "shifted.py"
     plugin.write_text(PLUGIN.replace("+ self.by", "+ 2 * self.by"))
     try:
-        done = bench(place, "rerun", MANIFEST, "--out", "anyway", "--anyway")
+        done = bench_program(place, "rerun", MANIFEST, "--out", "anyway", "--anyway")  # a process reads a file once
     finally:
         plugin.write_text(PLUGIN)
     assert done.returncode == 0, done.stderr

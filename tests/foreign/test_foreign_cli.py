@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from runs import bench
 
 from bench import Cohort
 from bench.datasets.importing import import_dataset
@@ -29,9 +29,8 @@ def place(toy_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def score(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", "score", "--dataset", "toy", "--threads", "1", "--jobs", "1", *words]
-    env = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=300, check=False)
+    fixed = "score --dataset toy --threads 1 --jobs 1"
+    return bench(place, *fixed.split(), *words, env={**os.environ, "COLUMNS": "200"})
 
 
 def test_without_labels_what_asks_for_them_is_skipped_and_the_rest_is_scored(place: Path) -> None:
