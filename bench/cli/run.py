@@ -19,7 +19,6 @@ from bench.execution.display import RunProgress
 from bench.execution.runner import Limits, Outcome, execute
 from bench.execution.session import Planner, Request, Session, prepare
 from bench.registry.selection import choose, whole_numbers
-from bench.report.publish import publish
 
 console = Console(stderr=True)
 
@@ -96,6 +95,8 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
         return 0
     with RunProgress(plan, todo, store, request.limits.jobs, console, costs) as progress:
         outcome = execute(plan, todo, store, request.limits, progress, request.executor)
+    from bench.report.publish import publish  # slow to import, and a plan publishes nothing
+
     _conclude(outcome, *publish(session, outcome))
     if outcome.stopped:
         console.print(f"Stopped: {outcome.stopped}. What is finished is kept; the same command goes on from there.")

@@ -179,7 +179,7 @@ def _load_known(home: Path, entry: Entry) -> Dataset:
 
 
 def _simulate(home: Path, entry: Entry) -> Dataset:
-    from bench.datasets.simulated import simulated_cohort, simulated_reference  # reads its parameters
+    from bench.datasets.simulated import simulated  # reads its parameters
 
     log.warning(
         "SIMULATED DATA: the real %r cohort is not in %s, so a simulated one of the same shape stands in. No result "
@@ -189,7 +189,7 @@ def _simulate(home: Path, entry: Entry) -> Dataset:
         entry.name,
         DOI,
     )
-    cohort, reference = simulated_cohort(entry.name), simulated_reference(entry.name)
+    cohort, reference = simulated(entry.name)
     return Dataset(entry.name, entry.title, entry.label, cohort, reference, True, "simulated, shipped with the package")
 
 

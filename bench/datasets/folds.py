@@ -53,15 +53,35 @@ def make_splits(cohort: Cohort, *, seed: int, n_folds: int = N_FOLDS, reference:
 
 
 def _divide(cohort: Cohort, seed: int, n_folds: int) -> Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # slow to import
-
-    folds: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]
     if cohort.donors is not None and len(np.unique(cohort.donors)) < len(cohort):
+        from sklearn.model_selection import StratifiedGroupKFold  # slow to import
+
         grouped = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        folds = grouped.split(cohort.X, cohort.y, groups=cohort.donors)
-    else:
-        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(cohort.X, cohort.y)
-    return folds
+        folds: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]] = grouped.split(
+            cohort.X, cohort.y, groups=cohort.donors
+        )
+        return folds
+    fold_of = _stratified(cohort.y, seed, n_folds)
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(n_folds)]
+
+
+def _stratified(y: NDArray[np.str_], seed: int, n_folds: int) -> NDArray[np.intp]:
+    """Return (n,) the fold of each sample, as scikit-learn's ``StratifiedKFold(shuffle=True, random_state=seed)`` does.
+
+    Written out, because every command needs the folds and importing scikit-learn takes longer than all the rest; the
+    tests compare both. Classes count in the order of their first sample.
+    """
+    _, first, inverse = np.unique(y, return_index=True, return_inverse=True)
+    code = np.argsort(np.argsort(first))[inverse]  # (n,)
+    in_order = np.sort(code)
+    sizes = np.array([np.bincount(in_order[i::n_folds], minlength=len(first)) for i in range(n_folds)])  # (folds, K)
+    rng = np.random.RandomState(seed)
+    fold_of = np.empty(len(y), dtype=np.intp)
+    for k in range(len(first)):
+        mine = np.arange(n_folds).repeat(sizes[:, k])
+        rng.shuffle(mine)
+        fold_of[code == k] = mine
+    return fold_of
 
 
 def _check_class_sizes(cohort: Cohort, n_folds: int) -> None:

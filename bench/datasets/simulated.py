@@ -15,14 +15,21 @@ skewness and tails (Jones & Pewsey 2009, doi 10.1093/biomet/asp053); the white n
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from importlib.resources import files
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.cache import cache_home, keep
+from bench.core.cohort_file import read_cohort, write_cohort
 from bench.core.errors import DataError, near_name
+from bench.core.files import sha256
 from bench.core.seeds import stream
 from bench.core.types import Cohort
 
@@ -31,6 +38,7 @@ UNLABELED = "unlabeled"
 _FLOOR = 0.08  # least share of a gene's variance that is its own: no gene is a function of the others
 
 Floats = NDArray[np.float64]
+C = TypeVar("C", Cohort, Cohort | None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +100,24 @@ def _value(stored: np.lib.npyio.NpzFile, name: str) -> Any:
     if value.dtype.kind == "f":
         value = value.astype(np.float64)
     return value.item() if value.ndim == 0 else value
+
+
+def simulated(name: str) -> tuple[Cohort, Cohort | None]:
+    """Return `simulated_cohort` and `simulated_reference`, drawn once and then read from the user's cache."""
+    sources = [*Path(__file__).parent.glob(f"simulated_{name}.npz"), Path(__file__)]
+    made_by = hashlib.sha256("".join([*map(sha256, sources), np.__version__]).encode()).hexdigest()
+    cohort = _remembered(f"{name}-{made_by[:16]}", simulated_cohort, name)
+    return cohort, _remembered(f"{name}-reference-{made_by[:16]}", simulated_reference, name)
+
+
+def _remembered(key: str, make: Callable[[str], C], name: str) -> C:
+    path = cache_home() / f"simulated-{key}.npz"
+    with contextlib.suppress(DataError):  # of a file that is not there or is damaged
+        return read_cohort(path)  # type: ignore[return-value]
+    cohort = make(name)
+    if cohort is not None:
+        keep(path, lambda place: write_cohort(place, cohort))
+    return cohort
 
 
 def simulated_cohort(name: str) -> Cohort:

@@ -8,9 +8,7 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bench import __version__
 from bench.core.errors import BenchError, StoreError
@@ -22,6 +20,9 @@ from bench.registry.declarations import PluginInfo
 from bench.registry.digests import ENGINE, code_digest, module_digest
 from bench.registry.finding import add_plugin_file, find
 from bench.store.row_equality import rows_digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 2
 _ENGINE = (

@@ -12,15 +12,17 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bench import __version__
 from bench.datasets import Dataset
 from bench.store.rows import COLUMNS, IDENTITY, table, write_rows
 from bench.store.store import Store, write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "opacus", "imbalanced-learn", "xgboost-cpu", "mbi")

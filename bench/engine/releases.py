@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.core.errors import StoreError
 from bench.core.types import Cohort, Split
 from bench.engine.plan import PlannedCell, Scope
 from bench.registry.finding import plugins
 from bench.store.rows import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,8 @@ def recorded_keys(scope: Scope, seed: int, fold: int) -> dict[str, str]:
     keys: dict[str, str] = {}
     for record in scope.store.runs():
         if record["slug"] == scope.dataset.slug and record["about"]["data"]["digest"] == scope.dataset.digest:
+            import pandas as pd  # slow to import
+
             keys |= keys_in(pd.DataFrame(record["rows"], columns=COLUMNS), seed, fold)
             keys |= record["about"].get("given", {}).get(_fold_name(seed, fold), {})
     return keys

@@ -6,14 +6,15 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import BenchError, StoreError
 from bench.engine.manifest import read_manifest
 from bench.store.row_equality import rows_digest
 from bench.store.rows import COLUMNS, IDENTITY, read_rows, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SUFFIX = ".manifest.json"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.core.errors import StoppedError
 from bench.engine.plan import PlannedCell
@@ -16,6 +15,9 @@ from bench.engine.tasks import Report
 from bench.execution import Executor, Limits, LocalProcesses, Todo
 from bench.store.rows import table
 from bench.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Done", "Limits", "Outcome", "Todo", "Watch", "do_tasks", "execute", "pending"]
 Watch = Callable[[PlannedCell, Report], None]

@@ -14,6 +14,7 @@ from bench.engine.plan import PlannedCell, Scope
 from bench.execution import Executor
 from bench.execution.runner import Limits, Todo, pending
 from bench.registry.selection import Choice
+from bench.registry.sources import remember
 from bench.store.store import Store
 
 Planner = Callable[[Scope], list[PlannedCell]]
@@ -68,6 +69,7 @@ def prepare(dataset: Dataset, request: Request, planner: Planner) -> Session:
     store = Store(request.out / "store").open()
     scope = Scope(dataset, _splits(dataset, request), store)
     plan = [p for p in planner(scope) if request.folds is None or p.cell.fold in request.folds]
+    remember()
     return Session(request, scope, plan, pending(plan, store))
 
 

@@ -7,10 +7,8 @@ file lies does not enter: a plugin moved to another folder, with or without its 
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import sys
@@ -20,7 +18,7 @@ from typing import Any
 
 from bench.registry.command_file import read_command_file
 from bench.registry.declarations import PluginInfo
-from bench.registry.resources import RESOURCES
+from bench.registry.sources import Source, source_of, version_of
 
 # Raised by hand when the engine itself starts to give other numbers for the same plugins and data.
 ENGINE = 1
@@ -36,7 +34,7 @@ def key(step: str, **parts: Any) -> str:
 
 def source_digest(path: Path, module: str) -> str:
     """Return the SHA-256 of the syntax trees of a file and of the project files it imports, without docstrings."""
-    files = sorted(hashlib.sha256(_bare(tree).encode()).hexdigest() for tree in _project_trees(path, module).values())
+    files = sorted(source.digest for source in _project_sources(path, module).values())
     return hashlib.sha256("\0".join(files).encode()).hexdigest()
 
 
@@ -60,18 +58,19 @@ def _named_code(path: str) -> list[str]:
     except ModuleNotFoundError:
         file = None  # making the plugin says so
     digest = source_digest(file, module) if file is not None and file.suffix == ".py" else ""
-    return [path, _version(path.partition(".")[0]), digest]
+    return [path, version_of(path.partition(".")[0]), digest]
 
 
 def forget() -> None:
     """Read every plugin file again when it is next asked for: in a notebook, it may have been edited since."""
     _code_digest.cache_clear()
+    source_of.cache_clear()
 
 
 @functools.cache
 def _code_digest(path: Path, module: str) -> str:
-    trees = _project_trees(path, module)
-    versions = sorted({_version(name) for tree in trees.values() for name in _libraries(tree)} - {""})
+    sources = _project_sources(path, module).values()
+    versions = sorted({version_of(name) for source in sources for name in _libraries(source)} - {""})
     return key("code", source=source_digest(path, module), versions=versions)
 
 
@@ -93,36 +92,32 @@ def own_digest(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    return hashlib.sha256(_bare(tree).encode()).hexdigest()
+    return source_of(Path(spec.origin)).digest
 
 
-def _project_trees(path: Path, module: str) -> Mapping[str, ast.Module]:
-    """Parse a file and, repeatedly, the helpers that it imports from its own folder or from the harness."""
-    trees: dict[str, ast.Module] = {}
+def _project_sources(path: Path, module: str) -> Mapping[str, Source]:
+    """Read a file and, repeatedly, the helpers that it imports from its own folder or from the harness."""
+    sources: dict[str, Source] = {}
     todo = [(path, module)]
     while todo:
         path, module = todo.pop()
-        if module in trees:
+        if module in sources:
             continue
-        trees[module] = ast.parse(path.read_text(encoding="utf-8"))
-        for name in _imports(trees[module], module.rpartition(".")[0]):
+        sources[module] = source_of(path)
+        for name in _imports(sources[module], module.rpartition(".")[0]):
             found = _project_file(name, path.parent)
             if found is not None:
                 todo.append((found, name))
-    return trees
+    return sources
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+def _imports(source: Source, package: str) -> Iterator[str]:
     """Yield the absolute names of all modules that may be imported, anywhere in the file."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*parents, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+    for level, module, names in source.imports:
+        parents = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+        base = ".".join([*parents, *([module] if module else [])])
+        yield base
+        yield from (f"{base}.{name}" for name in names)
 
 
 def _project_file(module: str, folder: Path) -> Path | None:
@@ -145,36 +140,6 @@ def _file_of(module: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin else None
 
 
-def _bare(tree: ast.Module) -> str:
-    """Dump a syntax tree without docstrings, positions, a generator's resources and the places of project files."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] == "bench"):
-            node.module, node.level = None, 0
-        if isinstance(node, ast.ClassDef):
-            _strip_resources(node)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
-
-
-def _strip_resources(node: ast.ClassDef) -> None:
-    for call in node.decorator_list:
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "generator":
-            call.keywords = [k for k in call.keywords if k.arg not in RESOURCES]
-
-
-def _libraries(tree: ast.Module) -> set[str]:
-    names = {name.partition(".")[0] for name in _imports(tree, "") if name}
+def _libraries(source: Source) -> set[str]:
+    names = {name.partition(".")[0] for name in _imports(source, "") if name}
     return names - set(sys.stdlib_module_names) - {"bench"}
-
-
-@functools.cache
-def _version(package: str) -> str:
-    for distribution in _distributions().get(package, []):
-        return f"{distribution}=={importlib.metadata.version(distribution)}"
-    return ""
-
-
-@functools.cache
-def _distributions() -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()

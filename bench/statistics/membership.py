@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, norm, rankdata
 
 from bench.core.errors import DataError, PluginError
 
@@ -139,6 +138,8 @@ def auc(scores: ArrayLike, member: ArrayLike, level: float = LEVEL) -> Reading:
     >>> auc([3, 2, 1, 0], [True, True, False, False])  # perfect, and on four people no proof of anything
     Reading(measure='auc', value=1.0, low=0.38..., high=1.0)
     """
+    from scipy.stats import norm, rankdata  # slow to import, and a plan needs none of it
+
     s, m = _checked(scores, member)
     n_in, n_out = int(m.sum()), int((~m).sum())
     ranks = rankdata(s)
@@ -154,6 +155,8 @@ def auc(scores: ArrayLike, member: ArrayLike, level: float = LEVEL) -> Reading:
 
 def _newcombe(value: float, n_in: int, n_out: int, level: float) -> tuple[float, float]:
     """Return the areas whose Hanley-McNeil standard error just allows the observed one (a Wilson-type interval)."""
+    from scipy.stats import norm
+
     z, mean_n = float(norm.ppf(0.5 + level / 2)), (n_in + n_out) / 2
     area = np.linspace(0, 1, 100_001)
     inner = 1 + (mean_n - 1) * ((1 - area) / (2 - area) + area / (1 + area))
@@ -175,6 +178,8 @@ def clopper_pearson(successes: int, trials: int, level: float = LEVEL) -> tuple[
     >>> low, round(high, 3)
     (0.0, 0.308)
     """
+    from scipy.stats import beta
+
     tail = (1 - level) / 2
     low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
     high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))

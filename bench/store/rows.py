@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
 from bench.store.store import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IDENTITY = ["dataset", "fold", "seed", "generator", "params", "family", "measure", "attack"]
 COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", "wall_s", "peak_mb", "key"]
@@ -21,6 +22,8 @@ Row = dict[str, Any]
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
     """Return rows as a table with the columns in order."""
+    import pandas as pd  # slow to import, and a plan needs no table
+
     frame = pd.DataFrame(list(rows), columns=COLUMNS)
     return frame.astype(dict.fromkeys(_TEXT, "object"))
 
@@ -50,6 +53,8 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     StoreError
         If a file is missing or is no table of rows.
     """
+    import pandas as pd
+
     try:
         empty = {name: [""] for name in _NUMBERS}
         rows = pd.read_csv(

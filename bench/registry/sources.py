@@ -1,0 +1,145 @@
+"""What the digests need to know of source files and installed libraries, remembered from one command to the next.
+
+Walking the syntax trees of all plugins takes seconds. What was found goes into the user's cache by the SHA-256 of the
+file's bytes, so an edited file is read anew, whatever its time stamp says; the cache of another Python or of another
+version of this module is not looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.core.cache import cache_home, keep
+from bench.registry.resources import RESOURCES
+
+_MOST = 2000  # files remembered, the latest ones; a checkout has about 250
+_METADATA = (".dist-info", ".egg-info")
+
+
+class Source(NamedTuple):
+    """What one source file is: the digest of its code, and what it imports.
+
+    Parameters
+    ----------
+    digest : str, SHA-256 of its syntax tree, see `_bare`
+    imports : list of (dots before the name, module, names taken from it)
+    """
+
+    digest: str
+    imports: list[tuple[int, str, list[str]]]
+
+
+@functools.cache
+def source_of(path: Path) -> Source:
+    """Return the digest and the imports of a source file."""
+    text = path.read_bytes()
+    name = hashlib.sha256(text).hexdigest()
+    memory = _memory()
+    if name not in memory["sources"]:
+        memory["sources"][name] = _read(text)
+        memory["changed"] = True
+    return Source(*memory["sources"][name])
+
+
+def _read(text: bytes) -> Source:
+    tree = ast.parse(text.decode("utf-8"))
+    imports = list(_imported(tree))
+    return Source(hashlib.sha256(_bare(tree).encode()).hexdigest(), imports)
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", [alias.name for alias in node.names]
+
+
+def _bare(tree: ast.Module) -> str:
+    """Dump a syntax tree without docstrings, positions, a generator's resources and the places of project files."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] == "bench"):
+            node.module, node.level = None, 0
+        if isinstance(node, ast.ClassDef):
+            _strip_resources(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _strip_resources(node: ast.ClassDef) -> None:
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "generator":
+            call.keywords = [k for k in call.keywords if k.arg not in RESOURCES]
+
+
+@functools.cache
+def version_of(package: str) -> str:
+    """Return ``distribution==version`` of the library that an import name belongs to; empty if none is installed."""
+    for distribution in _distributions().get(package, []):
+        return f"{distribution}=={importlib.metadata.version(distribution)}"
+    return ""
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return the installed distributions by import name; read again once anything was installed or removed."""
+    state, memory = _installed(), _memory()
+    if memory["installed"] != state:
+        memory.update(installed=state, changed=True, distributions=dict(importlib.metadata.packages_distributions()))
+    names: Mapping[str, list[str]] = memory["distributions"]
+    return names
+
+
+def _installed() -> str:
+    """Return a digest of where distributions lie and when each was written."""
+    state = hashlib.sha256()
+    for place in map(Path, sys.path):
+        inside = sorted(path for path in place.iterdir() if path.suffix in _METADATA) if place.is_dir() else []
+        for path in [place, *inside, *(path / "RECORD" for path in inside)]:
+            state.update(f"{path}\0{path.stat().st_mtime_ns if path.exists() else 0}\0".encode())
+    return state.hexdigest()
+
+
+# -- the memory ------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _memory() -> dict[str, Any]:
+    """Return what earlier commands found out; nothing if there is no memory or it is damaged."""
+    memory: dict[str, Any] = {"sources": {}, "installed": "", "distributions": {}, "changed": False}
+    try:
+        found = json.loads(_file().read_bytes())
+        if found.pop("sha256") == _checksum(found):
+            memory |= found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # it is made again
+    return memory
+
+
+def remember() -> None:
+    """Put what this command found out into the user's cache, if that is anything new."""
+    memory = _memory()
+    if memory.pop("changed"):
+        memory["sources"] = dict(list(memory["sources"].items())[-_MOST:])
+        text = json.dumps({**memory, "sha256": _checksum(memory)})
+        keep(_file(), lambda path: path.write_text(text, encoding="utf-8"))
+    memory["changed"] = False
+
+
+def _checksum(memory: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(memory, sort_keys=True).encode()).hexdigest()
+
+
+def _file() -> Path:
+    """Return the file for this Python and this way of reading sources; trees differ between versions of Python."""
+    made_by = hashlib.sha256(sys.version.encode() + Path(__file__).read_bytes()).hexdigest()
+    return cache_home() / f"sources-{made_by[:16]}.json"

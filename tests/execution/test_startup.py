@@ -1,0 +1,99 @@
+"""A command that runs nothing imports nothing heavy, and what is remembered from earlier commands is never stale."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold
+
+from bench.core.types import Cohort
+from bench.datasets.folds import make_splits
+from bench.registry import sources
+
+_PLAN = """
+import sys
+from bench.cli import main
+try:
+    main(["run", "--generators", "all", "--dataset", "brca", "--folds", "1", "--dry-run"])
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sorted(sys.modules), sep="\\n")
+"""
+
+
+def test_a_dry_run_imports_nothing_heavy(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _PLAN],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "BENCH_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "bench.engine.plan" in loaded
+    assert not loaded & {"scipy.stats", "sklearn", "torch", "matplotlib", "pandas"}
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    sources._memory.cache_clear()
+    sources.source_of.cache_clear()
+
+
+def test_an_edited_file_with_the_old_time_and_size_is_read_anew(fresh: Path) -> None:
+    file = fresh / "a.py"
+    file.write_text("x = 1\n")
+    os.utime(file, ns=(1, 1))
+    before = sources.source_of(file)
+    sources.remember()
+    file.write_text("x = 2\n")
+    os.utime(file, ns=(1, 1))
+    _forget()
+    assert sources.source_of(file).digest != before.digest
+
+
+def test_a_damaged_memory_is_made_again(fresh: Path) -> None:
+    file = fresh / "a.py"
+    file.write_text("import os\n")
+    before = sources.source_of(file)
+    sources.remember()
+    (memory,) = (fresh / "cache").rglob("sources-*.json")
+    memory.write_text(memory.read_text().replace(before.digest, "0" * 64))
+    _forget()
+    assert sources.source_of(file).digest == before.digest
+
+
+def test_what_is_remembered_is_what_was_read(fresh: Path) -> None:
+    file = fresh / "a.py"
+    file.write_text("from . import b\nimport os.path\n")
+    before = sources.source_of(file)
+    sources.remember()
+    _forget()
+    again = sources.source_of(file)
+    assert again.digest == before.digest
+    assert [tuple(line) for line in again.imports] == [tuple(line) for line in before.imports]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42, 2024])
+def test_folds_are_those_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([rng.choice(["b", "a", "d", "c"], size=97, p=[0.5, 0.25, 0.15, 0.1]), np.repeat("e", 5)])
+    y = y[rng.permutation(len(y))]
+    names = [f"s{i}" for i in range(len(y))]
+    cohort = Cohort(X=rng.random((len(y), 2)), y=y, genes=["g1", "g2"], samples=names, units="log2")
+    wanted = StratifiedKFold(5, shuffle=True, random_state=seed).split(cohort.X, cohort.y)
+    for split, (train, holdout) in zip(make_splits(cohort, seed=seed), wanted, strict=True):
+        assert list(split.train.samples) == [names[i] for i in train]
+        assert list(split.holdout.samples) == [names[i] for i in holdout]
