@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from bench.registry import sources
 _PLAN = """
 import sys
 from bench.cli import main
+sys.argv = ["bench", "run", "--generators", "all", "--dataset", "brca", "--folds", "1", "--dry-run"]
 try:
-    main(["run", "--generators", "all", "--dataset", "brca", "--folds", "1", "--dry-run"])
+    main()
 except SystemExit as end:
     assert not end.code, end.code
 print(*sorted(sys.modules), sep="\\n")
@@ -40,7 +42,7 @@ def test_a_dry_run_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     _forget()
     yield tmp_path
@@ -89,7 +91,7 @@ def test_what_is_remembered_is_what_was_read(fresh: Path) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 42, 2024])
 def test_folds_are_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    y = np.concatenate([rng.choice(["b", "a", "d", "c"], size=97, p=[0.5, 0.25, 0.15, 0.1]), np.repeat("e", 5)])
+    y = np.concatenate([rng.choice(["b", "a", "d", "c"], size=97, p=[0.5, 0.25, 0.15, 0.1]), np.repeat(["c", "e"], 5)])
     y = y[rng.permutation(len(y))]
     names = [f"s{i}" for i in range(len(y))]
     cohort = Cohort(X=rng.random((len(y), 2)), y=y, genes=["g1", "g2"], samples=names, units="log2")
