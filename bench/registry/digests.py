@@ -64,7 +64,6 @@ def _named_code(path: str) -> list[str]:
 def forget() -> None:
     """Read every plugin file again when it is next asked for: in a notebook, it may have been edited since."""
     _code_digest.cache_clear()
-    source_of.cache_clear()
 
 
 @functools.cache

@@ -37,9 +37,8 @@ class Source(NamedTuple):
     imports: list[tuple[int, str, list[str]]]
 
 
-@functools.cache
 def source_of(path: Path) -> Source:
-    """Return the digest and the imports of a source file."""
+    """Return the digest and the imports of a source file, as it is now."""
     text = path.read_bytes()
     name = hashlib.sha256(text).hexdigest()
     memory = _memory()

@@ -51,7 +51,6 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def _forget() -> None:
     sources._memory.cache_clear()
-    sources.source_of.cache_clear()
 
 
 def test_an_edited_file_with_the_old_time_and_size_is_read_anew(fresh: Path) -> None:
