@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.core.errors import BenchError
-from bench.core.files import beside
+from bench.core.files import write_beside
 
 
 def cache_home() -> Path:
@@ -18,5 +18,5 @@ def cache_home() -> Path:
 
 def keep(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file of the cache, whole or not at all; where the cache cannot be written, it stays as it is."""
-    with contextlib.suppress(OSError, BenchError), beside(path) as temporary:
+    with contextlib.suppress(OSError, BenchError), write_beside(path) as temporary:
         write(temporary)
