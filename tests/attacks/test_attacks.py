@@ -80,7 +80,9 @@ def _silence() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(low=np.nan, high=np.nan, **common)
 
 
-@pytest.mark.parametrize("name", CHEAP)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name == "confidence")) for name in CHEAP]
+)
 def test_an_attack_is_silent_when_other_people_are_released(name):
     found = _silence().query("attack == @name")["value"]
     assert abs(found.mean() - 0.5) <= 4 * max(found.std(ddof=1), 0.01) / np.sqrt(20)

@@ -53,6 +53,7 @@ def split() -> Split:
     return make_splits(replace(cohort, X=cohort.X[:, ::4], genes=cohort.genes[::4]), seed=42)[0]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", LEARNING)
 def test_it_learns_what_the_controls_do_not_know(split: Split, name: str) -> None:
     generators = {name: create(find("generator", name), LEARNING[name])}
