@@ -22,6 +22,17 @@ def _fitted(info: PluginInfo, cohort: Cohort) -> Any:
     return plugin
 
 
+_shared: dict[str, Any] = {}  # the last generator that was fitted to the training people, and its model
+
+
+def _fitted_once(info: PluginInfo) -> Any:
+    """Return a model fitted to the training people; checks that only draw from it share it."""
+    if _shared.get("info") is not info:
+        _shared.update(info=None, model=_fitted(info, people(60, "train")))
+        _shared["info"] = info
+    return _shared["model"]
+
+
 def _drawn(fitted: Any, n: int, *path: str | int) -> Cohort:
     """Return n samples, after a look at their type: the other checks compare what is in them."""
     sample = fitted.sample(n, rng=check_rng("sample", *path))
@@ -49,7 +60,7 @@ def fit_returns_self(info: PluginInfo) -> None:
 def sample_has_the_asked_size(info: PluginInfo) -> None:
     """Sample returns n finite samples with the genes, their order, the units and known labels, for any n."""
     cohort = people(60, "train")
-    fitted = _fitted(info, cohort)
+    fitted = _fitted_once(info)
     for n in (60, 7, 130):
         sample = fitted.sample(n, rng=check_rng("sample", n))
         check_sample(sample, like=cohort, n=n)
@@ -86,7 +97,7 @@ def same_stream_same_sample(info: PluginInfo) -> None:
 
 def another_stream_another_sample(info: PluginInfo) -> None:
     """Another random stream gives another sample."""
-    fitted = _fitted(info, people(60, "train"))
+    fitted = _fitted_once(info)
     first, second = (_drawn(fitted, 60, i) for i in (1, 2))
     if first.digest == second.digest:
         raise PluginError(
@@ -122,7 +133,7 @@ def a_class_of_three(info: PluginInfo) -> None:
 
 def claims_are_data(info: PluginInfo) -> None:
     """Its privacy claim is a PrivacyClaim, or None if it has no mechanism."""
-    claim = claim_of(_fitted(info, people(60, "train")))
+    claim = claim_of(_fitted_once(info))
     if claim is not None and not isinstance(claim, PrivacyClaim):
         raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
     if claim is not None and not claim.mechanism.strip():
