@@ -166,7 +166,7 @@ def test_the_names_of_records_tell_no_coin(place: Path) -> None:
         assert last == f"record_{size}"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="kills the process group of a run")
 def test_an_audit_that_was_killed_goes_on_where_it_was(toy_cohort: Cohort, tmp_path: Path) -> None:
     make_home(tmp_path, toy_cohort)
