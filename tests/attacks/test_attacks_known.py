@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench import AttackView, PluginError
 from bench.registry.finding import create, find, plugins
+from bench.statistics.membership import membership_measures
 
 
 def _view(
@@ -422,6 +423,49 @@ def test_marginal_ratio_by_class_is_centred_in_each_class():
     view = _view()
     scores = _score("marginal_ratio_class", view)
     assert [scores[view.target_labels == label].mean() for label in "ab"] == pytest.approx([0, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize("n_genes", [12, 90], ids=["more people than genes", "more genes than people"])
+def test_tracing_is_the_whitened_product_with_the_shift_of_the_class_mean(n_genes: int) -> None:
+    view = _view(n_genes=n_genes)
+    x, labels = view.targets.astype(float), view.target_labels
+    means = {k: x[labels == k].mean(axis=0) for k in "ab"}
+    centred = x - np.array([means[k] for k in labels])
+    covariance = centred.T @ centred / (len(x) - 1)
+    covariance += 0.3 * np.trace(covariance) / n_genes * np.eye(n_genes)
+    expected = np.empty(len(x))
+    for k in "ab":
+        shift = view.synthetic[view.synthetic_labels == k].astype(float).mean(axis=0) - means[k]
+        expected[labels == k] = zscore((centred @ np.linalg.solve(covariance, shift))[labels == k])
+    assert np.allclose(_score("tracing", view, ridge=0.3), expected, atol=2e-3)
+
+
+def test_tracing_finds_members_in_nothing_but_exact_class_means() -> None:
+    rng = np.random.default_rng(0)
+    people, labels = rng.normal(size=(400, 200)).astype(np.float32), np.repeat(["a", "b"], 200)
+    member = np.tile([True, False], 200)
+    means = np.array([people[(labels == k) & member].mean(axis=0) for k in "ab"])
+    release = np.repeat(means, 2, axis=0) + np.tile([[0.5], [-0.5]], (2, 200)).astype(np.float32)
+    view = AttackView(
+        synthetic=release, targets=people, genes=tuple(map(str, range(200))),
+        synthetic_labels=np.repeat(["a", "b"], 2), target_labels=labels,
+    )  # fmt: skip
+    scores = _score("tracing", view)
+    assert membership_measures(scores, member)[0].value > 0.8
+    outsiders = replace(view, targets=rng.normal(size=(400, 200)).astype(np.float32))
+    assert abs(membership_measures(_score("tracing", outsiders), member)[0].value - 0.5) < 0.1
+
+
+def test_tracing_says_nothing_of_classes_without_a_release_or_with_one_candidate_and_of_equal_people() -> None:
+    view = _view()
+    labels = view.target_labels.copy()
+    labels[:5], labels[5] = "nowhere", "alone"
+    own = np.where(np.arange(len(view.synthetic)) == 0, "alone", view.synthetic_labels)
+    scores = _score("tracing", replace(view, target_labels=labels, synthetic_labels=own))
+    assert np.isfinite(scores).all()
+    assert scores[:6].tolist() == [0] * 6
+    equal = replace(view, targets=np.ones_like(view.targets))
+    assert _score("tracing", equal).tolist() == [0] * len(view.targets)
 
 
 # -- model -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+"""What tracing attacks share: centring within classes, and inner products whitened by the candidates' covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._spectra import spectrum
+
+Floats = NDArray[np.float64]
+
+
+def class_shifts(
+    synthetic: NDArray[np.float32],
+    synthetic_labels: NDArray[np.generic],
+    targets: NDArray[np.float32],
+    target_labels: NDArray[np.generic],
+) -> tuple[NDArray[np.float32], dict[str, Floats]]:
+    """Return the targets less their class means, (n_targets, n_genes), and the shift of each class mean, (n_genes,).
+
+    The shift is the class mean of the release less that of the targets. A class without a release, or with one target,
+    has none.
+    """
+    centred, shifts = np.empty(targets.shape, dtype=np.float32), {}
+    for label in np.unique(target_labels):
+        rows, released = target_labels == label, synthetic_labels == label
+        mean = targets[rows].mean(axis=0, dtype=np.float64)
+        centred[rows] = targets[rows] - mean
+        if released.any() and rows.sum() > 1:
+            shifts[str(label)] = synthetic[released].mean(axis=0, dtype=np.float64) - mean
+    return centred, shifts
+
+
+def whitened(centred: NDArray[np.float32], shifts: Floats, ridge: float) -> Floats:
+    """Return x' (S + ridge v)^-1 s for each person x and shift s, (n, n_shifts); v is the mean variance.
+
+    The covariance S of the people is never formed: its axes do, also where there are more genes than people.
+    """
+    if not len(shifts) or not np.any(centred):
+        return np.zeros((len(centred), len(shifts)))
+    axes = spectrum(centred)
+    added = ridge * float(axes.variances.sum()) / centred.shape[1]
+    inside, theirs = centred @ axes.directions, shifts @ axes.directions
+    outside = centred @ shifts.T - inside @ theirs.T
+    found: Floats = (inside / (axes.variances + added)) @ theirs.T + outside / added
+    return found
+
+
+def standardised(scores: Floats) -> Floats:
+    """Return scores with mean 0 and standard deviation 1; all 0 where they are equal."""
+    spread = float(scores.std())
+    return (scores - scores.mean()) / spread if spread > 0 else np.zeros(len(scores))
