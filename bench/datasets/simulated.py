@@ -113,7 +113,7 @@ def simulated(name: str) -> tuple[Cohort, Cohort | None]:
 def _remembered(key: str, make: Callable[[str], C], name: str) -> C:
     path = cache_home() / f"simulated-{key}.npz"
     with contextlib.suppress(DataError):  # of a file that is not there or is damaged
-        return read_cohort(path)  # type: ignore[return-value]
+        return read_cohort(path)
     cohort = make(name)
     if cohort is not None:
         keep(path, lambda place: write_cohort(place, cohort))

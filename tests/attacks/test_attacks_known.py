@@ -458,9 +458,9 @@ def test_tracing_finds_members_in_nothing_but_exact_class_means() -> None:
 
 def test_tracing_says_nothing_of_classes_without_a_release_or_with_one_candidate_and_of_equal_people() -> None:
     view = _view()
-    labels = view.target_labels.copy()
+    labels = view.target_labels.astype("<U8")
     labels[:5], labels[5] = "nowhere", "alone"
-    own = np.where(np.arange(len(view.synthetic)) == 0, "alone", view.synthetic_labels)
+    own = np.where(np.arange(len(view.synthetic)) == 0, "alone", view.synthetic_labels.astype("<U8"))
     scores = _score("tracing", replace(view, target_labels=labels, synthetic_labels=own))
     assert np.isfinite(scores).all()
     assert scores[:6].tolist() == [0] * 6

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -150,7 +150,7 @@ def _draw(axes: Axes, i: int, p: Point, best: bool) -> tuple[float, float]:
     below = p.use.mean < bottom
     x, y = p.exposure.mean, max(p.use.mean, bottom)
     face, edge, marker, size = _STYLES["below" if below else "control" if p.control else "onfront" if best else "other"]
-    style = {"color": _SOFT, "linewidth": 0.8, "alpha": 0.55, "zorder": 2, "clip_on": False}
+    style: dict[str, Any] = {"color": _SOFT, "linewidth": 0.8, "alpha": 0.55, "zorder": 2, "clip_on": False}
     axes.plot([x - _sd(p.exposure), x + _sd(p.exposure)], [y, y], gid=f"bar-{i}-x", **style)
     if not below:
         axes.plot([x, x], [y - _sd(p.use), y + _sd(p.use)], gid=f"bar-{i}-y", **style)
@@ -165,7 +165,7 @@ def _place_labels(axes: Axes, points: Sequence[Point], places: Sequence[tuple[fl
     `bench.report.figures.labels` guarantees that; adjustText, which was tried, let four of 24 labels overlap and one
     leave the picture.
     """
-    figure = axes.get_figure()
+    figure = axes.get_figure(root=True)
     assert figure is not None
     width, height = figure.get_size_inches() * _DPI
     texts = [_text(p, axes.get_ylim()[0]) for p in points]
