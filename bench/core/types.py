@@ -67,6 +67,15 @@ class Cohort:
     ------
     DataError
         If a shape does not fit, a value is not finite, a name comes twice or the units are unknown.
+
+    Examples
+    --------
+    >>> from bench import Cohort
+    >>> cohort = Cohort(
+    ...     X=[[1.0, 2.0], [3.0, 4.0]], y=["sick", "well"], genes=("TP53", "MYC"), samples=("p1", "p2"), units="log2"
+    ... )
+    >>> len(cohort), cohort.n_genes, cohort.take([1]).samples
+    (2, 2, ('p2',))
     """
 
     X: NDArray[np.float32]
@@ -208,10 +217,28 @@ def _labels(values: ArrayLike, what: str) -> NDArray[np.str_]:
 class Split:
     """Disjoint roles of one fold: what a generator may see, who was held out, and an optional reference.
 
+    Parameters
+    ----------
+    train, holdout : Cohort, who trained the generator and who did not
+    fold, seed : int, the number of the fold, from 1, and the seed that the folds were drawn with
+    reference : Cohort or None, people who are in no training set, for attackers
+
     Raises
     ------
     DataError
         If a sample or a donor has two roles, a role is empty, or the genes differ.
+
+    Examples
+    --------
+    >>> from bench import Split
+    >>> from bench.conformance import people
+    >>> everybody = people(9)
+    >>> split = Split(everybody.take([0, 1, 2, 3, 4, 5]), everybody.take([6, 7, 8]), fold=1, seed=42)
+    >>> len(split.train), len(split.holdout)
+    (6, 3)
+    >>> Split(everybody, everybody.take([0]), fold=1, seed=42)
+    Traceback (most recent call last):
+    bench.core.errors.DataError: fold 1: ... is in both train and holdout; expected disjoint roles. ...
     """
 
     train: Cohort
@@ -257,12 +284,32 @@ class PrivacyClaim:
 
     Parameters
     ----------
-    mechanism : for example ``"Gaussian mechanism"`` or ``"DP-SGD"``
-    unit : whose data is protected, for example ``"one sample"``
+    mechanism : str, for example ``"Gaussian mechanism"`` or ``"DP-SGD"``
+    unit : str, whose data is protected, for example ``"one sample"``
     neighbours : ``"add-remove"`` or ``"replace-one"``
-    epsilon, delta : the budget spent
-    accountant : for example ``"PLD (dp-accounting), Poisson sampling"``
-    outside : the steps that touch the data outside the budget; empty means end to end
+    epsilon, delta : float, the budget spent
+    accountant : str, for example ``"PLD (dp-accounting), Poisson sampling"``
+    outside : tuple of str, the steps that touch the data outside the budget; empty means end to end
+
+    Raises
+    ------
+    DataError
+        If epsilon is not above 0, or delta is not in [0, 1).
+
+    Examples
+    --------
+    >>> from bench import PrivacyClaim
+    >>> claim = PrivacyClaim(
+    ...     mechanism="Gaussian mechanism",
+    ...     unit="one sample",
+    ...     neighbours="add-remove",
+    ...     epsilon=4.0,
+    ...     delta=1e-5,
+    ...     accountant="analytic Gaussian",
+    ...     outside=("range of each gene",),
+    ... )
+    >>> claim.end_to_end
+    False
     """
 
     mechanism: str
@@ -304,6 +351,16 @@ class AttackView:
     units : what the numbers are; with ``code`` or ``white-box``
     make_generator : returns a fresh, unfitted copy of the attacked generator; with ``code`` or ``white-box``
     fitted : the very model that made the release; with ``white-box``
+
+    Examples
+    --------
+    What an attack with the access ``"black-box"`` is handed, here with three synthetic samples and two people:
+
+    >>> import numpy as np
+    >>> from bench import AttackView
+    >>> view = AttackView(synthetic=np.zeros((3, 4)), targets=np.ones((2, 4)), genes=("G1", "G2", "G3", "G4"))
+    >>> view.reference is None
+    True
     """
 
     synthetic: NDArray[np.float32]
@@ -319,7 +376,24 @@ class AttackView:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Learns a cohort and samples new people; may also expose ``claim() -> PrivacyClaim | None`` after `fit`."""
+    """Learns a cohort and samples new people; may also expose ``claim() -> PrivacyClaim | None`` after `fit`.
+
+    Examples
+    --------
+    >>> from bench import Generator, stream
+    >>> from bench.conformance import people
+    >>> class Mean:
+    ...     def fit(self, cohort, *, rng):
+    ...         self.cohort_ = cohort
+    ...         return self
+    ...     def sample(self, n, *, rng):
+    ...         X = self.cohort_.X.mean(axis=0) + rng.normal(size=(n, self.cohort_.n_genes))
+    ...         return self.cohort_.synthetic(X, rng.choice(self.cohort_.y, n))
+    >>> isinstance(Mean(), Generator)
+    True
+    >>> Mean().fit(people(9), rng=stream(0, "fit")).sample(4, rng=stream(0, "sample")).X.shape
+    (4, 24)
+    """
 
     def fit(self, cohort: Cohort, *, rng: np.random.Generator) -> Self:
         """Learn from the training cohort; set attributes that end in ``_`` and return self."""
@@ -330,7 +404,20 @@ class Generator(Protocol):
 
 @runtime_checkable
 class Metric(Protocol):
-    """Compares a synthetic cohort with real ones."""
+    """Compares a synthetic cohort with real ones.
+
+    Examples
+    --------
+    >>> from bench import Metric, stream
+    >>> from bench.conformance import people
+    >>> class Means:
+    ...     def __call__(self, train, holdout, synthetic, *, rng):
+    ...         return {"mean_gap": float(abs(holdout.X.mean() - synthetic.X.mean()))}
+    >>> isinstance(Means(), Metric)
+    True
+    >>> Means()(people(9), people(9, "held out"), people(9, "held out"), rng=stream(0))
+    {'mean_gap': 0.0}
+    """
 
     def __call__(
         self, train: Cohort, holdout: Cohort, synthetic: Cohort, *, rng: np.random.Generator
@@ -340,7 +427,22 @@ class Metric(Protocol):
 
 @runtime_checkable
 class Attack(Protocol):
-    """Scores how likely each target was in the training data."""
+    """Scores how likely each target was in the training data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bench import Attack, AttackView, stream
+    >>> class Nearest:
+    ...     def score(self, view, *, rng):
+    ...         apart = view.targets[:, None, :] - view.synthetic[None, :, :]  # (n_targets, n_synthetic, n_genes)
+    ...         return -(apart**2).sum(axis=2).min(axis=1)
+    >>> isinstance(Nearest(), Attack)
+    True
+    >>> view = AttackView(synthetic=np.zeros((3, 2)), targets=np.array([[0, 0], [3, 4]]), genes=("G1", "G2"))
+    >>> Nearest().score(view, rng=stream(0)).tolist()  # the first is in the release itself
+    [-0.0, -25.0]
+    """
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) scores; higher means more likely a member."""

@@ -15,15 +15,6 @@ from bench.registry import declarations
 ROOT = Path(bench.__file__).parent
 TEMPLATES = ROOT / "conformance/templates"
 PUBLIC = [name for name in bench.__all__ if not name.startswith("_")]
-LATER = {
-    "Attack",
-    "AttackView",
-    "Cohort",
-    "Generator",
-    "Metric",
-    "PrivacyClaim",
-    "Split",
-}  # their modules are being split
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -46,7 +37,7 @@ def test_the_examples_in_docstrings_run(name: str, tmp_path: Path, monkeypatch: 
     assert done.failed == 0, "the example that failed is printed above"
 
 
-@pytest.mark.parametrize("name", sorted(set(PUBLIC) - LATER))
+@pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_object_has_an_example(name: str) -> None:
     value = getattr(bench, name)
     found = doctest.DocTestFinder(recurse=False).find(value, name, module=False)
