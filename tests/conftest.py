@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,14 @@ import pytest
 from bench import Cohort, Split
 from bench.datasets import providers
 from bench.registry import finding
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests remember out of the user's cache: in a folder of this run, which its workers share."""
+    if not hasattr(config, "workerinput"):  # workers inherit it
+        cache = tempfile.TemporaryDirectory(prefix="bench-tests-cache-")
+        os.environ["XDG_CACHE_HOME"] = cache.name
+        config.add_cleanup(cache.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,6 +26,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core import seeds, types
 from bench.core.cache import cache_home, keep
 from bench.core.cohort_file import read_cohort, write_cohort
 from bench.core.errors import DataError, near_name
@@ -104,7 +105,8 @@ def _value(stored: np.lib.npyio.NpzFile, name: str) -> Any:
 
 def simulated(name: str) -> tuple[Cohort, Cohort | None]:
     """Return `simulated_cohort` and `simulated_reference`, drawn once and then read from the user's cache."""
-    sources = [*Path(__file__).parent.glob(f"simulated_{name}.npz"), Path(__file__)]
+    core = [Path(str(module.__file__)) for module in (seeds, types)]  # what the draw depends on beside this file
+    sources = [*Path(__file__).parent.glob(f"simulated_{name}.npz"), Path(__file__), *core]
     made_by = hashlib.sha256("".join([*map(sha256, sources), np.__version__]).encode()).hexdigest()
     cohort = _remembered(f"{name}-{made_by[:16]}", simulated_cohort, name)
     return cohort, _remembered(f"{name}-reference-{made_by[:16]}", simulated_reference, name)
