@@ -30,8 +30,18 @@ from bench.report.leaderboard import write_leaderboard
 from bench.store.inventory import keep_keys
 from bench.store.store import Store
 from bench.studies.audit import Audit, LostTrainingsError, claim_in, claim_under_test, suspects, usable
-from bench.studies.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
-from bench.studies.audit_records import add_audit, audit_lines, audits_file
+from bench.studies.audit_reading import (
+    EACH,
+    FEWEST_RUNS,
+    GAUSSIAN,
+    VERDICT_WORDS,
+    Bound,
+    Trial,
+    bounds,
+    exceeded,
+    verdict,
+)
+from bench.studies.audit_records import UNCLAIMED, add_audit, audit_lines, audits_file
 
 console = Console(stderr=True)
 
@@ -85,7 +95,7 @@ def command(
     e, d = claim_under_test(claim, epsilon, delta)
     whole = claim is None or claim.end_to_end
     found = bounds(trials, d)
-    _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", verdict(found, e, whole), data.simulated)
+    _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", VERDICT_WORDS[verdict(found, e, whole)], data.simulated)
     _say_failed(trials)
     about = _about(audit, claim, data) | {"canaries": canaries}
     _keep(out, data.slug, audit_lines(choice, found, e, d, about))
@@ -95,7 +105,7 @@ def command(
 def _about(audit: Audit, claim: PrivacyClaim | None, data: Dataset) -> dict[str, Any]:
     """Return what every line of this audit says beside its bound."""
     return {
-        "claimed": "nothing" if claim is None else repr(claim.epsilon),
+        "claimed": UNCLAIMED if claim is None else repr(claim.epsilon),
         "end_to_end": "-" if claim is None else "yes" if claim.end_to_end else "no",
         "records": len(audit.who.audited),
         "runs": audit.runs,

@@ -18,7 +18,7 @@ import numpy as np
 
 from bench import __version__
 from bench.datasets import Dataset
-from bench.store.rows import COLUMNS, IDENTITY, table, write_rows
+from bench.store.rows import IDENTITY, table_of_records, write_rows
 from bench.store.store import Store, write_atomic
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def publish(store: Store, slug: str, out: Path) -> Path:
             continue
         rows |= {tuple(row[: len(IDENTITY)]): row for row in record["rows"]}
         notes |= record["about"].get("notes", {})
-    merged = table(dict(zip(COLUMNS, row, strict=True)) for row in rows.values())
+    merged = table_of_records(rows.values())
     merged = merged.sort_values(IDENTITY, ignore_index=True)
     path = out / "rows" / f"{slug}.csv"
     write_rows(path, merged, {**latest, "notes": notes} if notes else latest)

@@ -10,7 +10,7 @@ from bench.core.errors import StoreError
 from bench.core.types import Cohort, Split
 from bench.engine.plan import PlannedCell, Scope
 from bench.registry.finding import plugins
-from bench.store.rows import COLUMNS
+from bench.store.rows import table_of_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,9 +106,7 @@ def recorded_keys(scope: Scope, seed: int, fold: int) -> dict[str, str]:
     keys: dict[str, str] = {}
     for record in scope.store.runs():
         if record["slug"] == scope.dataset.slug and record["about"]["data"]["digest"] == scope.dataset.digest:
-            import pandas as pd  # slow to import
-
-            keys |= keys_in(pd.DataFrame(record["rows"], columns=COLUMNS), seed, fold)
+            keys |= keys_in(table_of_records(record["rows"]), seed, fold)
             keys |= record["about"].get("given", {}).get(_fold_name(seed, fold), {})
     return keys
 

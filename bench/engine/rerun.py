@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.errors import BenchError, StoreError
 from bench.engine.manifest import read_manifest
 from bench.store.row_equality import rows_digest
-from bench.store.rows import COLUMNS, IDENTITY, read_rows, table
+from bench.store.rows import IDENTITY, read_rows, table_of_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def recorded(source: Path) -> tuple[str, pd.DataFrame | None]:
             if not path.is_file():
                 return record["slug"], None
             record = json.loads(path.read_text(encoding="utf-8"))
-        return record["slug"], table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"])
+        return record["slug"], table_of_records(record["rows"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"the record {path} of the run cannot be read ({error}); it is damaged.") from error
 

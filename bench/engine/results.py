@@ -10,7 +10,7 @@ from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Report, Task
 from bench.statistics.exposure import EXPOSURE_MEASURES
 from bench.statistics.membership import MEASURES
-from bench.store.rows import Row
+from bench.store.rows import Row, claim_columns
 from bench.store.store import Store
 
 ATTACK_MEASURES = (*MEASURES, *EXPOSURE_MEASURES)
@@ -62,13 +62,7 @@ def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
 def _claim(claim: Mapping[str, Any] | None) -> Row:
     if claim is None:
         return {"value": math.nan, "reason": "claims nothing"}
-    outside = ", ".join(claim["outside"])
-    scope = f"not end to end; outside the budget: {outside}" if outside else "end to end"
-    text = (
-        f"{claim['mechanism']}; protects {claim['unit']}, {claim['neighbours']}; delta {claim['delta']:g}; "
-        f"{claim['accountant']}; {scope}"
-    )
-    return {"value": claim["epsilon"], "reason": text}
+    return claim_columns(claim)
 
 
 def _absences(task: Task, report: Report | None) -> Iterator[Row]:

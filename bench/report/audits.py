@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.report.board import ABSENT, Board, columns
-from bench.studies.audit_reading import GAUSSIAN
+from bench.report.board import ABSENT, Board, columns, strong
+from bench.studies.audit_reading import GAUSSIAN, VERDICT_WORDS, Verdict
+from bench.studies.audit_records import UNCLAIMED
 
-NOT_AUDITED = ("not audited", ABSENT)
+
+@dataclass(frozen=True)
+class AuditReading:
+    """What the audits of a generator say about its claim.
+
+    Parameters
+    ----------
+    verdict : None if no audit says anything about this claim
+    low, ceiling : the largest lower bound of epsilon, and the largest that perfect guesses would have given; NaN
+        without an audit
+    """
+
+    verdict: Verdict | None = None
+    low: float = math.nan
+    ceiling: float = math.nan
 
 
-def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: list[str]) -> tuple[str, str]:
+NOT_AUDITED = AuditReading()
+
+
+def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: Sequence[float]) -> AuditReading:
     """Return the largest audited lower bound with its ceiling, and what it says about a claim.
 
     Parameters
@@ -24,19 +44,16 @@ def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: lis
     """
     if audits is None:
         return NOT_AUDITED
-    same = np.isclose(
-        audits["delta"].to_numpy(dtype=float)[:, None], [float(delta) for delta in deltas], rtol=1e-5, atol=0
-    )
+    same = np.isclose(audits["delta"].to_numpy(dtype=float)[:, None], list(deltas), rtol=1e-5, atol=0)
     found = audits[(audits["label"] == label) & same.any(axis=1) & (audits["bound"] != GAUSSIAN)]
     if found.empty:
         return NOT_AUDITED
     low, ceiling = float(found["low"].max()), float(found["ceiling"].max())
-    claimed = max([epsilon, *(float(text) for text in found["claimed"] if text != "nothing")])
-    text = f"{low:.2f} (at most {ceiling:.2f} could be shown)"
+    claimed = max([epsilon, *(float(text) for text in found["claimed"] if text != UNCLAIMED)])
+    verdict: Verdict = "not refuted" if ceiling > epsilon else "not testable"
     if low > claimed:
-        whole = (found["end_to_end"] == "yes").all()
-        return f"**{text}**", "**REFUTED**" if whole else "exceeded, as steps outside the budget may"
-    return text, "not refuted" if ceiling > epsilon else "not testable so"
+        verdict = "refuted" if (found["end_to_end"] == "yes").all() else "exceeded"
+    return AuditReading(verdict, low, ceiling)
 
 
 def audit_table(board: Board, audits: pd.DataFrame | None) -> Iterator[str]:
@@ -56,14 +73,14 @@ def audit_table(board: Board, audits: pd.DataFrame | None) -> Iterator[str]:
 
 
 def _line(board: Board, line: Mapping[Hashable, Any]) -> list[str]:
-    outcome = ABSENT if line["bound"] == GAUSSIAN else line["verdict"]
+    outcome = ABSENT if line["bound"] == GAUSSIAN else VERDICT_WORDS[line["verdict"]]
     return [
         board.head(line["label"]),
         line["bound"],
         *(f"{line[name]:g}" for name in ("epsilon", "delta")),
         *(f"{line[name]:.2f}" for name in ("low", "ceiling")),
         f"{line['confidence']:g}",
-        f"**{outcome}**" if outcome == "refuted" else outcome,
+        strong(outcome) if line["bound"] != GAUSSIAN and line["verdict"] == "refuted" else outcome,
         f"`{line['attack']}`",
         line["detail"],
         str(line["canaries"]),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.board import Board, Summary
-from bench.report.privacy import claim_lines, strongest_by_label, summary_of
+from bench.report.privacy import StatedClaim, stated_claims, strongest_by_label, summary_of
 from bench.report.ranking import held_out_per_train
 from bench.statistics.comparison import Interval, corrected_interval
 
@@ -37,13 +37,13 @@ class Finding:
     ----------
     exposures : by AUC and by TPR at FPR 1 %, under the names of those measures
     use, real : accuracy of a classifier trained on synthetic and on real samples
-    claim : the cells of its line in the table of claims; None if it claims nothing
+    claim : what it claims and what audits say about that; None if it claims nothing
     """
 
     exposures: Mapping[str, Exposure]
     use: Summary
     real: Summary
-    claim: list[str] | None
+    claim: StatedClaim | None
 
     @property
     def auc(self) -> Summary:
@@ -81,7 +81,7 @@ def findings(board: Board, audits: pd.DataFrame | None, n_samples: int) -> dict[
     n_samples : people in the cohort, training and held out together
     """
     found = {measure: strongest_by_label(board, measure) for measure in CHANCE}
-    claims = claim_lines(board, audits)
+    claims = stated_claims(board, audits)
     share = held_out_per_train(board, list(board.labels), n_samples)
     return {
         label: Finding(

@@ -6,18 +6,21 @@ to judge a generator.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
-from bench.report.audits import NOT_AUDITED, audited
+from bench.report.audits import NOT_AUDITED, AuditReading, audited
 from bench.report.board import ABSENT, Board, Summary, columns, escape, number, sound_attacks, strong
 from bench.statistics.membership import OFFICIAL_TARGETS
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import with_labels
+from bench.studies.audit_reading import Verdict
 
 _READINGS = {  # measure: title, chance
     "auc": ("AUC", "0.5"),
@@ -25,7 +28,42 @@ _READINGS = {  # measure: title, chance
     "tpr_at_fpr_10": ("TPR at FPR 10 %", "0.10"),
 }
 _CHOSEN_BY = ("auc", "tpr_at_fpr_01")
-_DELTA = re.compile(r"; delta ([^;]+);")
+AUDIT_WORDS: dict[Verdict | None, str] = {  # beside a claim
+    "refuted": "REFUTED",
+    "exceeded": "exceeded, as steps outside the budget may",
+    "not refuted": "not refuted",
+    "not testable": "not testable so",
+    None: "not audited",
+}
+
+
+@dataclass(frozen=True)
+class StatedClaim:
+    """What a generator claims about itself, and what audits say about it.
+
+    Parameters
+    ----------
+    epsilon : the largest over folds and seeds
+    n_made, n_planned : for how many folds and seeds it was claimed, and for how many the generator was run
+    deltas : every delta that was claimed
+    end_to_end : True if no step touches the data outside the budget, on any fold
+    texts : each claim in words, for people only
+    audit : of the claim, if audits test what it is about
+    """
+
+    epsilon: float
+    n_made: int
+    n_planned: int
+    deltas: tuple[float, ...]
+    end_to_end: bool
+    texts: tuple[str, ...]
+    audit: AuditReading
+
+    @property
+    def epsilon_text(self) -> str:
+        """The epsilon, and on how many folds it is claimed unless on all: ``"4"``, ``"4 (2/5)"``."""
+        some = f" ({self.n_made}/{self.n_planned})" if self.n_made < self.n_planned else ""
+        return f"{self.epsilon:g}{some}"
 
 
 def attack_tables(board: Board) -> Iterator[str]:
@@ -163,7 +201,7 @@ def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[st
     if claims.empty:
         return
     yield "## Privacy claims\n"
-    body = list(claim_lines(board, audits).values())
+    body = [_claim_line(board, label, stated) for label, stated in stated_claims(board, audits).items()]
     silent = claim_nothing(board)
     note = (
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
@@ -177,14 +215,11 @@ def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[st
         yield f"Claim nothing: {', '.join(board.head(label) for label in silent)}.\n"
 
 
-def claim_lines(board: Board, audits: pd.DataFrame | None = None) -> dict[str, list[str]]:
-    """Return the line of each generator that claims something.
-
-    Its cells: generator, epsilon, delta, whether the claim is end to end, audited lower bound, verdict, and the text.
-    """
+def stated_claims(board: Board, audits: pd.DataFrame | None = None) -> dict[str, StatedClaim]:
+    """Return what each generator that claims something claims, over all its folds and seeds."""
     claims = board.rows[board.rows["family"] == "claim"]
     parts = {label: claims[claims["label"] == label] for label in board.labels}
-    return {label: _claim_row(board, label, p, audits) for label, p in parts.items() if p["value"].notna().any()}
+    return {label: _stated(label, p, audits) for label, p in parts.items() if p["value"].notna().any()}
 
 
 def claim_nothing(board: Board) -> list[str]:
@@ -194,18 +229,41 @@ def claim_nothing(board: Board) -> list[str]:
     return [label for label, p in parts.items() if (p["status"] == "ok").any() and p["value"].isna().all()]
 
 
-def _claim_row(board: Board, label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> list[str]:
+def _stated(label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> StatedClaim:
     made = part[part["value"].notna()]
-    texts = sorted(set(made["reason"]))
-    deltas = sorted({match[1] for text in texts if (match := _DELTA.search(text))})
-    whole = all("not end to end" not in text for text in texts)
-    add_remove = all("replace-one" not in text for text in texts)  # what the coins of an audit test
-    some = f" ({len(made)}/{len(part)})" if len(made) < len(part) else ""
+    epsilon, deltas = float(made["value"].max()), tuple(sorted(set(made["delta"].dropna().astype(float))))
+    tested = (made["neighbours"] == "add-remove").all()  # by the coins of an audit
+    return StatedClaim(
+        epsilon,
+        len(made),
+        len(part),
+        deltas,
+        bool((made["outside"] == "").all()),
+        tuple(sorted({_claim_in_words(row) for row in made.to_dict("records")})),
+        audited(audits, label, epsilon, deltas) if tested else NOT_AUDITED,
+    )
+
+
+def _claim_in_words(row: Mapping[Hashable, Any]) -> str:
+    outside = ", ".join(json.loads(row["outside"] or "[]"))
+    scope = f"not end to end; outside the budget: {outside}" if outside else "end to end"
+    return (
+        f"{row['mechanism']}; protects {row['unit']}, {row['neighbours']}; delta {row['delta']:g}; "
+        f"{row['accountant']}; {scope}"
+    )
+
+
+def _claim_line(board: Board, label: str, stated: StatedClaim) -> list[str]:
+    audit = stated.audit
+    bound = f"{audit.low:.2f} (at most {audit.ceiling:.2f} could be shown)" if audit.verdict else ABSENT
+    above = audit.verdict in ("refuted", "exceeded")
+    words = AUDIT_WORDS[audit.verdict]
     return [
         board.head(label),
-        f"{made['value'].max():g}{some}",
-        " or ".join(deltas) or ABSENT,
-        "yes" if whole else "no",
-        *(audited(audits, label, float(made["value"].max()), deltas) if add_remove else NOT_AUDITED),
-        escape(" / ".join(texts)),
+        stated.epsilon_text,
+        " or ".join(f"{delta:g}" for delta in stated.deltas) or ABSENT,
+        "yes" if stated.end_to_end else "no",
+        strong(bound) if above else bound,
+        strong(words) if audit.verdict == "refuted" else words,
+        escape(" / ".join(stated.texts)),
     ]

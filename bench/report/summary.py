@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.board import Summary, columns, in_tables, number, sound_attacks
+from bench.report.board import ABSENT, Summary, columns, in_tables, number, sound_attacks, strong
 from bench.report.findings import CLEAR, USE, Finding
 from bench.report.html_parts import Html, HtmlBoard, bullets, element, inline, join
 from bench.report.measures import leaders
-from bench.report.privacy import claim_nothing
-from bench.studies.audit_reading import GAUSSIAN
+from bench.report.privacy import AUDIT_WORDS, StatedClaim, claim_nothing
+from bench.studies.audit_reading import GAUSSIAN, Verdict
 
 
 def summary(board: HtmlBoard, found: Mapping[str, Finding], about: Mapping[str, Any], audits: pd.DataFrame) -> Html:
@@ -174,10 +174,10 @@ def _claims(board: HtmlBoard, ranked: Mapping[str, Finding]) -> list[Html]:
     silent = [label for label in claim_nothing(board) if label in ranked]
     groups = {
         "**Claim differential privacy, every step inside the budget:**": [
-            f"`{label}` (epsilon {cells[1]})" for label, cells in made.items() if cells[3] == "yes"
+            f"`{label}` (epsilon {c.epsilon_text})" for label, c in made.items() if c.end_to_end
         ],
         "**Claim it for a part of what they do only**, other steps touch the data outside the budget:": [
-            f"`{label}` (epsilon {cells[1]})" for label, cells in made.items() if cells[3] != "yes"
+            f"`{label}` (epsilon {c.epsilon_text})" for label, c in made.items() if not c.end_to_end
         ],
         "**Claim nothing:**": [f"`{label}`" for label in silent],
     }
@@ -188,17 +188,17 @@ def _claims(board: HtmlBoard, ranked: Mapping[str, Finding]) -> list[Html]:
 
 def _audited(ranked: Mapping[str, Finding], audits: pd.DataFrame) -> list[Html]:
     made = {label: f.claim for label, f in ranked.items() if f.claim is not None}
-    verdicts = {
-        "**REFUTED**": "**Refuted: the release gives away more than the claim allows:**",
-        "exceeded, as steps outside the budget may": "**Exceeded, as steps outside the budget may**, which are listed:",
+    verdicts: dict[Verdict | None, str] = {
+        "refuted": "**Refuted: the release gives away more than the claim allows:**",
+        "exceeded": "**Exceeded, as steps outside the budget may**, which are listed:",
         "not refuted": "**Audited and not refuted**, which proves nothing:",
-        "not testable so": "**Audited with too few records or runs to refute the claim**, whatever the attack:",
-        "-": "**Claimed, but not audited:**",
+        "not testable": "**Audited with too few records or runs to refute the claim**, whatever the attack:",
+        None: "**Claimed, but not audited:**",
     }
     items = [
         inline(f"{start} {', '.join(_with_bound(label, made[label]) for label in labels)}.")
         for verdict, start in verdicts.items()
-        if (labels := [label for label, cells in made.items() if cells[5] == verdict])
+        if (labels := [label for label, claim in made.items() if claim.audit.verdict == verdict])
     ]
     items += [inline(text) for text in _hypothetical(ranked, audits)]
     if not items:
@@ -206,10 +206,10 @@ def _audited(ranked: Mapping[str, Finding], audits: pd.DataFrame) -> list[Html]:
     return [bullets(items)]
 
 
-def _with_bound(label: str, cells: list[str]) -> str:
-    if cells[5] == "-":
-        return f"`{label}` (epsilon {cells[1]})"
-    return f"`{label}` (claims epsilon {cells[1]}, shown: at least {cells[4].replace('*', '').split(' ')[0]})"
+def _with_bound(label: str, claim: StatedClaim) -> str:
+    if claim.audit.verdict is None:
+        return f"`{label}` (epsilon {claim.epsilon_text})"
+    return f"`{label}` (claims epsilon {claim.epsilon_text}, shown: at least {claim.audit.low:.2f})"
 
 
 def _hypothetical(ranked: Mapping[str, Finding], audits: pd.DataFrame) -> Iterator[str]:
@@ -232,10 +232,8 @@ def _glance(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     words = {"clear": "clear", "slight": "slight", "unsure": "unsure", "chance": "none found", "unknown": "not known"}
     body = []
     for label, f in found.items():
-        claim = f.claim or ["", "nothing", "", "-", "", "-"]
         use, real, auc, share = (number(s, 3) for s in (f.use, f.real, f.auc, f.found))
-        verdict = "not audited" if claim[5] == "-" and f.claim else claim[5]
-        body.append([board.head(label), use, real, words[f.leak], auc, share, claim[1], claim[3], verdict])
+        body.append([board.head(label), use, real, words[f.leak], auc, share, *_claim_at_a_glance(f.claim)])
     note = (
         "Accuracy of a classifier trained on synthetic and on real samples; AUC and share found at 1 % wrongly accused "
         "of the strongest attack, chosen on other folds; what is claimed. Mean ± standard deviation over folds."
@@ -243,3 +241,16 @@ def _glance(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     head = columns(["generator"], ["accuracy ↑", "with real data"], "leak")
     head += columns([], ["AUC ↓", "found ↓", "claimed epsilon ↓"], "end to end", "audit")
     return board.table("At a glance", note, head, body)
+
+
+def _claim_at_a_glance(claim: StatedClaim | None) -> list[str]:
+    """Return the cells on epsilon, end to end and audit."""
+    if claim is None:
+        return ["nothing", ABSENT, ABSENT]
+    verdict = claim.audit.verdict
+    words = AUDIT_WORDS[verdict]
+    return [
+        claim.epsilon_text,
+        "yes" if claim.end_to_end else "no",
+        strong(words) if verdict == "refuted" else words,
+    ]

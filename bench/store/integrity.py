@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.cohort_file import read_cohort
-from bench.core.errors import DataError
+from bench.core.errors import DataError, StoreError
 from bench.store.inventory import RESULT, files, objects
 from bench.store.row_equality import rows_digest
-from bench.store.rows import COLUMNS, table
+from bench.store.rows import table_of_records
 from bench.store.store import Store
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # it becomes the name of a file
@@ -71,11 +71,11 @@ def _cohort_problem(path: Path) -> str:
 def _record_problem(path: Path) -> str:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        rows = table(dict(zip(COLUMNS, row, strict=True)) for row in record["rows"])
+        rows = table_of_records(record["rows"])
         if not _SLUG.fullmatch(record["slug"]) or _DATA - record["about"]["data"].keys():
             return "the record of a run does not say on which data it was made"
         manifest = record.get("manifest")
         same = manifest is None or "rows_in" in record or rows_digest(rows) == manifest["rows"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"the record of a run cannot be read ({error})"
     return "" if same else "the rows in the record of a run are not those it was written with"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.store.rows import IDENTITY
+from bench.store.rows import CLAIM, IDENTITY
 
 VALUES = ["value", "low", "high"]
 TOLERANCE = 1e-6
@@ -68,14 +68,11 @@ def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERA
     tolerance : the difference, relative to the larger of two numbers (a millionth if both are smaller), up to which
         they are close; NaN is equal to NaN alone
     """
-    columns = [*IDENTITY, *VALUES, "status", "reason"]
+    columns = [*IDENTITY, *VALUES, *CLAIM, "status", "reason"]
     both = results(old)[columns].merge(results(new)[columns], on=IDENTITY, how="outer", suffixes=_SIDES, indicator=True)
     common = both[both["_merge"] == "both"]
     gap = _gaps(common)
-    words = (common["status_old"] != common["status_new"]) | (
-        (common["family"] == "claim") & (common["reason_old"] != common["reason_new"])
-    )
-    gap[words.to_numpy()] = np.inf
+    gap[((common["status_old"] != common["status_new"]) | _other_claim(common)).to_numpy()] = np.inf
     missing, extra = both[both["_merge"] == "left_only"], both[both["_merge"] == "right_only"]
     worst = np.argsort(-gap, kind="stable")
     lines = [_difference(common.iloc[i].to_dict()) for i in worst[:WORST] if gap[i] > 0]
@@ -83,6 +80,12 @@ def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERA
     lines += [f"extra: {_name(row)}" for row in extra.head(WORST).to_dict("records")]
     equal, different = int((gap == 0).sum()), int((gap > tolerance).sum())
     return Verdict(equal, len(gap) - equal - different, different, len(missing), len(extra), tuple(lines))
+
+
+def _other_claim(common: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows state another claim: any field of it counts, an empty one equals an empty one."""
+    old, new = (common[[f"{name}{side}" for name in CLAIM]].set_axis(CLAIM, axis=1) for side in _SIDES)
+    return ((old != new) & ~(old.isna() & new.isna())).any(axis=1)
 
 
 def _gaps(common: pd.DataFrame) -> NDArray[np.float64]:
@@ -112,4 +115,4 @@ def _difference(row: Mapping[Hashable, Any]) -> str:
         for name in VALUES
         if repr(old := float(row[f"{name}_old"])) != repr(new := float(row[f"{name}_new"]))
     ]
-    return f"{_name(row)}: {', '.join(changed) or 'the claim has other words'}"
+    return f"{_name(row)}: {', '.join(changed) or 'another claim'}"

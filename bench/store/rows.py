@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IDENTITY = ["dataset", "fold", "seed", "generator", "params", "family", "measure", "attack"]
-COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", "wall_s", "peak_mb", "key"]
-_NUMBERS = ["value", "low", "high", "wall_s", "peak_mb"]
-_TEXT = ["dataset", "generator", "params", "family", "measure", "attack", "status", "reason", "key"]
+CLAIM = [
+    "delta",
+    "mechanism",
+    "unit",
+    "neighbours",
+    "accountant",
+    "outside",
+]  # beside the epsilon of a claim, its value
+COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", *CLAIM, "wall_s", "peak_mb", "key"]
+_NUMBERS = ["value", "low", "high", "delta", "wall_s", "peak_mb"]
+_TEXT = [name for name in COLUMNS if name not in (*_NUMBERS, "fold", "seed")]
+_OTHER_LAYOUT = "Another version of bench wrote it: write it again with `bench run` into an empty --store and --out"
 Row = dict[str, Any]
 
 
@@ -25,7 +34,33 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
     import pandas as pd  # slow to import, and a plan needs no table
 
     frame = pd.DataFrame(list(rows), columns=COLUMNS)
-    return frame.astype(dict.fromkeys(_TEXT, "object"))
+    texts = [name for name in CLAIM if name != "delta"]  # a row that is no claim need not name them
+    return frame.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(_TEXT, "object"))
+
+
+def table_of_records(rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Return rows that a store recorded, each a list of values in the order of the columns, as a table.
+
+    Raises
+    ------
+    StoreError
+        If a row has other columns than today's.
+    """
+    held = list(rows)
+    if wrong := next((len(row) for row in held if len(row) != len(COLUMNS)), None):
+        raise StoreError(f"a run in the store has rows of {wrong} columns; expected {len(COLUMNS)}. {_OTHER_LAYOUT}.")
+    return table(dict(zip(COLUMNS, row, strict=True)) for row in held)
+
+
+def claim_columns(claim: Mapping[str, Any]) -> Row:
+    """Return the columns of a row that holds a privacy claim; its value is the epsilon, `outside` a JSON list.
+
+    Parameters
+    ----------
+    claim : the fields of a `bench.PrivacyClaim`
+    """
+    outside = json.dumps(list(claim["outside"])) if claim["outside"] else ""
+    return {"value": claim["epsilon"], **{name: claim[name] for name in CLAIM}, "outside": outside}
 
 
 def write_rows(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
@@ -68,7 +103,7 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise StoreError(f"the rows {path} cannot be read ({error}). `bench run` writes them.") from error
     if list(rows.columns) != COLUMNS:
-        raise StoreError(f"{path} has the columns {list(rows.columns)}; expected {COLUMNS}. `bench run` writes them.")
+        raise StoreError(f"{path} has the columns {list(rows.columns)}; expected {COLUMNS}. {_OTHER_LAYOUT}.")
     try:
         return rows.astype(dict.fromkeys(_NUMBERS, float)), about
     except ValueError as error:

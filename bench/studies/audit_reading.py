@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,13 @@ from bench.statistics.dp_bounds import (
 EACH = 0.975  # confidence of each of the two readings; both hold together at 95 %
 FEWEST_RUNS = 20  # below, no error rate can be told from one half
 GAUSSIAN = "repeated runs, Gaussian"
+Verdict = Literal["refuted", "exceeded", "not refuted", "not testable"]  # as files hold it; `VERDICT_WORDS` prints it
+VERDICT_WORDS: dict[Verdict, str] = {
+    "refuted": "refuted",
+    "exceeded": "exceeded, as steps outside the budget may",
+    "not refuted": "not refuted",
+    "not testable": "not testable with so few records and runs",
+}
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the records that are guessed
 
 
@@ -94,16 +102,16 @@ def exceeded(found: Sequence[Bound], epsilon: float) -> bool:
     return any(bound.low > epsilon for bound in found if bound.kind != GAUSSIAN)
 
 
-def verdict(found: Sequence[Bound], epsilon: float, end_to_end: bool = True) -> str:
-    """Return the outcome in words that cannot be read as a proof of privacy.
+def verdict(found: Sequence[Bound], epsilon: float, end_to_end: bool = True) -> Verdict:
+    """Return the outcome, none of which is a proof of privacy.
 
     A claim that lists steps outside its budget concedes that the whole release may exceed it: then it is exceeded, and
     not refuted.
     """
     if exceeded(found, epsilon):
-        return "refuted" if end_to_end else "exceeded, as steps outside the budget may"
+        return "refuted" if end_to_end else "exceeded"
     if max((bound.ceiling for bound in found if bound.kind != GAUSSIAN), default=0.0) <= epsilon:
-        return "not testable with so few records and runs"
+        return "not testable"
     return "not refuted"
 
 

@@ -11,12 +11,13 @@ import pandas as pd
 from bench.core.errors import StoreError
 from bench.registry.selection import Choice
 from bench.store.store import write_atomic
-from bench.studies.audit_reading import EACH, Bound, verdict
+from bench.studies.audit_reading import EACH, VERDICT_WORDS, Bound, verdict
 
 COLUMNS = [
     *("generator", "params", "epsilon", "delta", "claimed", "end_to_end", "bound", "low", "ceiling", "confidence"),
     *("verdict", "attack", "detail", "records", "canaries", "runs", "seed", "attacks", "data", "bench"),
 ]
+UNCLAIMED = "nothing"  # in the column `claimed`, of a generator without a claim
 _TEXT = [
     "generator",
     "params",
@@ -88,4 +89,9 @@ def read_audits(path: Path) -> pd.DataFrame:
         raise StoreError(f"the audits {path} cannot be read ({error}). `bench audit` writes them.") from error
     if list(table.columns) != COLUMNS:
         raise StoreError(f"{path} has the columns {list(table.columns)}; expected {COLUMNS}. `bench audit` writes it.")
+    if unknown := sorted(set(table["verdict"]) - set(VERDICT_WORDS)):
+        raise StoreError(
+            f"{path} holds the verdict {unknown[0]!r}; expected {', '.join(VERDICT_WORDS)}. Another version of bench "
+            "wrote it: delete its line and run `bench audit` again."
+        )
     return table
