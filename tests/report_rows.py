@@ -47,8 +47,9 @@ def rows_of(generator: str, accuracy: float, auc: float, fold: int, **others: An
 
 
 def claim(generator: str, fold: int, epsilon: float = 4.0, **others: Any) -> dict[str, Any]:
-    text = "Gaussian noise; protects one sample, add-remove; delta 1e-05; exact; end to end"
-    return row(generator, "epsilon", epsilon, fold, **{"family": "claim", "reason": text, **others})
+    stated = {"delta": 1e-5, "mechanism": "Gaussian noise", "unit": "one sample", "neighbours": "add-remove"}
+    stated |= {"accountant": "exact", "outside": ""}
+    return row(generator, "epsilon", epsilon, fold, **{"family": "claim", **stated, **others})
 
 
 def small_rows(folds: int = 3) -> list[dict[str, Any]]:

@@ -224,7 +224,7 @@ def test_rows_are_compared_bit_by_bit_within_a_tolerance_and_without_the_clock()
         {"value": np.inf},
         {"low": 0.2},
         {"status": "failed", "value": np.nan},
-        {"reason": "another claim"},
+        {"mechanism": "another"},
     ],
 )
 def test_every_kind_of_change_is_a_difference(change: dict[str, object]) -> None:

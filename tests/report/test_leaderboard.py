@@ -226,17 +226,21 @@ def test_an_attack_that_is_not_installed_here_is_shown_and_said_so() -> None:
     assert cells(text.split("**The attacks.**")[1], "`elsewhere`")[2] == "not installed here"
 
 
+STATED = {
+    "delta": 1e-5, "mechanism": "Gaussian", "unit": "one sample", "neighbours": "add-remove", "accountant": "PLD",
+    "outside": '["bin means"]',
+}  # fmt: skip
 CLAIM = "Gaussian; protects one sample, add-remove; delta 1e-05; PLD; not end to end; outside the budget: bin means"
 
 
 def test_a_claim_is_shown_with_delta_and_what_is_outside_the_budget() -> None:
     rows = [
-        row("private_pgm", "epsilon", 4.0, family="claim", reason=CLAIM),
-        row("private_pgm", "epsilon", 5.0, family="claim", reason=CLAIM, fold=2),
+        row("private_pgm", "epsilon", 4.0, family="claim", **STATED),
+        row("private_pgm", "epsilon", 5.0, family="claim", **STATED, fold=2),
         row("multivariate", "epsilon", math.nan, family="claim", reason="claims nothing"),
     ]
     text = page(rows)
-    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", "not audited", "-", CLAIM]
+    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", "-", "not audited", CLAIM]
     assert "Claim nothing: `multivariate`." in text
     assert "None: every planned number exists" in text  # to claim nothing is no failure
 
