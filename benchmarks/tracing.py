@@ -1,0 +1,60 @@
+"""Measures what the attack `tracing` finds on real `brca`: AUC over the five folds of seed 42, in about three minutes.
+
+    BENCH_DATA_HOME=... OMP_NUM_THREADS=1 python benchmarks/tracing.py
+
+`real_holdout` releases people who are in neither role: what tracing finds there is noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bench import Cohort, Split, stream
+from bench.datasets import Dataset, load_dataset
+from bench.datasets.folds import make_splits
+from bench.engine.views import candidates, view_of
+from bench.registry import create, find
+from bench.registry.selection import choose
+from bench.statistics.membership import membership_measures
+
+GENERATORS = "private_pgm,private_pgm[epsilon=4],p_nmf,nmf,real_holdout"
+
+
+def released(
+    dataset: Dataset, split: Split, later: Split, name: str, params: Mapping[str, Any]
+) -> tuple[Split, Cohort]:
+    """Return the roles of a fold and a release of as many samples as there are in the train role."""
+    path = (dataset.label_name, split.fold, name)
+    fitted, roles = split.train, split
+    if name == "real_holdout":
+        spare = np.isin(split.train.samples, later.holdout.samples)
+        fitted, roles = split.train.take(spare), Split(split.train.take(~spare), split.holdout, split.fold, split.seed)
+    model = create(find("generator", name), params).fit(fitted, rng=stream(42, "fit", *path))
+    return roles, model.sample(len(fitted), rng=stream(42, "sample", *path))
+
+
+def main() -> None:
+    """Print mean, standard deviation and the folds of each generator."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--generators", default=GENERATORS)
+    parser.add_argument("--dataset", default="brca")
+    asked = parser.parse_args()
+    dataset = load_dataset(asked.dataset)
+    splits = make_splits(dataset.cohort, seed=42)
+    for choice in choose("generator", asked.generators):
+        found = []
+        for split, later in zip(splits, [*splits[1:], splits[0]], strict=True):
+            roles, release = released(dataset, split, later, choice.info.name, choice.params)
+            view = view_of(roles, dataset.label_name, release, "black-box + labels")
+            scores = create(find("attack", "tracing")).score(view, rng=stream(42, "tracing"))
+            found.append(membership_measures(scores, candidates(roles, dataset.label_name).member)[0].value)
+        folds = " ".join(f"{value:.3f}" for value in found)
+        print(f"{choice.label}: {np.mean(found):.3f} ± {np.std(found, ddof=1):.3f} ({folds})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
