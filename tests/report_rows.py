@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.store.rows import COLUMNS, table, write_rows
+from bench.store.rows import table, write_rows
 from bench.studies.audit_records import COLUMNS as AUDIT_COLUMNS
 from bench.studies.audit_records import audits_file
 
@@ -118,4 +118,4 @@ def board_rows(accuracy: dict[str, float], exposure: dict[str, float], folds: in
             found.append(line(name, fold, "n_synthetic", 80))
         found += [line(name, fold, "auc", value, "gan_leaks") for name, value in exposure.items()]
         found += [line(name, fold, "auc", 1.0, "mc_official") for name in exposure]
-    return pd.DataFrame(found)[COLUMNS]
+    return table(found)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from bench.cli.repeat import compare as command
 from bench.core.errors import StoreError
 from bench.report.changes import changes, only_in
-from bench.store.rows import COLUMNS, write_rows
+from bench.store.rows import table, write_rows
 
 ABOUT = {"data": {"digest": "a" * 64}}
 
@@ -25,7 +25,7 @@ def line(fold: int, value: float, **others: Any) -> dict[str, Any]:
 
 
 def rows(values: list[float], **others: Any) -> pd.DataFrame:
-    return pd.DataFrame([line(i + 1, v, **others) for i, v in enumerate(values)])[COLUMNS]
+    return table(line(i + 1, v, **others) for i, v in enumerate(values))
 
 
 OLD = [0.10, 0.12, 0.11, 0.13, 0.12]
