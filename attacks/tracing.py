@@ -36,7 +36,7 @@ class Tracing:
         own, theirs = given_labels(view, "tracing")
         centred, shifts = class_shifts(view.synthetic, own, view.targets, theirs)
         scores = np.zeros(len(theirs))
-        inner = whitened(centred, np.array(list(shifts.values())).reshape(len(shifts), -1), self.ridge)
+        inner = whitened(centred, np.array(list(shifts.values())).reshape(-1, view.targets.shape[1]), self.ridge)
         for k, label in enumerate(shifts):
             rows = theirs == label
             scores[rows] = standardised(inner[rows, k])

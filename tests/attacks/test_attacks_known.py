@@ -464,6 +464,8 @@ def test_tracing_says_nothing_of_classes_without_a_release_or_with_one_candidate
     scores = _score("tracing", replace(view, target_labels=labels, synthetic_labels=own))
     assert np.isfinite(scores).all()
     assert scores[:6].tolist() == [0] * 6
+    strangers = replace(view, synthetic_labels=np.full(len(view.synthetic), "z"))
+    assert _score("tracing", strangers).tolist() == [0] * len(view.targets)
     equal = replace(view, targets=np.ones_like(view.targets))
     assert _score("tracing", equal).tolist() == [0] * len(view.targets)
 
