@@ -21,7 +21,7 @@ from bench.engine.manifest import differences, notes, read_manifest
 from bench.engine.rerun import dataset_of, is_as_recorded, only_those_of, recorded, rows_in, set_aside, words_of
 from bench.report.changes import Change, changes, only_in
 from bench.report.leaderboard import rows_files
-from bench.store.row_equality import TOLERANCE, Verdict, compare_rows
+from bench.store.row_equality import TOLERANCE, RowComparison, compare_rows
 from bench.store.rows import read_rows
 from bench.store.store import write_atomic
 
@@ -152,7 +152,7 @@ def _intact(source: Path, rows: dict[str, pd.DataFrame]) -> bool:
     return intact
 
 
-def _say_verdict(slug: str, verdict: Verdict) -> bool:
+def _say_verdict(slug: str, verdict: RowComparison) -> bool:
     click.echo(
         f"{slug}: {verdict.equal} rows equal, {verdict.close} equal within the tolerance, {verdict.different} "
         f"different, {verdict.missing} missing, {verdict.extra} extra"

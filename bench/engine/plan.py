@@ -126,14 +126,14 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
         params=choice.params,
         dataset=scope.dataset.label_name,
         data=scope.dataset.digest,
-        fitted=rows_digest(data.fitted),
+        fitted=role_digest(data.fitted),
         fold=split.fold,
         seed=split.seed,
     )
     return Task("sample", choice.info, choice.params, sample_key)
 
 
-def rows_digest(rows: NDArray[np.intp]) -> str:
+def role_digest(rows: NDArray[np.intp]) -> str:
     """Return the SHA-256 of row numbers."""
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 

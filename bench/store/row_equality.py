@@ -22,7 +22,7 @@ _SIDES = ("_old", "_new")
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class RowComparison:
     """How many results came out the same.
 
     Parameters
@@ -60,7 +60,7 @@ def rows_digest(rows: pd.DataFrame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERANCE) -> Verdict:
+def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERANCE) -> RowComparison:
     """Return how the results of two tables agree.
 
     Parameters
@@ -79,7 +79,7 @@ def compare_rows(old: pd.DataFrame, new: pd.DataFrame, tolerance: float = TOLERA
     lines += [f"missing: {_name(row)}" for row in missing.head(WORST).to_dict("records")]
     lines += [f"extra: {_name(row)}" for row in extra.head(WORST).to_dict("records")]
     equal, different = int((gap == 0).sum()), int((gap > tolerance).sum())
-    return Verdict(equal, len(gap) - equal - different, different, len(missing), len(extra), tuple(lines))
+    return RowComparison(equal, len(gap) - equal - different, different, len(missing), len(extra), tuple(lines))
 
 
 def _other_claim(common: pd.DataFrame) -> pd.Series[bool]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.seeds import stream
 from bench.core.types import Cohort, PrivacyClaim
-from bench.engine.plan import PlannedCell, rows_digest
+from bench.engine.plan import PlannedCell, role_digest
 from bench.engine.tasks import Cell, CellData, Report, Task, Training
 from bench.registry.digests import code_digest, key, module_digest
 from bench.registry.selection import Choice
@@ -144,7 +144,7 @@ class Audit:
             code=code_digest(chosen.info, chosen.params),
             params=chosen.params,
             people=people.digest,
-            fitted=rows_digest(data.fitted),
+            fitted=role_digest(data.fitted),
             released=self._of(run).released,
             run=run,
             seed=self.seed,
