@@ -9,10 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.cohort import Cohort
 from bench.core.cohort_file import read_cohort
 from bench.core.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
+from bench.core.images import Images
+from bench.core.records import Records
+from bench.core.roles import Attack, AttackView, Generator, Metric, PrivacyClaim, Split
 from bench.core.seeds import integer_seed, stream
-from bench.core.types import Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split
 from bench.registry.declarations import Measure, attack, generator, metric
 
 if TYPE_CHECKING:
@@ -40,11 +43,13 @@ __all__ = [
     "DataError",
     "Dataset",
     "Generator",
+    "Images",
     "Measure",
     "Metric",
     "MissingExtraError",
     "PluginError",
     "PrivacyClaim",
+    "Records",
     "Results",
     "Split",
     "StoreError",

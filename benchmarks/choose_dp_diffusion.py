@@ -21,7 +21,7 @@ from bench.generators import _private_frame
 from bench.generators.dp_diffusion import DpDiffusion
 
 from bench import Cohort, stream
-from bench.core.types import Split
+from bench.core.roles import Split
 from bench.datasets.folds import make_splits
 from bench.registry.finding import create, find
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.api.notebook_run import Names, Numbers, Options, call_text, carry_out, choices, numbers_in
-from bench.core.types import Cohort, Units
+from bench.core.cohort import Cohort
+from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset
 from bench.datasets.folds import with_reference
 from bench.engine.plan import plan_generators

@@ -17,9 +17,10 @@ import numpy as np
 from bench.challenge.archive import Archive, RefusedError, opened, shown
 from bench.challenge.blue_config import FORBIDDEN_SEEDS, read_config
 from bench.challenge.tables import read_labels, read_values
+from bench.core.cohort import Cohort
 from bench.core.errors import BenchError, DataError
+from bench.core.roles import Split
 from bench.core.safe_yaml import parse_plain
-from bench.core.types import Cohort, Split
 from bench.datasets import Dataset, dataset_names, load_dataset
 from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.folds import N_FOLDS, make_splits, splits_from
@@ -208,7 +209,7 @@ class _Reader:
 
     def _fold(self, fold: int) -> Cohort | None:
         data, labels = table_names(fold)
-        like = self._dataset.cohort
+        like = self._dataset.expression
         y = self._try(lambda: read_labels(self._archive, self._top + labels, like))
         X = self._try(lambda: read_values(self._archive, self._top + data, like))
         if X is None or y is None:

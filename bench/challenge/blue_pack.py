@@ -12,9 +12,9 @@ from bench.challenge.archive import environment_yaml, write_zip
 from bench.challenge.blue_config import check_seed
 from bench.challenge.blue_entry import CODE, CONFIG, ENVIRONMENT, code_of, table_names
 from bench.challenge.blue_team import frames
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, PluginError
 from bench.core.safe_yaml import yaml_text
-from bench.core.types import Cohort
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.folds import make_splits, splits_yaml
@@ -83,7 +83,9 @@ def _members(entry: Entry, scope: Scope, plan: list[PlannedCell]) -> Iterator[tu
         synthetic = scope.store.read_sample(planned.cell.sample_key)
         if synthetic is None:
             raise BenchError(f"fold {planned.cell.fold} has no synthetic sample in the store; run the command again.")
-        yield from zip(table_names(planned.cell.fold), _tables(synthetic, entry.dataset.label), strict=True)
+        yield from zip(
+            table_names(planned.cell.fold), _tables(as_expression(synthetic), entry.dataset.label), strict=True
+        )
     yield f"{code_of(entry.dataset.name)}_splits.yaml", splits_yaml(scope.splits)
     yield CONFIG, yaml_text(_config(entry))
     yield ENVIRONMENT, environment_yaml("blue-team")

@@ -10,7 +10,7 @@ from bench.challenge.archive import RefusedError
 from bench.challenge.blue_entry import Submission, read_submission
 from bench.core.errors import DataError
 from bench.core.files import sha256
-from bench.core.types import Split
+from bench.core.roles import Split
 from bench.datasets import Dataset
 from bench.engine.plan import PlannedCell, Scope, plan_given
 from bench.registry.selection import Choice

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
+from bench.core.roles import Generator
 from bench.core.seeds import stream
-from bench.core.types import Cohort, Generator
 
 _MOST_DRAWS = 100  # samples of the training cohort's size, before a class counts as too rare
 
@@ -65,7 +66,9 @@ class BlueTeam:
 
     def generate(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return synthetic values (columns: genes) and labels (one column), one row per training sample."""
-        return self._frames(self._model.sample(len(self._cohort), rng=stream(self._seed, "sample", *self._path)))
+        return self._frames(
+            as_expression(self._model.sample(len(self._cohort), rng=stream(self._seed, "sample", *self._path)))
+        )
 
     def generate_for_type(self, subtype: str, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return n synthetic samples of one class, drawn by sampling until there are enough.
@@ -78,7 +81,7 @@ class BlueTeam:
         rng = stream(self._seed, "sample", *self._path, subtype)
         found: list[NDArray[np.float32]] = []
         for _ in range(_MOST_DRAWS):
-            drawn = self._model.sample(len(self._cohort), rng=rng)
+            drawn = as_expression(self._model.sample(len(self._cohort), rng=rng))
             found.extend(drawn.X[drawn.y == subtype])
             if len(found) >= n:
                 return self._frames(drawn.synthetic(np.array(found[:n]), np.full(n, subtype)))

@@ -28,9 +28,9 @@ from bench.challenge.blue_entry import (
 from bench.challenge.red_round import Announcement, read_release
 from bench.challenge.tables import read_scores
 from bench.core.errors import BenchError, DataError, PluginError
+from bench.core.roles import GRANTS, Access, Attack
 from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
-from bench.core.types import GRANTS, Access, Attack
 from bench.datasets import Dataset, dataset_names, load_dataset
 from bench.engine.views import view_of_round
 from bench.registry.finding import create

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from bench.challenge.archive import shown
 from bench.challenge.blue_entry import bounded_line, code_of
 from bench.challenge.blue_team import frames
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, DataError, PluginError
+from bench.core.roles import Split
 from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
-from bench.core.types import Cohort, Split
 from bench.datasets import Dataset
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.registry.selection import Choice
@@ -109,7 +110,7 @@ def plan_round(
     rng = stream(secret, "round", dataset.name)
     cells, releases = [], []
     for number, place in enumerate(rng.permutation(len(choices)), start=1):
-        member = draw_members(dataset.cohort, rng)
+        member = draw_members(dataset.expression, rng)
         split = Split(dataset.cohort.take(member), dataset.cohort.take(~member), number, secret, dataset.reference)
         cells += plan_generators(Scope(dataset, [split], store), [choices[place]], [], [])
         releases.append(Release(number, choices[place].label, member))
@@ -134,7 +135,7 @@ def write_round(
         synthetic = store.read_sample(planned.cell.sample_key)
         if synthetic is None:
             raise BenchError(f"release {release.number} is not in the store; run the command again.")
-        text = _shuffled(synthetic).encode()
+        text = _shuffled(as_expression(synthetic)).encode()
         write_atomic(public / data_name(release.number), lambda file, text=text: file.write(text))  # type: ignore[misc]
         files[data_name(release.number)] = hashlib.sha256(text).hexdigest()
     key = _key_text(dataset, releases).encode()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.challenge.archive import Archive, shown
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError
-from bench.core.types import Cohort
 
 LONGEST_CELL = 64  # characters; the longest number that a program writes has 25
 LARGEST = 1e9  # no unit of expression goes beyond, and its square still fits a float32

@@ -22,8 +22,9 @@ import pandas as pd
 from bench.challenge.archive import MAX_MEMBER, opened
 from bench.challenge.blue_entry import FOREIGN, Submission, code_of, common_folder, table_names
 from bench.challenge.blue_team import frames
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError
-from bench.core.types import Cohort, Split
+from bench.core.roles import Split
 
 _DRIVER = """
 import pathlib, sys
@@ -76,7 +77,7 @@ def _write_real(folder: Path, entry: Submission, split: Split) -> None:
     real = folder / "data_splits" / code_of(entry.dataset.name) / "real"
     real.mkdir(parents=True, exist_ok=True)
     for side, cohort in (("train", split.train), ("test", split.holdout)):
-        X, y = frames(cohort, entry.dataset.label)
+        X, y = frames(as_expression(cohort), entry.dataset.label)
         X.to_csv(real / f"X_{side}_real_split_{split.fold}.csv", index=False)
         y.to_csv(real / f"y_{side}_real_split_{split.fold}.csv", index=False)
 

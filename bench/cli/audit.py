@@ -16,7 +16,7 @@ from bench import __version__
 from bench.cli import executors, options
 from bench.cli.plan_table import show_plan
 from bench.core.errors import PluginError
-from bench.core.types import PrivacyClaim
+from bench.core.roles import PrivacyClaim
 from bench.datasets import Dataset, load_dataset
 from bench.engine.costs import Costs, learn
 from bench.engine.plan import PlannedCell, keys_of_plan
@@ -86,7 +86,7 @@ def command(
     """
     choice, chosen = _one(generator), usable(choose("attack", attacks))
     data = load_dataset(dataset)
-    audit = Audit(suspects(data.cohort, canaries, seed), choice, chosen, runs, seed)
+    audit = Audit(suspects(data.expression, canaries, seed), choice, chosen, runs, seed)
     if dry_run:
         _show(audit, data, out, limits, executor)
         return

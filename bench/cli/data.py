@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 import bench.datasets
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError
-from bench.core.types import Units
+from bench.core.records import Units
 from bench.datasets import Dataset, dataset_names, load_dataset, where_is
 from bench.datasets.catalogue import CATALOGUE, DOI
 from bench.datasets.home import data_home, read_manifest
@@ -102,11 +103,12 @@ def _facts(dataset: Dataset) -> list[str]:
 
 def _class_table(dataset: Dataset) -> Table:
     cohort = dataset.cohort
+    obs = cohort.obs if isinstance(cohort, Cohort) else {}
     table = Table(**_left())
-    for head in (dataset.label, *cohort.obs):
+    for head in (dataset.label, *obs):
         table.add_column(head)
     table.add_column("samples", justify="right")
-    columns = [cohort.y, *cohort.obs.values()]
+    columns = [cohort.y, *obs.values()]
     kinds, counts = np.unique(np.array(columns).T, axis=0, return_counts=True)
     for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
         table.add_row(*kind, str(count))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.cli import options
 from bench.core.errors import DataError, StoreError
-from bench.core.types import Split
+from bench.core.roles import Split
 from bench.datasets import Dataset, load_dataset
 from bench.datasets.folds import N_FOLDS, make_splits, read_splits, with_reference
 from bench.engine.plan import Scope

@@ -10,7 +10,7 @@ import click
 
 from bench.cli import executors, options
 from bench.cli.run import console, run_dataset
-from bench.core.types import Units
+from bench.core.records import Units
 from bench.datasets import load_dataset
 from bench.execution import Executor
 from bench.execution.runner import Limits

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.conformance.example_cohorts import check_rng, people
+from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
-from bench.core.types import Cohort, Split
+from bench.core.roles import Split
 from bench.engine.views import Insider, candidates, view_of
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create

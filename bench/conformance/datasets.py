@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.conformance.findings import Finding, observe
 from bench.core.errors import DataError
-from bench.core.types import Units
+from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset
 from bench.datasets.folds import N_FOLDS, make_splits
 from bench.datasets.providers import provided

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.core.cohort import Cohort
 from bench.core.seeds import stream
-from bench.core.types import Cohort
 
 _GENES = 24
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.conformance.example_cohorts import check_rng, people
+from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
-from bench.core.types import Cohort, PrivacyClaim, claim_of
+from bench.core.roles import PrivacyClaim, claim_of
 from bench.engine.tasks import check_sample
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.conformance.example_cohorts import check_rng, people
+from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
-from bench.core.types import Cohort
 from bench.engine.tasks import check_measures
 from bench.registry.declarations import Measure, PluginInfo
 from bench.registry.finding import create

@@ -7,35 +7,45 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
-from bench.core.types import Cohort
+from bench.core.images import Images
+from bench.core.records import Records
 
-_DIGEST = "sha256"
+_DIGEST, _PIXELS = "sha256", "pixels"  # names of arrays; the second marks images
 _DAMAGE = (  # whatever a flipped bit makes zipfile and numpy raise
     *(OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
 
-def write_cohort(target: Path | BinaryIO, cohort: Cohort) -> None:
-    """Write a cohort to an npz file or an open binary file, with a digest of it."""
-    arrays: dict[str, Any] = {
-        "X": cohort.X,
-        "y": cohort.y,
-        "genes": np.array(cohort.genes, dtype=np.str_),
-        "samples": np.array(cohort.samples, dtype=np.str_),
-        "units": np.array(cohort.units),
-        **{f"obs_{name}": values for name, values in cohort.obs.items()},
-    }
-    if cohort.donors is not None:
-        arrays["donors"] = cohort.donors
-    arrays[_DIGEST] = np.array(_digest(arrays))
-    np.savez(target, **arrays)
+def write_records(target: Path | BinaryIO, records: Records) -> None:
+    """Write a cohort, or images, to an npz file or an open binary file, with a digest of it."""
+    arrays = _arrays_of(records)
+    first: dict[str, Any] = {
+        _DIGEST: np.array(_digest(arrays))
+    }  # a file that lost its end has it and does not agree with it
+    np.savez(target, **first, **arrays)
+
+
+def _arrays_of(records: Records) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"samples": np.array(records.samples, dtype=np.str_)}
+    if isinstance(records, Images):
+        arrays[_PIXELS] = records.pixels
+    else:
+        cohort = as_expression(records)
+        arrays |= {"X": cohort.X, "genes": np.array(cohort.genes, dtype=np.str_), "units": np.array(cohort.units)}
+        arrays |= {f"obs_{name}": values for name, values in cohort.obs.items()}
+    if records.has_labels:
+        arrays["y"] = records.y
+    if records.donors is not None:
+        arrays["donors"] = records.donors
+    return arrays
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -48,17 +58,28 @@ def read_cohort(path: Path) -> Cohort:
     Raises
     ------
     DataError
-        If the file is missing, truncated, altered or no cohort.
+        If the file is missing, truncated, altered or no cohort of expression.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> from bench import Cohort, read_cohort
-    >>> from bench.core.cohort_file import write_cohort
+    >>> from bench.core.cohort_file import write_records
     >>> cohort = Cohort(X=[[1, 2], [3, 4]], y=["a", "b"], genes=["G1", "G2"], samples=["s1", "s2"], units="log2")
-    >>> write_cohort(Path("cohort.npz"), cohort)
+    >>> write_records(Path("cohort.npz"), cohort)
     >>> read_cohort(Path("cohort.npz")).digest == cohort.digest
     True
+    """
+    return as_expression(read_records(path))
+
+
+def read_records(path: Path) -> Records:
+    """Return the cohort, or the images, of an npz file that the harness wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, altered or no cohort.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as z:
@@ -72,19 +93,25 @@ def read_cohort(path: Path) -> Cohort:
         raise DataError(
             f"{path} is not what was written (its digest differs). Delete it and import or compute it again."
         )
-    if missing := {"X", "y", "genes", "samples", "units"} - arrays.keys():
+    wanted = {_PIXELS, "samples"} if _PIXELS in arrays else {"X", "genes", "samples", "units"}
+    wanted |= {"y"} if digest is None else set()
+    if missing := wanted - arrays.keys():
         raise DataError(f"{path} holds no {sorted(missing)}; expected a cohort file. Delete it and import again.")
-    return _cohort(arrays)
+    return _records(arrays)
 
 
-def _cohort(arrays: dict[str, NDArray[Any]]) -> Cohort:
+def _records(arrays: dict[str, NDArray[Any]]) -> Records:
+    samples, donors = tuple(map(str, arrays["samples"])), arrays.get("donors")
+    y = cast("NDArray[np.str_]", arrays.get("y"))  # None: there are no labels
+    if _PIXELS in arrays:
+        return Images(pixels=arrays[_PIXELS], y=y, samples=samples, donors=donors)
     return Cohort(
         X=arrays["X"],
-        y=arrays["y"],
+        y=y,
         genes=tuple(map(str, arrays["genes"])),
-        samples=tuple(map(str, arrays["samples"])),
+        samples=samples,
         units=str(arrays["units"]),  # type: ignore[arg-type]  # checked by Cohort
-        donors=arrays.get("donors"),
+        donors=donors,
         obs={name[4:]: values for name, values in arrays.items() if name.startswith("obs_")},
     )
 

@@ -74,6 +74,13 @@ class StoppedError(BenchError):
         super().__init__(f"Stopped by {why}. {kept} of {total} tasks are in the store and kept.")
 
 
+class NoLabelsError(BenchError):
+    """A measure or an attack asked for the labels of a release that has none."""
+
+    def __init__(self) -> None:
+        super().__init__("no labels: the release came without class labels, and this asks for them")
+
+
 class MissingExtraError(BenchError):
     """A library that lives in an optional extra is not installed.
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError, MissingExtraError, near_name
-from bench.core.types import Cohort, Units
+from bench.core.records import Units
 
 if TYPE_CHECKING:
     import pandas as pd

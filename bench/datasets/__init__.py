@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
-from bench.core.types import Cohort
+from bench.core.records import Modality, Records
 from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
 from bench.datasets.home import check_name, data_home, is_stored, read_stored, stored_names
 from bench.datasets.providers import Provider, provided
@@ -31,8 +32,8 @@ class Dataset:
     name : str, the name on the command line
     title : str, one line for tables
     label : str, name of the label column, for exports
-    cohort : Cohort, the samples
-    reference : Cohort or None, people who are in no training set
+    cohort : Records, the samples: a `Cohort` of expression, or `Images`
+    reference : Records or None, people who are in no training set
     simulated : bool, True if no measured value is in it
     source : str, where the data came from, in one line
 
@@ -50,8 +51,8 @@ class Dataset:
     name: str
     title: str
     label: str
-    cohort: Cohort
-    reference: Cohort | None
+    cohort: Records
+    reference: Records | None
     simulated: bool
     source: str
 
@@ -70,28 +71,38 @@ class Dataset:
         """SHA-256 of the cohort."""
         return self.cohort.digest
 
+    @property
+    def modality(self) -> Modality:
+        """What was measured: expression, variants or images."""
+        return self.cohort.modality
+
+    @property
+    def expression(self) -> Cohort:
+        """The cohort as one of expression; raises `DataError` if it is of another modality."""
+        return as_expression(self.cohort)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a table of samples x genes, the labels in its first column, called as in exports."""
-        return self.cohort.to_frame(self.label)
+        return self.expression.to_frame(self.label)
 
     def to_anndata(self) -> Any:
         """Return an AnnData object, the labels in ``obs``, and whether the data are simulated in ``uns``."""
-        data = self.cohort.to_anndata(self.label)
+        data = self.expression.to_anndata(self.label)
         data.uns |= {"dataset": self.name, "simulated": self.simulated, "source": self.source}
         return data
 
     @staticmethod
     def from_cohort(
-        name: str, cohort: Cohort, *, label: str = "label", reference: Cohort | None = None, simulated: bool = False
+        name: str, cohort: Records, *, label: str = "label", reference: Records | None = None, simulated: bool = False
     ) -> Dataset:
         """Return a dataset of your own, kept in memory only, to run or score on.
 
         Parameters
         ----------
         name : str, for tables and files; none of the known datasets' names
-        cohort : Cohort, the samples
+        cohort : Records, the samples: a `Cohort` of expression, or `Images`
         label : str, what the labels are called
-        reference : Cohort or None, people who are in no training set
+        reference : Records or None, people who are in no training set
         simulated : bool, True if no measured value is in it; every table and picture then says so
 
         Raises

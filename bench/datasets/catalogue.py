@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bench.core.errors import DataError, near_name
-from bench.core.types import Units
+from bench.core.records import Units
 
 RECORD = "22996320"
 DOI = f"10.5281/zenodo.{RECORD}"

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError, near_name
-from bench.core.types import Cohort, Units
+from bench.core.records import Units
 from bench.datasets.matrices import DONOR_COLUMNS, OBS_COLUMNS, Layout, Matrix, read_matrix, repeated
 from bench.datasets.tables import MISSING, read_table, shown
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError
 from bench.core.files import replacing
+from bench.core.records import Records
+from bench.core.roles import Split
 from bench.core.safe_yaml import yaml_text
-from bench.core.types import Cohort, Split
 from bench.datasets import Dataset
 
 _REFERENCE_SEED = 0  # of who is set aside as reference: the same people whatever seeds the folds have
@@ -26,7 +27,7 @@ N_FOLDS = 5  # the challenge's number of folds
 _FOLD_NAME = re.compile(r"split_([1-9][0-9]{0,4})")
 
 
-def make_splits(cohort: Cohort, *, seed: int, n_folds: int = N_FOLDS, reference: Cohort | None = None) -> list[Split]:
+def make_splits(cohort: Records, *, seed: int, n_folds: int = N_FOLDS, reference: Records | None = None) -> list[Split]:
     """Return one split per fold, numbered from 1: every sample is held out exactly once, classes in proportion.
 
     Parameters
@@ -52,7 +53,7 @@ def make_splits(cohort: Cohort, *, seed: int, n_folds: int = N_FOLDS, reference:
     return splits
 
 
-def _divide(cohort: Cohort, seed: int, n_folds: int) -> Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _divide(cohort: Records, seed: int, n_folds: int) -> Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     if cohort.donors is not None and len(np.unique(cohort.donors)) < len(cohort):
         from sklearn.model_selection import StratifiedGroupKFold  # slow to import
 
@@ -84,7 +85,7 @@ def _stratified(y: NDArray[np.str_], seed: int, n_folds: int) -> NDArray[np.intp
     return fold_of
 
 
-def _check_class_sizes(cohort: Cohort, n_folds: int) -> None:
+def _check_class_sizes(cohort: Records, n_folds: int) -> None:
     if len(cohort) == 0:
         raise DataError("the cohort has no samples, so there is nothing to divide into folds.")
     people = np.asarray(cohort.samples) if cohort.donors is None else cohort.donors
@@ -101,7 +102,7 @@ def _check_class_sizes(cohort: Cohort, n_folds: int) -> None:
         )
 
 
-def _check_classes_present(cohort: Cohort, sides: dict[str, NDArray[np.intp]], fold: int) -> None:
+def _check_classes_present(cohort: Records, sides: dict[str, NDArray[np.intp]], fold: int) -> None:
     for side, rows in sides.items():
         missing = sorted(set(cohort.classes) - set(np.unique(cohort.y[rows])))
         if missing:
@@ -157,7 +158,7 @@ def splits_yaml(splits: Sequence[Split]) -> str:
     return yaml_text({"splits": content})
 
 
-def read_splits(path: Path, cohort: Cohort, *, seed: int, reference: Cohort | None = None) -> list[Split]:
+def read_splits(path: Path, cohort: Records, *, seed: int, reference: Records | None = None) -> list[Split]:
     """Return the splits of a challenge ``*_splits.yaml``, each side in the order of the cohort.
 
     Parameters
@@ -176,7 +177,9 @@ def read_splits(path: Path, cohort: Cohort, *, seed: int, reference: Cohort | No
     return splits_from(_load_yaml(path), str(path), cohort, seed=seed, reference=reference)
 
 
-def splits_from(content: Any, name: str, cohort: Cohort, *, seed: int, reference: Cohort | None = None) -> list[Split]:
+def splits_from(
+    content: Any, name: str, cohort: Records, *, seed: int, reference: Records | None = None
+) -> list[Split]:
     """Return the splits that the loaded content of a splits file stands for; `name` is the file's, for messages.
 
     Parameters and errors are those of `read_splits`. Every name must have been loaded as text.

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.core.cohort_file import read_cohort, write_cohort
+from bench.core.cohort import Cohort
+from bench.core.cohort_file import read_cohort, write_records
 from bench.core.errors import DataError
 from bench.core.files import replacing, sha256
-from bench.core.types import Cohort
 
 FORMAT = 1
 MANIFEST, COHORT, REFERENCE = "manifest.json", "cohort.npz", "reference.npz"
@@ -134,9 +134,9 @@ def store(home: Path, manifest: Manifest, cohort: Cohort, reference: Cohort | No
     """Write a dataset into the home, whole or not at all; one of the same name is replaced."""
     with replacing(home / manifest.name) as folder:
         folder.mkdir()
-        write_cohort(folder / COHORT, cohort)
+        write_records(folder / COHORT, cohort)
         if reference is not None:
-            write_cohort(folder / REFERENCE, reference)
+            write_records(folder / REFERENCE, reference)
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
 
 

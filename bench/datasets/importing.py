@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError
 from bench.core.files import sha256
-from bench.core.types import Cohort, Units
+from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset, where_is
 from bench.datasets.catalogue import CATALOGUE, Entry, FileSet
 from bench.datasets.cohorts import build_cohort, check_values

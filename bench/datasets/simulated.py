@@ -26,13 +26,13 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core import seeds, types
+from bench.core import seeds
 from bench.core.cache import cache_home, keep
-from bench.core.cohort_file import read_cohort, write_cohort
+from bench.core.cohort import Cohort
+from bench.core.cohort_file import read_cohort, write_records
 from bench.core.errors import DataError, near_name
 from bench.core.files import sha256
 from bench.core.seeds import stream
-from bench.core.types import Cohort
 
 NAMES = ("brca", "combined")
 UNLABELED = "unlabeled"
@@ -105,8 +105,13 @@ def _value(stored: np.lib.npyio.NpzFile, name: str) -> Any:
 
 def simulated(name: str) -> tuple[Cohort, Cohort | None]:
     """Return `simulated_cohort` and `simulated_reference`, drawn once and then read from the user's cache."""
-    core = [Path(str(module.__file__)) for module in (seeds, types)]  # what the draw depends on beside this file
-    sources = [*Path(__file__).parent.glob(f"simulated_{name}.npz"), Path(__file__), *core]
+    core = Path(str(seeds.__file__)).parent
+    here = Path(__file__)
+    sources = [
+        here,
+        *here.parent.glob(f"simulated_{name}.npz"),
+        *(core / f"{m}.py" for m in ("seeds", "cohort", "records")),
+    ]
     made_by = hashlib.sha256("".join([*map(sha256, sources), np.__version__]).encode()).hexdigest()
     cohort = _remembered(f"{name}-{made_by[:16]}", simulated_cohort, name)
     return cohort, _remembered(f"{name}-reference-{made_by[:16]}", simulated_reference, name)
@@ -118,7 +123,7 @@ def _remembered(key: str, make: Callable[[str], C], name: str) -> C:
         return read_cohort(path)
     cohort = make(name)
     if cohort is not None:
-        keep(path, lambda place: write_cohort(place, cohort))
+        keep(path, lambda place: write_records(place, cohort))
     return cohort
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.core.types import Cohort, Split
+from bench.core.records import Records
+from bench.core.roles import Split
 from bench.datasets import Dataset
 from bench.engine.tasks import Cell, CellData, Task
 from bench.engine.views import WITH_CODE
@@ -79,7 +80,7 @@ def plan_generators(
 def plan_given(
     scope: Scope,
     name: str,
-    given: dict[int, Cohort],
+    given: Mapping[int, Records],
     metrics: Sequence[Choice],
     attacks: Sequence[Choice],
     params: str = "",
@@ -175,7 +176,7 @@ def _roles(
     return CellData(*files, spare, rest, holdout), roles
 
 
-def _rows(cohort: Cohort, rows: dict[str, int]) -> NDArray[np.intp]:
+def _rows(cohort: Records, rows: dict[str, int]) -> NDArray[np.intp]:
     return np.array([rows[name] for name in cohort.samples], dtype=np.intp)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.core.errors import StoreError
-from bench.core.types import Cohort, Split
+from bench.core.records import Records
+from bench.core.roles import Split
 from bench.engine.plan import PlannedCell, Scope
 from bench.registry.finding import plugins
 from bench.store.rows import table_of_records
@@ -29,11 +30,11 @@ class Releases:
     """
 
     split: Split
-    synthetic: dict[str, Cohort]
+    synthetic: dict[str, Records]
     controls: frozenset[str]
     dropped: tuple[str, ...] = ()
 
-    def named(self) -> dict[str, Cohort]:
+    def named(self) -> dict[str, Records]:
         """Return the releases by the name above their panel, which says so if it is a control."""
         return {name_of(label, self.controls): cohort for label, cohort in self.synthetic.items()}
 

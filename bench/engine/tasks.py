@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +19,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.cohort_file import read_cohort
-from bench.core.errors import BenchError, PluginError, StoreError
+from bench.core.cohort_file import read_records
+from bench.core.errors import BenchError, NoLabelsError, PluginError, StoreError
+from bench.core.records import Records
+from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
-from bench.core.types import Access, Attack, AttackView, Cohort, Generator, Metric, PrivacyClaim, Split, claim_of
-from bench.core.unlabelled import NoLabelsError, hide_labels
 from bench.engine import process_state as surroundings
 from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
@@ -151,11 +151,11 @@ def _sample(cell: Cell, task: Task) -> dict[str, Any]:
     return {"n": len(synthetic), "claim": _claim(fitted)}
 
 
-def _release(cell: Cell, task: Task) -> tuple[Generator, Cohort]:
+def _release(cell: Cell, task: Task) -> tuple[Generator, Records]:
     """Fit the generator of a cell and draw its release: the same model and sample whenever it is called."""
     cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
     if cell.audit:
-        cohort = replace(cohort, samples=tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
+        cohort = cohort.renamed(tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
     n = cell.audit.released if cell.audit else len(cohort)
     plugin: Generator = create(task.plugin, task.params)
     fitted = plugin.fit(cohort, rng=_rng(cell, "fit", task))
@@ -172,7 +172,7 @@ def _rng(cell: Cell, step: Literal["fit", "sample", "metric", "attack"], task: T
     return stream(cell.seed, "audit", step, cell.audit.run, *label)
 
 
-def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
+def check_sample(synthetic: Any, *, like: Records, n: int) -> None:
     """Check that what a generator returned is a synthetic cohort of the training cohort's kind.
 
     Raises
@@ -180,9 +180,10 @@ def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
     PluginError
         If it is no cohort, or differs in size, genes, their order or units, or has a label that was never seen.
     """
-    if not isinstance(synthetic, Cohort):
+    if not isinstance(synthetic, type(like)):
         raise PluginError(
-            f"sample returned {type(synthetic).__name__}; expected a Cohort (use cohort.synthetic(X, y))."
+            f"sample returned {type(synthetic).__name__}; expected a {type(like).__name__} (use "
+            "cohort.synthetic(X, y))."
         )
     if len(synthetic) != n:
         raise PluginError(f"sample({n}) returned {len(synthetic)} samples; expected {n}.")
@@ -190,6 +191,8 @@ def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
         raise PluginError(f"sample returned {_other_genes(synthetic, like)}. cohort.synthetic(X, y) keeps them.")
     if synthetic.units != like.units:
         raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
+    if not synthetic.has_labels:
+        raise PluginError("sample returned no labels; expected one for each sample, as the training cohort has.")
     if unknown := sorted(set(map(str, synthetic.y)) - set(map(str, like.y))):
         known = ", ".join(map(repr, like.classes[:4].tolist()))
         raise PluginError(
@@ -198,7 +201,7 @@ def check_sample(synthetic: Any, *, like: Cohort, n: int) -> None:
         )
 
 
-def _other_genes(synthetic: Cohort, like: Cohort) -> str:
+def _other_genes(synthetic: Records, like: Records) -> str:
     if sorted(synthetic.genes) != sorted(like.genes):
         return f"{synthetic.n_genes} other genes than the {like.n_genes} of the training cohort"
     i = next(i for i, pair in enumerate(zip(synthetic.genes, like.genes, strict=True)) if pair[0] != pair[1])
@@ -307,8 +310,8 @@ def _refitted(cell: Cell, maker: Task) -> Generator:
 
 
 @lru_cache(maxsize=4)
-def _cohort(path: Path) -> Cohort:
-    return read_cohort(path)
+def _cohort(path: Path) -> Records:
+    return read_records(path)
 
 
 @lru_cache(maxsize=1)
@@ -320,11 +323,11 @@ def _split(cell: Cell) -> Split:
 
 
 @lru_cache(maxsize=1)
-def _synthetic(cell: Cell) -> Cohort:
+def _synthetic(cell: Cell) -> Records:
     synthetic = Store(cell.store).read_sample(cell.sample_key)
     if synthetic is None:
         raise StoreError(f"the synthetic sample {cell.sample_key[:12]} is not in the store; run the command again.")
-    return hide_labels(synthetic) if cell.maker is None else synthetic
+    return synthetic
 
 
 # -- running several tasks and reporting each ------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.records import Records
+from bench.core.roles import GRANTS, Access, AttackView, Generator, Split
 from bench.core.seeds import stream
-from bench.core.types import GRANTS, Access, AttackView, Cohort, Generator, Split
 from bench.statistics.exposure import exposure_measures, outlying
 from bench.statistics.membership import Reading, membership_measures
 
@@ -70,7 +71,7 @@ class Insider:
 
 
 def view_of(
-    split: Split, dataset: str, synthetic: Cohort, access: Access, insider: Insider | None = None
+    split: Split, dataset: str, synthetic: Records, access: Access, insider: Insider | None = None
 ) -> AttackView:
     """Return what an attacker with this access sees of one release of a run.
 
@@ -93,7 +94,9 @@ def view_of(
     return _view(synthetic.X, asked.people, synthetic.genes, access, possible)
 
 
-def view_of_round(release: NDArray[np.float32], cohort: Cohort, reference: Cohort | None, access: Access) -> AttackView:
+def view_of_round(
+    release: NDArray[np.float32], cohort: Records, reference: Records | None, access: Access
+) -> AttackView:
     """Return what a red team sees of one release of a round: the candidates in the order of the real cohort.
 
     Who was in the release was drawn for it alone, so that this order tells nothing. A round gives no labels of a
@@ -113,7 +116,7 @@ def view_of_round(release: NDArray[np.float32], cohort: Cohort, reference: Cohor
     return _view(release, cohort.X, cohort.genes, access, possible)
 
 
-def _guessed_labels(release: NDArray[np.float32], cohort: Cohort) -> NDArray[np.str_]:
+def _guessed_labels(release: NDArray[np.float32], cohort: Records) -> NDArray[np.str_]:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # slow to import
 
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(cohort.X, cohort.y)
@@ -125,7 +128,7 @@ def order_of_audit(n: int, seed: int, run: int) -> NDArray[np.intp]:
     return stream(seed, "audit", "order", run).permutation(n)
 
 
-def view_of_audit(people: Cohort, order: NDArray[np.intp], synthetic: Cohort, access: Access) -> AttackView:
+def view_of_audit(people: Records, order: NDArray[np.intp], synthetic: Records, access: Access) -> AttackView:
     """Return what an attacker sees in one training of an audit: the release, and the people in the given order.
 
     Those that have no coin are among the people, and nothing says which they are.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.errors import DataError
-from bench.core.types import Split
+from bench.core.roles import Split
 from bench.datasets import Dataset
 from bench.datasets.folds import N_FOLDS, make_splits, read_splits
 from bench.engine.plan import PlannedCell, Scope

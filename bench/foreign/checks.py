@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.core.types import Cohort, Split
+from bench.core.records import Records
+from bench.core.roles import Split
 
 _LOGARITHMIC = ("vst", "log2")
 _LARGEST_LOG = 50.0  # two to the power of 50 reads of one gene do not exist
@@ -30,7 +31,7 @@ _CURE = (
 # -- units ------------------------------------------------------------------------------------------------------------
 
 
-def check_units(path: Path, X: NDArray[np.float64], like: Cohort) -> None:
+def check_units(path: Path, X: NDArray[np.float64], like: Records) -> None:
     """Raise a `DataError` if the values of a release are plainly in other units than the real cohort's.
 
     Parameters
@@ -47,7 +48,7 @@ def check_units(path: Path, X: NDArray[np.float64], like: Cohort) -> None:
         )
 
 
-def _finding(X: NDArray[np.float64], like: Cohort) -> str:
+def _finding(X: NDArray[np.float64], like: Records) -> str:
     """Return what is wrong, in words that follow the file's name, or nothing."""
     low, high = float(X.min()), float(X.max())
     whole = bool((np.rint(X) == X).all())
@@ -62,7 +63,7 @@ def _finding(X: NDArray[np.float64], like: Cohort) -> str:
     return ""
 
 
-def _not_logarithmic(X: NDArray[np.float64], like: Cohort, low: float, high: float, whole: bool) -> str:
+def _not_logarithmic(X: NDArray[np.float64], like: Records, low: float, high: float, whole: bool) -> str:
     if high > _LARGEST_LOG:
         total = np.median(X.sum(axis=1))
         kind = "whole numbers, as counts are" if whole else "a linear scale, as CPM, TPM and normalised counts have"
@@ -91,7 +92,7 @@ def _other_base(mean: NDArray[np.float64], real: NDArray[np.float64]) -> str:
 # -- copies -----------------------------------------------------------------------------------------------------------
 
 
-def describe_copies(synthetic: Cohort, split: Split, *, of_this_split: bool = True) -> Iterator[str]:
+def describe_copies(synthetic: Records, split: Split, *, of_this_split: bool = True) -> Iterator[str]:
     """Yield a sentence for each kind of repeated row: within the release, of training people, of held-out people.
 
     A copy is equal in every gene, after the real values are rounded to the decimals that the release has.

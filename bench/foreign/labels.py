@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError, near_name
-from bench.core.types import Cohort
 from bench.datasets.matrices import repeated
 from bench.datasets.tables import MISSING, file_type, shown
 from bench.foreign.tables import Part, ReadOptions, pick

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
-from bench.core.types import Cohort, Units
-from bench.core.unlabelled import no_labels
+from bench.core.records import Units
 from bench.datasets import Dataset
 from bench.datasets.tables import shown
 from bench.foreign.checks import check_units
@@ -89,7 +89,7 @@ def read_release(
     sources = find_sources(source, say) if isinstance(source, Path) else list(source)
     parts = [read_part(one, options) for one in sources]
     real = _cut(release, parts)
-    cohorts = [_cohort(part, one, real.cohort, form, options) for part, one in zip(parts, sources, strict=True)]
+    cohorts = [_cohort(part, one, real.expression, form, options) for part, one in zip(parts, sources, strict=True)]
     given = _by_fold(cohorts, sources, parts, form, folds)
     return Release(real, given, _grouped(release.notes))
 
@@ -131,8 +131,8 @@ def with_genes(dataset: Dataset, genes: tuple[str, ...], notes: list[str]) -> Da
         dataset,
         name=name,
         title=f"{dataset.title}; {share}",
-        cohort=_of_genes(dataset.cohort, genes),
-        reference=None if dataset.reference is None else _of_genes(dataset.reference, genes),
+        cohort=_of_genes(dataset.expression, genes),
+        reference=None if dataset.reference is None else _of_genes(as_expression(dataset.reference), genes),
         source=f"{dataset.source}; cut to {share}",
     )
 
@@ -150,7 +150,7 @@ def _cohort(part: Part, source: Source, like: Cohort, form: Form, options: ReadO
         raise DataError(f"{part.path} has no rows below its header; expected synthetic samples.")
     if form.units is None:
         check_units(part.path, part.values, like)
-    y = read_labels(part, source.labels, like, options) if form.labelled else no_labels(len(part.values))
+    y = read_labels(part, source.labels, like, options) if form.labelled else None
     return like.synthetic(part.values, y)
 
 
@@ -190,4 +190,8 @@ def _divided(cohort: Cohort, path: Path, column: str, cells: Sequence[str]) -> d
         raise DataError(f"{path}, column {column!r}: {error}. Expected the number of a fold in every row.") from error
     shift = 1 if numbers.min() == 0 else 0
     rows = {int(number): np.flatnonzero(numbers == number) for number in np.unique(numbers)}
-    return {number + shift: cohort.synthetic(cohort.X[i], cohort.y[i]) for number, i in rows.items()}
+    labels = cohort.y if cohort.has_labels else None
+    return {
+        number + shift: cohort.synthetic(cohort.X[i], None if labels is None else labels[i])
+        for number, i in rows.items()
+    }

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError
-from bench.core.types import Cohort
 from bench.datasets.tables import Table, shown
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".h5ad")

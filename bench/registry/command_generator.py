@@ -23,9 +23,9 @@ from typing import IO, Any, Self, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
 from bench.core.seeds import integer_seed
-from bench.core.types import Cohort
 from bench.registry.command_file import CommandFile, read_command_file
 
 log = logging.getLogger(__name__)

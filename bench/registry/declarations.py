@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from bench.core.errors import PluginError
-from bench.core.types import Access
+from bench.core.roles import Access
 from bench.registry.resources import Resources, resources_of
 
 Kind = Literal["generator", "attack", "metric"]

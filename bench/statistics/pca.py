@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.core.types import Cohort
+from bench.core.records import Records
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Basis:
     axes: NDArray[np.float64]
     explained: NDArray[np.float64]
 
-    def project(self, cohort: Cohort) -> NDArray[np.float64]:
+    def project(self, cohort: Records) -> NDArray[np.float64]:
         """Return (n_samples, n_axes) coordinates."""
         if cohort.genes != self.genes:
             raise DataError("a cohort has other genes, or another order of genes, than the basis; they must agree.")
@@ -36,7 +36,7 @@ class Basis:
         return plane
 
 
-def fit_basis(real: Cohort, n_axes: int = 2) -> Basis:
+def fit_basis(real: Records, n_axes: int = 2) -> Basis:
     """Return the first principal components of a cohort, two unless more are wanted (and there are so many)."""
     mean = real.X.mean(axis=0, dtype=np.float64)
     _, lengths, rows = np.linalg.svd(real.X - mean, full_matrices=False)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.cohort_file import read_cohort
+from bench.core.cohort_file import read_records
 from bench.core.errors import DataError, StoreError
 from bench.store.inventory import RESULT, files, objects
 from bench.store.row_equality import rows_digest
@@ -62,7 +62,7 @@ def _quiet() -> Iterator[None]:
 
 def _cohort_problem(path: Path) -> str:
     try:
-        digest = read_cohort(path).digest
+        digest = read_records(path).digest
     except DataError:
         return "the copy of the cohort is damaged"
     return "" if digest == path.stem else "the copy of the cohort is not the one of its name"

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort
 from bench.core.errors import BenchError, DataError, PluginError
+from bench.core.roles import PrivacyClaim
 from bench.core.seeds import stream
-from bench.core.types import Cohort, PrivacyClaim
 from bench.engine.plan import PlannedCell, role_digest
 from bench.engine.tasks import Cell, CellData, Report, Task, Training
 from bench.registry.digests import code_digest, key, module_digest

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import PluginError
-from bench.core.types import PrivacyClaim
+from bench.core.roles import PrivacyClaim
 from bench.statistics.dp_bounds import (
     error_rates,
     gaussian_epsilon,

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
+from bench.core.roles import Split
 from bench.core.seeds import stream
-from bench.core.types import Cohort, Split
 from bench.datasets import Dataset
 from bench.datasets.folds import N_FOLDS, make_splits
 from bench.engine.plan import PlannedCell, Scope, plan_generators
@@ -60,8 +61,8 @@ def with_genes(dataset: Dataset, n_genes: int) -> Dataset:
         dataset,
         name=f"{dataset.name}-{n_genes}genes",
         title=f"{dataset.title}; {n_genes} of {cohort.n_genes} genes drawn at random",
-        cohort=_only(cohort, chosen),
-        reference=_only(dataset.reference, chosen) if dataset.reference else None,
+        cohort=_only(dataset.expression, chosen),
+        reference=_only(as_expression(dataset.reference), chosen) if dataset.reference else None,
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench import AttackView, stream
-from bench.core.types import GRANTS
+from bench.core.roles import GRANTS
 from bench.registry.finding import create, plugins
 from bench.statistics.exposure import exposure_measures, outlying
 from bench.statistics.membership import membership_measures

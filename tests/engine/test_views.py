@@ -14,7 +14,7 @@ import pytest
 import bench
 from bench import Cohort, Split
 from bench.core.errors import DataError
-from bench.core.types import GRANTS, Access, AttackView
+from bench.core.roles import GRANTS, Access, AttackView
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
 from bench.engine import tasks

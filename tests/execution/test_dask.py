@@ -19,7 +19,7 @@ from dask_processes import Processes, dask_processes
 from planted import ALONE, WAIT, generator
 from runs import alive, numbers, planned, run, toy_dataset, until
 
-from bench.core.types import Cohort
+from bench.core.cohort import Cohort
 from bench.datasets import Dataset
 from bench.engine.stopping import Stop
 from bench.execution import DaskCluster, Limits, LocalProcesses, dask_cluster

@@ -12,8 +12,8 @@ from runs import numbers, planned, run, toy_dataset
 
 from bench import BenchError
 from bench.cli.run import command
+from bench.core.cohort import Cohort
 from bench.core.errors import MissingExtraError
-from bench.core.types import Cohort
 from bench.datasets import Dataset
 from bench.execution import DaskCluster, Executor, Limits, LocalProcesses, Serial, SlurmArrays
 from bench.execution.runner import execute, pending

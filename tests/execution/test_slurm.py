@@ -11,7 +11,7 @@ from planted import ANCESTOR, generator
 from runs import alive, numbers, planned, run, toy_dataset, until
 
 from bench import BenchError, DataError
-from bench.core.types import Cohort
+from bench.core.cohort import Cohort
 from bench.datasets import Dataset
 from bench.engine.stopping import Stop
 from bench.execution import Limits, LocalProcesses, SlurmArrays

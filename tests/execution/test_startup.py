@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold
 
-from bench.core.types import Cohort
+from bench.core.cohort import Cohort
 from bench.datasets.folds import make_splits
 from bench.registry import sources
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bench import Cohort, DataError
-from bench.core.unlabelled import NoLabelsError, hide_labels
+from bench.core.errors import NoLabelsError
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
 from bench.foreign.checks import describe_copies
@@ -441,13 +441,14 @@ def test_a_rounded_copy_is_a_copy(dataset: Dataset) -> None:
 
 def test_a_release_without_labels_hands_out_none(dataset: Dataset, made: Cohort, tmp_path: Path) -> None:
     frame_of(made).to_csv(tmp_path / "fold1.csv", index=False)
-    bare = hide_labels(read_release(tmp_path, dataset, Form(labelled=False)).given[1])
+    bare = read_release(tmp_path, dataset, Form(labelled=False)).given[1]
     np.testing.assert_array_equal(bare.take([0, 1]).X, made.X[:2])
     assert (len(bare), bare.genes, bare.units) == (N, made.genes, made.units)
     for ask in (lambda: bare.y, lambda: bare.classes, lambda: bare.take([0]).y, lambda: list(bare.by_label())):
         with pytest.raises(NoLabelsError):
             ask()  # type: ignore[no-untyped-call]
-    assert hide_labels(made) is made
+    assert not bare.has_labels
+    assert made.has_labels
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------

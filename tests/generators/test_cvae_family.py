@@ -22,7 +22,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from bench import PluginError, Split, stream
-from bench.core.types import claim_of
+from bench.core.roles import claim_of
 from bench.datasets.folds import make_splits
 from bench.datasets.simulated import simulated_cohort
 from bench.registry.finding import create, find

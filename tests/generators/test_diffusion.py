@@ -28,7 +28,7 @@ from cohorts import cohort_of
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
-from bench.core.types import claim_of
+from bench.core.roles import claim_of
 from bench.registry.finding import create, find
 
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from cohorts import cohort_of, correlation_agreement, utility
 from numpy.typing import NDArray
 
 from bench import Cohort, PluginError, Split, stream
-from bench.core.types import claim_of
+from bench.core.roles import claim_of
 from bench.datasets.folds import make_splits
 from bench.datasets.simulated import simulated_cohort
 from bench.registry.finding import create, find

@@ -17,7 +17,7 @@ from bench.generators.p_nmf import PNmf
 from scipy import stats
 
 from bench import Cohort, PluginError, stream
-from bench.core.types import claim_of
+from bench.core.roles import claim_of
 from bench.registry.finding import create, find
 
 MAKERS = [pytest.param(lambda: Nmf(passes=30, trees=20, clusters=6), id="nmf"), pytest.param(PNmf, id="p_nmf")]

@@ -41,7 +41,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from bench import Cohort, PluginError, stream
 from bench.conformance.plugins import people
-from bench.core.types import claim_of
+from bench.core.roles import claim_of
 from bench.registry.finding import create, plugins
 
 TINY = {"hidden": 16, "steps": 8, "rate": 1.0, "draws": 2, "sampling_steps": 8}

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
+from bench.core.records import Records
+from bench.core.roles import Split
 from bench.core.seeds import stream
-from bench.core.types import Cohort, Split
-from bench.core.unlabelled import NO_LABEL
 from bench.statistics.pca import Basis, fit_basis
 
 Array = NDArray[np.float64]
@@ -77,7 +77,7 @@ def make_lens(split: Split) -> Lens:
     )
 
 
-def numbers_of(lens: Lens, cohort: Cohort) -> Numbers:
+def numbers_of(lens: Lens, cohort: Records) -> Numbers:
     """Return everything that is shown of a cohort, the training samples themselves included."""
     plane = lens.basis.project(cohort)
     return {
@@ -95,7 +95,7 @@ def short(values: Iterable[float]) -> list[float | None]:
     return [None if math.isnan(value) else float(f"{value:.5g}") for value in values]
 
 
-def shown_rows(lens: Lens, cohort: Cohort, most: int) -> NDArray[np.intp]:
+def shown_rows(lens: Lens, cohort: Records, most: int) -> NDArray[np.intp]:
     """Return which samples are drawn: all, or so many at random."""
     rng = stream(lens.split.seed, "pictures", lens.split.fold)
     return np.sort(rng.permutation(len(cohort))[:most])
@@ -104,12 +104,17 @@ def shown_rows(lens: Lens, cohort: Cohort, most: int) -> NDArray[np.intp]:
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 
-def plane_numbers(lens: Lens, cohort: Cohort, plane: Array) -> Numbers:
+def plane_numbers(lens: Lens, cohort: Records, plane: Array) -> Numbers:
     """Return the first two principal components of the samples that are drawn, and their classes by number."""
     rows = shown_rows(lens, cohort, N_SHOWN)
     flat = np.zeros((len(rows), 2))
     flat[:, : plane.shape[1]] = plane[rows][:, :2]
-    return {"x": short(flat[:, 0]), "y": short(flat[:, 1]), "label": label_numbers(lens, cohort.y[rows])}
+    return {"x": short(flat[:, 0]), "y": short(flat[:, 1]), "label": label_numbers(lens, labels_of(cohort)[rows])}
+
+
+def labels_of(cohort: Records) -> NDArray[np.str_]:
+    """Return the labels of a cohort; an empty text for each sample where there are none."""
+    return cohort.y if cohort.has_labels else np.full(len(cohort), "")
 
 
 def label_numbers(lens: Lens, labels: NDArray[np.str_]) -> list[int]:
@@ -118,18 +123,18 @@ def label_numbers(lens: Lens, labels: NDArray[np.str_]) -> list[int]:
     return [place.get(str(label), -1) for label in labels]
 
 
-def class_numbers(lens: Lens, cohort: Cohort, plane: Array) -> Numbers:
+def class_numbers(lens: Lens, cohort: Records, plane: Array) -> Numbers:
     """Return, for each class, its share, the recall of a classifier trained on the cohort, and the distance (MMD).
 
     Recall is read on the held-out samples. For the training samples themselves the distance is that of the held-out
     ones: what luck alone gives.
     """
-    other, labels = (lens.holdout, lens.split.holdout.y) if cohort is lens.split.train else (plane, cohort.y)
+    other, labels = (lens.holdout, lens.split.holdout.y) if cohort is lens.split.train else (plane, labels_of(cohort))
     distances = [
         mmd(lens.train[lens.split.train.y == label][:_PER_CLASS], other[labels == label][:_PER_CLASS])
         for label in lens.classes
     ]
-    if not len(cohort) or (cohort.y == NO_LABEL).all():
+    if not len(cohort) or not cohort.has_labels:
         nothing: list[None] = [None] * len(lens.classes)
         return {"share": nothing, "recall": nothing, "mmd": short(distances)}
     share = [float(np.mean(cohort.y == label)) for label in lens.classes]
@@ -188,7 +193,7 @@ def _squared(a: Array, b: Array) -> Array:
 # -- genes -------------------------------------------------------------------------------------------------------------
 
 
-def gene_numbers(lens: Lens, cohort: Cohort) -> Numbers:
+def gene_numbers(lens: Lens, cohort: Records) -> Numbers:
     """Return each gene's mean, standard deviation and Kolmogorov-Smirnov distance to the training samples."""
     if not len(cohort):
         nothing: list[None] = [None] * cohort.n_genes
@@ -217,7 +222,7 @@ def correlations(X: NDArray[np.float32]) -> Array:
     return r
 
 
-def correlation_numbers(lens: Lens, cohort: Cohort) -> Numbers:
+def correlation_numbers(lens: Lens, cohort: Records) -> Numbers:
     """Return how many pairs of genes have which r in the training samples (first axis) and in the cohort (second)."""
     pairs = np.triu_indices(len(lens.correlated), 1)
     real, other = lens.r[pairs], correlations(cohort.X[:, lens.correlated])[pairs]
@@ -226,7 +231,7 @@ def correlation_numbers(lens: Lens, cohort: Cohort) -> Numbers:
     return {"counts": counts.astype(int).ravel().tolist(), "rmse": short([rmse])[0]}
 
 
-def expression_numbers(lens: Lens, cohort: Cohort) -> Numbers | None:
+def expression_numbers(lens: Lens, cohort: Records) -> Numbers | None:
     """Return each gene's difference of means between the two largest classes, what a test calls it, TPR and FPR.
 
     None if there are no two classes to compare.
@@ -234,7 +239,8 @@ def expression_numbers(lens: Lens, cohort: Cohort) -> Numbers | None:
     if lens.pair is None:
         return None
     calls = _calls(cohort, lens.pair)
-    means = [cohort.X[cohort.y == label].mean(axis=0, dtype=np.float64) for label in lens.pair if label in cohort.y]
+    labels = labels_of(cohort)
+    means = [cohort.X[labels == label].mean(axis=0, dtype=np.float64) for label in lens.pair if label in labels]
     change = means[0] - means[1] if len(means) == 2 else np.full(cohort.n_genes, math.nan)
     hit = calls == lens.calls
     rates = [_share(part) for part in (hit[lens.calls != 0], calls[lens.calls == 0] != 0)]
@@ -242,10 +248,10 @@ def expression_numbers(lens: Lens, cohort: Cohort) -> Numbers | None:
     return {"change": short(change), "call": calls.tolist(), "tpr": tpr, "fpr": fpr}
 
 
-def _calls(cohort: Cohort, pair: tuple[str, str] | None) -> NDArray[np.int8]:
+def _calls(cohort: Records, pair: tuple[str, str] | None) -> NDArray[np.int8]:
     """Return 1 (-1) for genes that lie more than one half higher (lower) in the first class, by Wilcoxon's test."""
     calls = np.zeros(cohort.n_genes, dtype=np.int8)
-    parts = [cohort.X[cohort.y == label].astype(np.float64) for label in pair or ()]
+    parts = [cohort.X[labels_of(cohort) == label].astype(np.float64) for label in pair or ()]
     if pair is None or min(map(len, parts)) < _SMALLEST:
         return calls
     for sign, side in ((1, "greater"), (-1, "less")):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.core.errors import StoreError
-from bench.core.types import Cohort
+from bench.core.records import Records
 from bench.datasets import Dataset
 from bench.engine.releases import Releases
 from bench.registry.digests import key, module_digest
@@ -110,7 +110,7 @@ def read_numbers(rows: Path, digest: str) -> dict[str, Any] | None:
         raise StoreError(f"{path} cannot be read ({error}). `bench pictures` writes it again.") from error
 
 
-def _numbers(lens: Lens, cohort: Cohort, store: Store) -> Numbers:
+def _numbers(lens: Lens, cohort: Records, store: Store) -> Numbers:
     split, code = lens.split, module_digest("bench.report.figures.close_up_numbers")
     roles = {"train": split.train.digest, "holdout": split.holdout.digest, "fold": split.fold, "seed": split.seed}
     name = key("picture", code=code, release=cohort.digest, itself=cohort is split.train, **roles)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.types import Cohort
+from bench.core.records import Records
 from bench.datasets import Dataset
 from bench.engine.releases import Releases
 from bench.registry.digests import own_digest
+from bench.report.figures.close_up_numbers import labels_of
 from bench.report.figures.png_files import drawn_from, write_png
 from bench.statistics.pca import Basis, fit_basis
 
@@ -35,7 +36,7 @@ _MARGIN = 0.2  # of the real range, on each side: room for what strays
 _DPI = 100
 
 
-def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title: str, simulated: bool) -> None:
+def draw_pca(path: Path, real: Records, synthetic: Mapping[str, Records], *, title: str, simulated: bool) -> None:
     """Write a PNG with one panel for the real training samples and one for each synthetic cohort.
 
     All panels have the same basis, fitted on `real` alone, and the same limits, from `real` with a margin; a panel says
@@ -55,7 +56,7 @@ def draw_pca(path: Path, real: Cohort, synthetic: Mapping[str, Cohort], *, title
         write_png(path, _pixels(real, synthetic, marked, simulated), fingerprint)
 
 
-def _pixels(real: Cohort, synthetic: Mapping[str, Cohort], title: str, simulated: bool) -> NDArray[np.uint8]:
+def _pixels(real: Records, synthetic: Mapping[str, Records], title: str, simulated: bool) -> NDArray[np.uint8]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -70,7 +71,9 @@ def _pixels(real: Cohort, synthetic: Mapping[str, Cohort], title: str, simulated
     return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
-def _fill(panels: Sequence[Axes], basis: Basis, real: Cohort, synthetic: Mapping[str, Cohort], simulated: bool) -> None:
+def _fill(
+    panels: Sequence[Axes], basis: Basis, real: Records, synthetic: Mapping[str, Records], simulated: bool
+) -> None:
     behind = basis.project(real)
     low, high = behind.min(axis=0), behind.max(axis=0)
     box = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
@@ -95,16 +98,16 @@ def _stray(share: float) -> str:
     return f" ({shown} % outside)" if share else ""
 
 
-def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Cohort, classes: Sequence[str]) -> None:
+def _scatter(axes: Axes, plane: NDArray[np.float64], cohort: Records, classes: Sequence[str]) -> None:
     """Draw the largest class first, so that it does not hide the small ones."""
-    for label in sorted(classes, key=lambda name: (-int(np.sum(cohort.y == name)), name)):
+    for label in sorted(classes, key=lambda name: (-int(np.sum(labels_of(cohort) == name)), name)):
         i = classes.index(label)
         colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i // len(_COLOURS) % len(_MARKERS)]
-        points = plane[cohort.y == label]
+        points = plane[labels_of(cohort) == label]
         axes.scatter(
             points[:, 0], points[:, 1], s=8, color=colour, marker=marker, linewidths=0, alpha=0.75, label=label
         )
-    if (without := ~np.isin(cohort.y, list(classes))).any():  # a release that came without labels
+    if (without := ~np.isin(labels_of(cohort), list(classes))).any():  # a release that came without labels
         axes.scatter(plane[without, 0], plane[without, 1], s=8, color="black", linewidths=0, alpha=0.5)
 
 
@@ -123,7 +126,7 @@ def _frame(figure: Figure, first: Axes, basis: Basis, title: str) -> None:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _fingerprint(title: str, real: Cohort, synthetic: Mapping[str, Cohort]) -> str:
+def _fingerprint(title: str, real: Records, synthetic: Mapping[str, Records]) -> str:
     parts = [
         own_digest("bench.report.figures.pca"),
         own_digest("bench.statistics.pca"),

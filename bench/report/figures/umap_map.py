@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.records import Records
 from bench.core.seeds import integer_seed, stream
-from bench.core.types import Cohort
 from bench.registry.digests import key, module_digest
-from bench.report.figures.close_up_numbers import Lens, Numbers, label_numbers, short, shown_rows
+from bench.report.figures.close_up_numbers import Lens, Numbers, label_numbers, labels_of, short, shown_rows
 from bench.store.store import Store
 
 N_FITTED = 1000  # training samples that the map is fitted on, at random where there are more
@@ -33,7 +33,7 @@ def version() -> str | None:
         return None
 
 
-def umap_numbers(lens: Lens, cohorts: Mapping[str, Cohort], store: Store, *, compute: bool) -> dict[str, Numbers]:
+def umap_numbers(lens: Lens, cohorts: Mapping[str, Records], store: Store, *, compute: bool) -> dict[str, Numbers]:
     """Return where the samples of each cohort lie on the map of the training samples; empty if there can be no map.
 
     What the store knows is not computed again, and what it does not know only on request.
@@ -51,7 +51,7 @@ def umap_numbers(lens: Lens, cohorts: Mapping[str, Cohort], store: Store, *, com
     return {label: body for label, body in found.items() if body is not None}
 
 
-def _key(lens: Lens, cohort: Cohort, installed: str) -> str:
+def _key(lens: Lens, cohort: Records, installed: str) -> str:
     parts = {"code": module_digest("bench.report.figures.umap_map"), "umap": installed, "fold": lens.split.fold}
     return key("umap", train=lens.split.train.digest, release=cohort.digest, seed=lens.split.seed, **parts)
 
@@ -71,14 +71,14 @@ def _library() -> Any:
     return umap
 
 
-def _place(lens: Lens, cohort: Cohort, mapping: Any) -> Numbers:
+def _place(lens: Lens, cohort: Records, mapping: Any) -> Numbers:
     """Return where samples lie on the map; the training samples lie where the fit put them."""
     if cohort is lens.split.train:
         rows, plane = shown_rows(lens, cohort, N_FITTED)[:N_PLACED], np.asarray(mapping.embedding_)[:N_PLACED]
     else:
         rows = shown_rows(lens, cohort, N_PLACED)
         plane = _moved(mapping, lens.basis.project(cohort.take(rows)))
-    return {"x": short(plane[:, 0]), "y": short(plane[:, 1]), "label": label_numbers(lens, cohort.y[rows])}
+    return {"x": short(plane[:, 0]), "y": short(plane[:, 1]), "label": label_numbers(lens, labels_of(cohort)[rows])}
 
 
 def _moved(mapping: Any, points: NDArray[np.float64]) -> NDArray[np.float32]:

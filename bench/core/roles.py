@@ -1,25 +1,22 @@
-"""The values that travel between the parts of the harness, checked once, where they are made.
+"""Who plays which part: the roles of one fold, what an attacker sees, what a generator claims, what plugins do.
 
-Nothing here imports scikit-learn or torch: `bench list` must start fast, and plugins import from here.
+Roles of plugins are Protocols, so that third parties need not inherit. Nothing here imports scikit-learn or torch.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bench.core.errors import DataError
+from bench.core.records import Records, Units
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Units = Literal["counts", "log2", "vst", "zscore", "genotype", "intensity"]
 Access = Literal[
     "black-box", "black-box + labels", "black-box + reference", "black-box + labels + reference", "code", "white-box"
 ]
@@ -36,192 +33,15 @@ GRANTS: Mapping[Access, frozenset[str]] = {
 }
 
 
-def _first(names: list[str], limit: int = 3) -> str:
-    shown = ", ".join(repr(name) for name in names[:limit])
-    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def _unique(names: tuple[str, ...], what: str) -> None:
-    if len(set(names)) == len(names):
-        return
-    seen: set[str] = set()
-    twice = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-    raise DataError(f"{what} names must be unique, but {_first(twice)} appears more than once. Remove or rename it.")
-
-
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """A matrix of samples x genes with one class label per sample; the order of samples and genes is part of it.
-
-    Parameters
-    ----------
-    X : (n_samples, n_genes) float32, finite; made read-only
-    y : (n_samples,) str, the class label, for example the cancer type
-    genes : n_genes unique column names, in order
-    samples : n_samples unique row names, in order
-    units : what the numbers are, for example ``"vst"``
-    donors : (n_samples,) str or None; the person a sample came from, where one person gave several
-    obs : further labels per sample, for example ``{"tissue": ...}``; each (n_samples,) str
-
-    Raises
-    ------
-    DataError
-        If a shape does not fit, a value is not finite, a name comes twice or the units are unknown.
-
-    Examples
-    --------
-    >>> from bench import Cohort
-    >>> cohort = Cohort(
-    ...     X=[[1.0, 2.0], [3.0, 4.0]], y=["sick", "well"], genes=("TP53", "MYC"), samples=("p1", "p2"), units="log2"
-    ... )
-    >>> len(cohort), cohort.n_genes, cohort.take([1]).samples
-    (2, 2, ('p2',))
-    """
-
-    X: NDArray[np.float32]
-    y: NDArray[np.str_]
-    genes: tuple[str, ...]
-    samples: tuple[str, ...]
-    units: Units
-    donors: NDArray[np.str_] | None = None
-    obs: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        X = np.array(self.X, dtype=np.float32, order="C")
-        X.setflags(write=False)
-        object.__setattr__(self, "X", X)
-        object.__setattr__(self, "y", _labels(self.y, "y"))
-        object.__setattr__(self, "genes", tuple(self.genes))
-        object.__setattr__(self, "samples", tuple(self.samples))
-        if self.donors is not None:
-            object.__setattr__(self, "donors", _labels(self.donors, "donors"))
-        object.__setattr__(self, "obs", {name: _labels(v, name) for name, v in self.obs.items()})
-        self._check()
-
-    def _check(self) -> None:
-        if self.X.ndim != 2 or self.X.shape != (len(self.samples), len(self.genes)):
-            raise DataError(
-                f"the matrix has shape {self.X.shape}, but there are {len(self.samples)} sample names and "
-                f"{len(self.genes)} gene names. Expected samples x genes."
-            )
-        for name, values in {"y": self.y, "donors": self.donors, **self.obs}.items():
-            if values is not None and values.shape != (len(self.samples),):
-                raise DataError(
-                    f"{name!r} has shape {values.shape}; expected one label for each of {len(self)} samples."
-                )
-        _unique(self.genes, "gene")
-        _unique(self.samples, "sample")
-        if not np.isfinite(self.X).all():
-            row, column = np.argwhere(~np.isfinite(self.X))[0]
-            raise DataError(
-                f"sample {self.samples[row]!r}, gene {self.genes[column]!r} is {self.X[row, column]}; expected a "
-                "finite number everywhere. Impute or drop it first."
-            )
-        if self.units not in get_args(Units):
-            raise DataError(f"units {self.units!r} are not known; expected one of {', '.join(get_args(Units))}.")
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    @property
-    def n_genes(self) -> int:
-        """Number of genes."""
-        return len(self.genes)
-
-    @property
-    def classes(self) -> NDArray[np.str_]:
-        """The distinct class labels, sorted."""
-        return np.unique(self.y)
-
-    def take(self, rows: ArrayLike) -> Cohort:
-        """Return the cohort of the given rows (indices or mask), in that order."""
-        index = np.asarray(rows)
-        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp)
-        return Cohort(
-            X=self.X[index],
-            y=self.y[index],
-            genes=self.genes,
-            samples=tuple(self.samples[i] for i in index),
-            units=self.units,
-            donors=None if self.donors is None else self.donors[index],
-            obs={name: values[index] for name, values in self.obs.items()},
-        )
-
-    def by_label(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Yield each class label, sorted, with its (n_class, n_genes) matrix."""
-        for label in self.classes:
-            yield str(label), self.X[self.y == label]
-
-    def synthetic(self, X: ArrayLike, y: ArrayLike) -> Cohort:
-        """Return a synthetic cohort with these values, this cohort's genes and units, and new sample names.
-
-        Parameters
-        ----------
-        X : (n, n_genes) values
-        y : (n,) class labels
-        """
-        values = np.asarray(X, dtype=np.float32)
-        names = tuple(f"synthetic_{i + 1}" for i in range(len(values)))
-        return Cohort(X=values, y=np.asarray(y, dtype=np.str_), genes=self.genes, samples=names, units=self.units)
-
-    def to_frame(self, label: str = "label") -> pd.DataFrame:
-        """Return a table of samples x genes, the labels in its first column (see `bench.core.frames.to_frame`)."""
-        from bench.core.frames import to_frame
-
-        return to_frame(self, label)
-
-    def to_anndata(self, label: str = "label") -> Any:
-        """Return an AnnData object, the labels in ``obs`` (see `bench.core.frames.to_anndata`)."""
-        from bench.core.frames import to_anndata
-
-        return to_anndata(self, label)
-
-    @staticmethod
-    def from_frame(frame: pd.DataFrame, *, label: str | ArrayLike, units: Units, **more: Any) -> Cohort:
-        """Return the cohort of a table of samples x genes (see `bench.core.frames.from_frame`)."""
-        from bench.core.frames import from_frame
-
-        return from_frame(frame, label=label, units=units, **more)
-
-    @staticmethod
-    def from_anndata(data: Any, *, label: str, units: Units | None = None, **more: Any) -> Cohort:
-        """Return the cohort of an AnnData object (see `bench.core.frames.from_anndata`)."""
-        from bench.core.frames import from_anndata
-
-        return from_anndata(data, label=label, units=units, **more)
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """SHA-256 of everything in the cohort, as 64 hex digits."""
-        h = hashlib.sha256(f"{self.units}\0{self.X.shape}\0".encode())
-        h.update(self.X.tobytes())
-        columns = {"y": self.y, "donors": self.donors, **dict(sorted(self.obs.items()))}
-        for name, values in columns.items():
-            h.update("\0".join([f"\1{name}", *([] if values is None else map(str, values))]).encode())
-        for names in (self.genes, self.samples):
-            h.update("\0".join(["\1", *names]).encode())
-        return h.hexdigest()
-
-
-def _labels(values: ArrayLike, what: str) -> NDArray[np.str_]:
-    labels = np.array(values, dtype=np.str_)
-    if np.any(labels == ""):
-        raise DataError(
-            f"{what!r} has an empty value at position {int(np.argmax(labels == ''))}; expected text for each."
-        )
-    labels.setflags(write=False)
-    return labels
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
     """Disjoint roles of one fold: what a generator may see, who was held out, and an optional reference.
 
     Parameters
     ----------
-    train, holdout : Cohort, who trained the generator and who did not
+    train, holdout : Records, who trained the generator and who did not
     fold, seed : int, the number of the fold, from 1, and the seed that the folds were drawn with
-    reference : Cohort or None, people who are in no training set, for attackers
+    reference : Records or None, people who are in no training set, for attackers
 
     Raises
     ------
@@ -241,11 +61,11 @@ class Split:
     bench.core.errors.DataError: fold 1: ... is in both train and holdout; expected disjoint roles. ...
     """
 
-    train: Cohort
-    holdout: Cohort
+    train: Records
+    holdout: Records
     fold: int
     seed: int
-    reference: Cohort | None = None
+    reference: Records | None = None
 
     def __post_init__(self) -> None:
         roles = {"train": self.train, "holdout": self.holdout}
@@ -255,7 +75,7 @@ class Split:
         for role, cohort in roles.items():
             if len(cohort) == 0:
                 raise DataError(f"fold {self.fold} has no sample in its {role}; use fewer folds.")
-            if cohort.genes != self.train.genes:
+            if cohort.features != self.train.features:
                 raise DataError(f"fold {self.fold}: the genes of the {role} differ from those of the train samples.")
             for person in _people(cohort):
                 if seen.setdefault(person, role) != role:
@@ -271,7 +91,7 @@ class Split:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _people(cohort: Cohort) -> set[str]:
+def _people(cohort: Records) -> set[str]:
     people = {f"sample:{name}" for name in cohort.samples}
     if cohort.donors is not None:
         people |= {f"donor:{name}" for name in cohort.donors}
@@ -378,6 +198,8 @@ class AttackView:
 class Generator(Protocol):
     """Learns a cohort and samples new people; may also expose ``claim() -> PrivacyClaim | None`` after `fit`.
 
+    The harness hands it records of a modality that the plugin declares: a `Cohort` unless it says otherwise.
+
     Examples
     --------
     >>> from bench import Generator, stream
@@ -395,10 +217,10 @@ class Generator(Protocol):
     (4, 24)
     """
 
-    def fit(self, cohort: Cohort, *, rng: np.random.Generator) -> Self:
+    def fit(self, cohort: Any, *, rng: np.random.Generator) -> Self:
         """Learn from the training cohort; set attributes that end in ``_`` and return self."""
 
-    def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
+    def sample(self, n: int, *, rng: np.random.Generator) -> Records:
         """Return n synthetic samples with the genes, their order and the units of the training cohort."""
 
 
@@ -419,9 +241,7 @@ class Metric(Protocol):
     {'mean_gap': 0.0}
     """
 
-    def __call__(
-        self, train: Cohort, holdout: Cohort, synthetic: Cohort, *, rng: np.random.Generator
-    ) -> Mapping[str, float]:
+    def __call__(self, train: Any, holdout: Any, synthetic: Any, *, rng: np.random.Generator) -> Mapping[str, float]:
         """Return one number for each declared measure; NaN where the measure is undefined."""
 
 
