@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, logit
 from scipy.stats import beta, binom, norm
 
 CONFIDENCE = 0.95
@@ -24,7 +25,8 @@ def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confi
     Parameters
     ----------
     canaries : how many records were included or left out by an independent fair coin
-    guesses : for how many of them the attacker guessed, from the release alone; he may abstain
+    guesses : for how many of them the attacker guessed, from the release alone; he may abstain, also from all guesses
+        on one side ("out", say)
     right : how many guesses were right
     delta : at which epsilon is bounded
 
@@ -41,6 +43,17 @@ def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confi
     """
     _check_counts(canaries, guesses, right)
     return _largest_rejected(lambda e: one_run_p_value(canaries, guesses, right, e, delta) < 1 - confidence)
+
+
+def pure_one_run_epsilon(guesses: ArrayLike, right: ArrayLike, confidence: float = CONFIDENCE) -> NDArray[np.float64]:
+    """Return the lower bounds of `one_run_epsilon` at delta 0, where they have a closed form, for arrays of counts.
+
+    The share of right guesses is at most e^epsilon / (1 + e^epsilon), so its Clopper-Pearson lower end is a bound.
+    """
+    n, v = np.broadcast_arrays(np.asarray(guesses, dtype=float), np.asarray(right, dtype=float))
+    share = np.where(v > 0, beta.ppf(1 - confidence, np.maximum(v, 1), n - v + 1), 0.5)
+    found: NDArray[np.float64] = np.maximum(logit(share), 0.0)
+    return found
 
 
 def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, delta: float) -> float:
@@ -105,6 +118,45 @@ def gaussian_epsilon(fpr: float, fnr: float, delta: float) -> float:
     if mu <= 0:
         return 0.0
     return _largest_rejected(lambda e: _gaussian_delta(mu, e) > delta)
+
+
+def gaussian_strength(epsilon: float, delta: float) -> float:
+    """Return mu, the Gaussian strength of a claim: the largest whose mechanism is (epsilon, delta)-private.
+
+    delta = Phi(mu / 2 - epsilon / mu) - e^epsilon Phi(-mu / 2 - epsilon / mu).
+
+    References
+    ----------
+    Dong, Roth and Su (2022), Gaussian differential privacy, JRSS B 84, 3-37, corollary 2.13.
+
+    Examples
+    --------
+    >>> round(gaussian_strength(10, 1e-5), 3)
+    2.0
+    """
+    if not (epsilon >= 0 and 0 < delta < 1):
+        raise ValueError(f"epsilon {epsilon:g}, delta {delta:g}; expected epsilon of 0 or more and delta in (0, 1).")
+    largest = 20 + 2 * math.sqrt(epsilon)  # mu is about sqrt(2 epsilon) where epsilon is large
+    return float(brentq(lambda mu: _gaussian_delta(mu, epsilon) - delta, 1e-9, largest, xtol=1e-10))
+
+
+def auc_ceiling(epsilon: float, delta: float) -> float:
+    """Return the largest AUC that any attack can have on one record of a Gaussian mechanism of this claim.
+
+    It is Phi(mu / sqrt 2): the best test tells N(0, 1) from N(mu, 1). A mechanism with another trade-off curve may
+    allow more at the same epsilon and delta.
+
+    Examples
+    --------
+    >>> round(auc_ceiling(10, 1e-5), 3)
+    0.921
+    """
+    return float(norm.cdf(gaussian_strength(epsilon, delta) / math.sqrt(2)))
+
+
+def share_of_ceiling(auc: float, epsilon: float, delta: float) -> float:
+    """Return how much of what a claim allows an attack reached: 0 at an AUC of 1/2 or less, 1 at `auc_ceiling`."""
+    return max(auc - 0.5, 0.0) / (auc_ceiling(epsilon, delta) - 0.5)
 
 
 def repeated_ceiling(outside: int, inside: int, delta: float, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -12,13 +12,17 @@ from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
 from bench.statistics.dp_bounds import (
+    auc_ceiling,
     error_rates,
     gaussian_epsilon,
+    gaussian_strength,
     one_run_ceiling,
     one_run_epsilon,
     one_run_p_value,
+    pure_one_run_epsilon,
     repeated_ceiling,
     repeated_epsilon,
+    share_of_ceiling,
 )
 
 
@@ -108,6 +112,48 @@ def test_ceilings_rise_with_the_number_of_runs() -> None:
 def test_counts_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="7 right of 5 guesses on 10"):
         one_run_epsilon(10, 5, 7, 0.0)
+
+
+def test_the_closed_form_without_delta_is_the_bound_found_by_search() -> None:
+    guesses, right = np.array([[1], [7], [30], [200]]), np.array([[0, 1, 1], [0, 4, 7], [15, 28, 30], [110, 180, 200]])
+    searched = [[one_run_epsilon(500, n, v, 0.0, 0.975) for v in right[i]] for i, n in enumerate(guesses[:, 0])]
+    assert pure_one_run_epsilon(guesses, right, 0.975) == pytest.approx(np.array(searched), abs=1e-4)
+
+
+# -- what a claim allows an attack -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "mu", "ceiling"), [(10, 2.000, 0.921), (4, 0.925, 0.743), (1, 0.268, 0.575), (0.1, 0.0325, 0.509)]
+)
+def test_the_strength_and_the_largest_area_of_a_claim_are_known(epsilon: float, mu: float, ceiling: float) -> None:
+    assert gaussian_strength(epsilon, 1e-5) == pytest.approx(mu, abs=6e-4)
+    assert auc_ceiling(epsilon, 1e-5) == pytest.approx(ceiling, abs=6e-4)
+
+
+@pytest.mark.parametrize("mu", [0.1, 1.0, 5.0, 30.0])
+def test_the_strength_is_that_of_the_mechanism_whose_delta_is_written_out(mu: float) -> None:
+    epsilon = mu**2 / 2 + mu
+    delta = norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon + norm.logcdf(-mu / 2 - epsilon / mu))
+    assert gaussian_strength(epsilon, delta) == pytest.approx(mu, rel=1e-6)
+
+
+def test_the_ceiling_is_what_the_best_attack_on_a_noisy_sum_reaches() -> None:
+    rng, mu = np.random.default_rng(2), gaussian_strength(10, 1e-5)
+    inside, outside = rng.normal(mu, 1, 200_000), rng.normal(0, 1, 200_000)
+    assert (inside > outside).mean() == pytest.approx(auc_ceiling(10, 1e-5), abs=0.003)
+
+
+def test_the_share_of_the_ceiling_begins_at_chance_and_ends_at_one() -> None:
+    assert share_of_ceiling(0.47, 4, 1e-5) == 0
+    assert share_of_ceiling(0.614, 10, 1e-5) == pytest.approx(0.114 / 0.4214, abs=0.001)
+    assert share_of_ceiling(auc_ceiling(4, 1e-5), 4, 1e-5) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(-1, 1e-5), (1, 0), (1, 1), (math.nan, 1e-5)])
+def test_a_claim_that_cannot_be_has_no_strength(epsilon: float, delta: float) -> None:
+    with pytest.raises(ValueError, match="expected epsilon of 0 or more and delta in"):
+        gaussian_strength(epsilon, delta)
 
 
 # -- a published auditor says the same ---------------------------------------------------------------------------------

@@ -20,11 +20,12 @@ from bench.registry.finding import add_plugin_file
 from bench.registry.selection import Choice, choose
 from bench.report.audits import NOT_AUDITED, AuditReading, audited
 from bench.report.leaderboard import write_leaderboard
+from bench.statistics.dp_bounds import one_run_epsilon
 from bench.store.rows import COLUMNS as ROW_COLUMNS
 from bench.store.rows import write_rows
 from bench.store.store import Store
 from bench.studies.audit import Audit, Suspects, claim_under_test, suspects, usable
-from bench.studies.audit_reading import FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
+from bench.studies.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
 from bench.studies.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
 
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of small files, each synced to its disk
@@ -204,6 +205,46 @@ def test_the_threshold_is_chosen_on_other_trainings_than_it_is_read_on() -> None
 
     assert max(b.low for b in bounds(half(0) + half(0), 0.0)[1:]) > 1
     assert max(b.low for b in bounds(half(0) + half(1), 0.0)[1:]) == 0  # the other record would tell
+
+
+def copied(n: int, rng: np.random.Generator, attacks: int = 1) -> Trial:
+    """A training on fair coins of 1,084 people whose release holds n of those who are in, and tells of nobody else."""
+    inside = rng.random(1084) < 0.5
+    scores = {f"blind {j}": rng.normal(size=1084) for j in range(attacks - 1)}
+    near = rng.normal(size=1084)
+    near[rng.permutation(np.flatnonzero(inside))[:n]] += 100
+    return Trial(inside, {**scores, "near": near})
+
+
+@pytest.mark.parametrize(("rows", "low"), [(15, 1.22), (30, 1.99), (200, 3.94)])
+def test_a_release_that_copies_a_few_people_is_bounded_by_guesses_on_them_alone(rows: int, low: float) -> None:
+    rng = np.random.default_rng(rows)
+    found = bounds([copied(rows, rng), copied(rows, rng)], 1e-5)[0]
+    assert found.low == pytest.approx(low, abs=0.005)
+    assert found.detail == f"{rows} of {rows} guesses right ({rows} in, 0 out), on 1084 records"
+    assert found.low == one_run_epsilon(1084, rows, rows, 1e-5, EACH)
+
+
+def test_copies_of_43_people_are_found_among_twenty_attacks_where_guesses_on_both_sides_missed_them() -> None:
+    rng = np.random.default_rng(0)
+    found = [bounds([copied(43, rng, 20), copied(43, rng, 20)], 1e-5)[0] for _ in range(5)]
+    assert {bound.attack for bound in found} == {"near"}
+    assert np.median([bound.low for bound in found]) > 1.5
+    both_sides = max(one_run_epsilon(1084, 2 * k, min(k, 43) + k // 2, 1e-5, EACH) for k in range(1, 200))
+    assert both_sides < 1.0  # with as many guesses on "out", half of which are right by luck
+
+
+def test_to_choose_the_numbers_of_guesses_refutes_no_honest_mechanism_more_often_than_stated() -> None:
+    """Randomised response of each coin at epsilon 1, told on one side only: the worst case of pure privacy."""
+    rng, epsilon, refuted = np.random.default_rng(1), 1.0, 0
+    for _ in range(80):
+        trials = []
+        for _ in range(2):
+            inside = rng.random(120) < 0.5
+            told = np.where(rng.random(120) < 1 / (1 + np.exp(-epsilon)), inside, ~inside)
+            trials.append(Trial(inside, {"a": told + rng.random(120) / 2, "b": told + rng.random(120) / 2}))
+        refuted += bounds(trials, 0.0)[0].low > epsilon
+    assert refuted <= 0.025 * 80 + 3 * np.sqrt(0.025 * 0.975 * 80)
 
 
 @pytest.mark.parametrize("records", range(2, 9))
