@@ -119,7 +119,7 @@ def _about(audit: Audit, claim: PrivacyClaim | None, data: Dataset) -> dict[str,
 def _planned(audit: Audit, data: Dataset, store: Store) -> tuple[list[PlannedCell], Todo, Costs]:
     plan = audit.plan(store, data.label_name)
     todo = pending(plan, store)
-    return plan, todo, learn(plan, store, {data.label_name: data.cohort.X.size}) if todo else Costs()
+    return plan, todo, learn(plan, store, {data.label_name: data.cohort.X.shape}) if todo else Costs()
 
 
 def _show(audit: Audit, data: Dataset, out: Path, limits: Limits, executor: Executor) -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.core.formatting import duration, size
-from bench.engine.costs import Cost, Costs, makespan
+from bench.engine.cost_estimates import SOURCE, Cost, provenance
+from bench.engine.costs import Costs, makespan
 from bench.engine.plan import PlannedCell, label_of
 from bench.engine.progress import Todo
 from bench.engine.tasks import Task
@@ -66,6 +67,8 @@ def show_plan(plan: Sequence[PlannedCell], todo: Todo, costs: Costs, jobs: int, 
     wide = console if console.is_terminal else Console(file=console.file, width=_WIDE)
     wide.print(table)
     wide.print(_bottom(todo, costs, jobs, sum(line.unknown for line in lines.values())), highlight=False)
+    if any(SOURCE in line.sources for line in lines.values()):
+        wide.print(provenance(), highlight=False, soft_wrap=True)
 
 
 def _bottom(todo: Todo, costs: Costs, jobs: int, unknown: int) -> str:
@@ -79,7 +82,9 @@ def _bottom(todo: Todo, costs: Costs, jobs: int, unknown: int) -> str:
     peaks = sorted((max((cost.peak_mb for cost in cell), default=0.0) for cell in cells), reverse=True)
     least = "At least" if unknown else "About"
     rest = f"; {unknown} tasks are unknown and not in it" if unknown else ""
-    return f"{least} {duration(seconds)} and up to {size(1e6 * sum(peaks[:jobs]))} with {jobs} at once{rest}."
+    never = len({(task.step, task.plugin.name) for planned, task in _each(todo) if not costs.of(planned, task)})
+    who = f" They are of {never} plugin{'s' * (never > 1)} that nobody ever ran." if unknown else ""
+    return f"{least} {duration(seconds)} and up to {size(1e6 * sum(peaks[:jobs]))} with {jobs} at once{rest}.{who}"
 
 
 def list_tasks(todo: Todo, costs: Costs) -> None:

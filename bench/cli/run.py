@@ -89,7 +89,7 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
     session = prepare(dataset, request, planner)
     plan, todo, store = session.plan, session.todo, session.scope.store
     _announce(session)
-    costs = learn(plan, store, {dataset.label_name: dataset.cohort.X.size}) if todo else Costs()
+    costs = learn(plan, store, {dataset.label_name: dataset.cohort.X.shape}) if todo else Costs()
     if request.dry_run:
         _show(session, costs)
         return 0

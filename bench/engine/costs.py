@@ -1,7 +1,8 @@
-"""Estimates of the time and memory of a plan's tasks, from earlier runs; unknown where no earlier run tells.
+"""Estimates of the time and memory of a plan's tasks, from earlier runs; unknown where nobody ever ran the plugin.
 
 The nearest earlier run speaks: the same generator and parameters on other folds of the cohort, else other parameters of
-it, else (a measure, an attack) other generators, else another cohort, scaled by its size.
+it, else (a measure, an attack) other generators, else another cohort, scaled by its size, else the estimate that ships
+with the package.
 """
 
 from __future__ import annotations
@@ -11,24 +12,20 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.core.errors import StoreError
+from bench.engine.cost_estimates import Cost, estimates
 from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Task
 from bench.engine.views import WITH_CODE
 from bench.store.rows import read_rows
 from bench.store.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
-
-
-class Cost(NamedTuple):
-    """What a task is expected to take, and from which earlier runs that is known."""
-
-    wall_s: float
-    peak_mb: float
-    source: str
 
 
 class Work(NamedTuple):
@@ -58,6 +55,7 @@ class Costs:
     """Time and memory of earlier tasks, from the same task on other folds to the same plugin on other cohorts."""
 
     sizes: dict[str, int] = field(default_factory=dict)  # values (samples x genes) of each dataset
+    shipped: dict[str, dict[tuple[str, str], Cost]] = field(default_factory=dict)  # of each dataset, by step and plugin
     _past: dict[tuple[str, ...], _Past] = field(default_factory=dict)
 
     def add(self, work: Work, wall_s: float, peak_mb: float) -> None:
@@ -72,7 +70,7 @@ class Costs:
         return past.total_s / past.n if past else None
 
     def of(self, planned: PlannedCell, task: Task) -> Cost | None:
-        """Return what a task is expected to take, or None if no earlier run says."""
+        """Return what a task is expected to take, or None if neither an earlier run nor the package says."""
         work = work_of(planned, task)
         near = [(_same(work), "other folds"), (_kin(work), "other parameters")]
         if task.step != "sample" and task.plugin.option("access") not in WITH_CODE:  # those fit the generator again
@@ -80,7 +78,8 @@ class Costs:
         for key, source in near:
             if past := self._past.get(key):
                 return Cost(past.total_s / past.n, past.peak_mb, source)
-        return self._elsewhere(work, [key for key, _ in near])
+        elsewhere = self._elsewhere(work, [key for key, _ in near])
+        return elsewhere or self.shipped.get(work.dataset, {}).get((work.step, work.plugin))
 
     def _elsewhere(self, work: Work, keys: Sequence[tuple[str, ...]]) -> Cost | None:
         """Return the cost on the cohort whose size is nearest, in proportion to the values in it."""
@@ -121,14 +120,20 @@ def _keys(work: Work) -> Iterator[tuple[str, ...]]:
 # -- learning ----------------------------------------------------------------------------------------------------------
 
 
-def learn(plan: Sequence[PlannedCell], store: Store, sizes: Mapping[str, int] | None = None) -> Costs:
+def learn(plan: Sequence[PlannedCell], store: Store, shapes: Mapping[str, tuple[int, int]] | None = None) -> Costs:
     """Return what earlier runs took: those in the rows beside the store, and what of this plan is in the store.
 
     Parameters
     ----------
-    sizes : values (samples x genes) of the planned dataset, by its name in the rows; without it, nothing is scaled
+    shapes : samples and genes of the planned dataset, by its name in the rows; without it, nothing is scaled and no
+        shipped estimate is used
     """
-    costs, seen = Costs(dict(sizes or {})), set[str]()
+    shapes = shapes or {}
+    costs = Costs(
+        {name: samples * genes for name, (samples, genes) in shapes.items()},
+        {name: estimates(*shape) for name, shape in shapes.items()},
+    )
+    seen = set[str]()
     for path in sorted((store.root.parent / "rows").glob("*.csv")):
         try:
             seen |= _learn_rows(costs, path)
@@ -145,15 +150,21 @@ def _learn_rows(costs: Costs, path: Path) -> set[str]:
     """Add the work behind a file of rows and return the keys of its results."""
     rows, about = read_rows(path)
     data = about.get("data", {})
+    for work, wall_s, peak_mb in work_in(rows):
+        costs.sizes.setdefault(work.dataset, data.get("samples", 0) * data.get("genes", 0))
+        costs.add(work, wall_s, peak_mb)
+    return set(rows["key"])
+
+
+def work_in(rows: pd.DataFrame) -> Iterator[tuple[Work, float, float]]:
+    """Yield each work that went well behind rows, with its seconds and its peak memory in MB."""
     once = rows["measure"].isin(["auc", "wall_s"]) | ((rows["attack"] == "") & ~rows["family"].isin(["cost", "claim"]))
     rows = rows[(rows["status"] == "ok") & once]
     columns = ["family", "measure", "attack", "dataset", "generator", "params", "wall_s", "peak_mb"]
     for family, measure, attack, dataset, generator, params, wall_s, peak_mb in rows[columns].itertuples(index=False):
-        costs.sizes.setdefault(dataset, data.get("samples", 0) * data.get("genes", 0))
         step = "sample" if family == "cost" else "attack" if attack else "metric"
         plugin = {"sample": generator, "attack": attack, "metric": measure}[step]
-        costs.add(Work(step, plugin, dataset, generator, params), wall_s, peak_mb)
-    return set(rows["key"])
+        yield Work(step, plugin, dataset, generator, params), wall_s, peak_mb
 
 
 # -- adding up ---------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_a_plan_learns_from_rows_and_from_a_run_that_was_cut_off(toy_cohort: Coh
     learnt = learn(cells, store)
     assert [learnt.of(cells[1], task) for task in cells[1].tasks] == [(7.0, 80.0, "other folds")] * 3
     larger = replace(cells[1], cell=replace(cells[1].cell, dataset="twice"))
-    learnt = learn(cells, store, {"twice": 2 * 960})
+    learnt = learn(cells, store, {"twice": (2 * 60, 16)})
     assert learnt.of(larger, cells[1].tasks[0]) == (14.0, 160.0, "toy, scaled")
 
 
@@ -265,15 +265,18 @@ def test_status_without_a_store_says_so(tmp_path: Path) -> None:
 def test_a_dry_run_lists_every_task_for_programs(toy_cohort: Cohort, tmp_path: Path) -> None:
     make_home(tmp_path, toy_cohort)
     assert bench(tmp_path, *small("--generators", "noise", "--folds", "1")).returncode == 0
-    done = bench(tmp_path, *small("--generators", "noise,multivariate", "--dry-run", "--verbose"))
+    (tmp_path / "waiting.py").write_text(WAITING.format(begun="begun", go="go"))
+    chosen = ("--plugin", "waiting.py", "--generators", "noise,multivariate,waiting")
+    done = bench(tmp_path, *small(*chosen, "--dry-run", "--verbose"))
     header, *lines = (line.split("\t") for line in done.stdout.splitlines())
     tasks = [dict(zip(header, line, strict=True)) for line in lines]
-    assert len(tasks) == 9
+    assert len(tasks) == 15
     of_noise = [task for task in tasks if task["generator"] == "noise"]
     assert {task["learned_from"] for task in of_noise} == {"other folds"}
     assert float(of_noise[0]["wall_s"]) > 0
-    (sample, *_) = (t for t in tasks if t["generator"] == "multivariate" and t["step"] == "sample")
-    assert (sample["wall_s"], sample["learned_from"]) == ("", "")
+    samples = {t["generator"]: (t["wall_s"], t["learned_from"]) for t in tasks if t["step"] == "sample"}
+    assert samples["multivariate"][1] == "shipped estimate"
+    assert samples["waiting"] == ("", "")
 
 
 def test_times_and_sizes_are_written_for_people() -> None:
