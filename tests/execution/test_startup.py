@@ -1,5 +1,7 @@
 """A command that runs nothing imports nothing heavy, and what is remembered from earlier commands is never stale."""
 
+import importlib
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -50,7 +52,28 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    sources._memory.cache_clear()
+    for function in (sources._memory, sources._installed, sources._contents, sources.version_of):
+        function.cache_clear()
+
+
+def test_distributions_are_those_that_python_finds(fresh: Path) -> None:
+    wanted = importlib.metadata.packages_distributions()
+    assert "sklearn" in wanted
+    assert {name: sources.distributions_of(name) for name in wanted} == wanted
+    assert sources.distributions_of("no_such_package") == []
+
+
+def test_a_library_that_is_installed_later_is_found(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(fresh / "site"))
+    assert sources.distributions_of("new_one") == []
+    sources.remember()
+    _forget()
+    (fresh / "site/new_one-1.0.dist-info").mkdir(parents=True)
+    (fresh / "site/new_one-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: New-One\nVersion: 1.0\n")
+    (fresh / "site/new_one-1.0.dist-info/RECORD").write_text('other.py,,\n"new_one/a, b.py",,\n')
+    importlib.invalidate_caches()
+    assert sources.distributions_of("new_one") == ["New-One"]
+    assert sources.distributions_of("new") == []  # the beginning of a name is another name
 
 
 def test_an_edited_file_with_the_old_time_and_size_is_read_anew(fresh: Path) -> None:
