@@ -14,7 +14,7 @@ from bench import AttackView, attack
 from ._classes import given_labels
 
 
-@attack("confidence", access="black-box + labels", family="model")
+@attack("confidence", modalities="all", access="black-box + labels", family="model")
 @dataclass(kw_only=True)
 class Confidence:
     """Score a target by how sure a logistic regression trained on the release is of the target's own class.

@@ -19,7 +19,12 @@ from ._nets import dense, torch_stream, train
 
 
 @attack(
-    "domias_flow", access="black-box + reference", family="density", doi="10.48550/arXiv.2302.12580", needs=("torch",)
+    "domias_flow",
+    modalities="all",
+    access="black-box + reference",
+    family="density",
+    doi="10.48550/arXiv.2302.12580",
+    needs=("torch",),
 )
 @dataclass(kw_only=True)
 class DomiasFlow:

@@ -16,7 +16,13 @@ from ._spectra import spectrum
 _WIDE = 4096  # genes above which no matrix of genes x genes is formed, here 134 MB
 
 
-@attack("domias_gaussian", access="black-box + reference", family="density", doi="10.48550/arXiv.2302.12580")
+@attack(
+    "domias_gaussian",
+    modalities="all",
+    access="black-box + reference",
+    family="density",
+    doi="10.48550/arXiv.2302.12580",
+)
 @dataclass(kw_only=True)
 class DomiasGaussian:
     """Score a target by log p_release(x) - log p_reference(x), both Gaussian with a Ledoit-Wolf covariance.

@@ -13,7 +13,9 @@ from ._classes import reference_of
 from ._density import log_kde, shared_basis
 
 
-@attack("domias_kde", access="black-box + reference", family="density", doi="10.48550/arXiv.2302.12580")
+@attack(
+    "domias_kde", modalities="all", access="black-box + reference", family="density", doi="10.48550/arXiv.2302.12580"
+)
 @dataclass(kw_only=True)
 class DomiasKde:
     """Score a target by log p_release(x) - log p_reference(x), both kernel densities on the axes of the reference.

@@ -13,7 +13,7 @@ from ._classes import reference_of
 from ._distances import distances
 
 
-@attack("dpi", access="black-box + reference", family="distance", doi="10.48550/arXiv.2406.13012")
+@attack("dpi", modalities="all", access="black-box + reference", family="distance", doi="10.48550/arXiv.2406.13012")
 @dataclass(kw_only=True)
 class DataPlagiarismIndex:
     """Count the synthetic people among the k nearest of release and reference together; ties go by nearness.

@@ -30,7 +30,7 @@ STACKED: tuple[Attack, ...] = (
 )  # fmt: skip
 
 
-@attack("ensemble", family="ensemble")
+@attack("ensemble", modalities="all", family="ensemble")
 @dataclass(kw_only=True)
 class Ensemble:
     """Score a target by a logistic regression on eight attacks, trained in worlds whose members the attacker chose.

@@ -13,7 +13,9 @@ from ._classes import reference_of
 from ._distances import distances
 
 
-@attack("gan_leaks_cal", access="black-box + reference", family="distance", doi="10.1145/3372297.3417238")
+@attack(
+    "gan_leaks_cal", modalities="all", access="black-box + reference", family="distance", doi="10.1145/3372297.3417238"
+)
 @dataclass(kw_only=True)
 class GanLeaksCalibrated:
     """Score a target by how much nearer the nearest synthetic person is than the nearest reference person.

@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._distances import distances
 
 
-@attack("gan_leaks_official", official=True, family="distance", doi="10.1145/3372297.3417238")
+@attack("gan_leaks_official", modalities="all", official=True, family="distance", doi="10.1145/3372297.3417238")
 @dataclass(kw_only=True)
 class GanLeaksOfficial:
     """Return exp(-d^2) for the distance d to the nearest synthetic person, which is exactly 0 beyond d = 27.3."""

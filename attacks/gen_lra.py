@@ -16,7 +16,7 @@ from ._density import shared_basis
 from ._distances import Distances
 
 
-@attack("gen_lra", access="black-box + reference", family="density")
+@attack("gen_lra", modalities="all", access="black-box + reference", family="density")
 @dataclass(kw_only=True)
 class GenLra:
     """Score a target by the likelihood ratio of its synthetic neighbours, with it and without it in the reference.

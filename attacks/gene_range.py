@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench import AttackView, attack
 
 
-@attack("gene_range", family="structure")
+@attack("gene_range", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class GeneRange:
     """Score a target by the genes in which it holds a synthetic extreme, less those in which it lies outside the range.

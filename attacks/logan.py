@@ -15,7 +15,14 @@ from ._classes import reference_of
 from ._nets import dense, torch_stream, train
 
 
-@attack("logan", access="black-box + reference", family="density", doi="10.2478/popets-2019-0008", needs=("torch",))
+@attack(
+    "logan",
+    modalities="all",
+    access="black-box + reference",
+    family="density",
+    doi="10.2478/popets-2019-0008",
+    needs=("torch",),
+)
 @dataclass(kw_only=True)
 class Logan:
     """Score a target by the logit of a network that tells the release from reference people.

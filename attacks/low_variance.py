@@ -12,7 +12,7 @@ from bench import AttackView, PluginError, attack
 from ._spectra import spectrum
 
 
-@attack("low_variance", family="structure")
+@attack("low_variance", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class LowVariance:
     """Score a target by minus the log of what is left of it when the leading directions of the release are removed.

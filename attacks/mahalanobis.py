@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._structure import mahalanobis
 
 
-@attack("mahalanobis", family="structure")
+@attack("mahalanobis", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class Mahalanobis:
     """Score a target by minus its log Mahalanobis distance to the release, at the most telling ridge.

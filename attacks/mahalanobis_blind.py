@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._structure import mahalanobis, sharpest_clusters
 
 
-@attack("mahalanobis_blind", family="structure")
+@attack("mahalanobis_blind", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class MahalanobisBlind:
     """Score a target by its Mahalanobis distance within the cluster of the release that it falls into.

@@ -13,7 +13,7 @@ from ._classes import given_labels
 from ._structure import by_class, mahalanobis
 
 
-@attack("mahalanobis_class", access="black-box + labels", family="structure")
+@attack("mahalanobis_class", modalities="all", access="black-box + labels", family="structure")
 @dataclass(kw_only=True)
 class MahalanobisClass:
     """Score a target by its Mahalanobis distance within its class, each class at its own most telling ridge.

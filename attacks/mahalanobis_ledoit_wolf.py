@@ -13,7 +13,7 @@ from bench import AttackView, attack
 from ._spectra import spectrum
 
 
-@attack("mahalanobis_ledoit_wolf", family="structure", doi="10.1016/S0047-259X(03)00096-4")
+@attack("mahalanobis_ledoit_wolf", modalities="all", family="structure", doi="10.1016/S0047-259X(03)00096-4")
 @dataclass(kw_only=True)
 class MahalanobisLedoitWolf:
     """Score a target by its Mahalanobis distance to the release under a Ledoit-Wolf covariance.

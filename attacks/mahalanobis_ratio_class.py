@@ -13,7 +13,7 @@ from ._classes import given_labels
 from ._structure import Floats, by_class, mahalanobis_ratio
 
 
-@attack("mahalanobis_ratio_class", access="black-box + labels", family="structure")
+@attack("mahalanobis_ratio_class", modalities="all", access="black-box + labels", family="structure")
 @dataclass(kw_only=True)
 class MahalanobisRatioClass:
     """Score a target by how much nearer it lies to the release than to the other candidates, within its class.

@@ -14,7 +14,13 @@ from ._marginals import log_ratio
 from ._structure import Floats, by_class
 
 
-@attack("marginal_ratio_class", access="black-box + labels", family="structure", doi="10.48550/arXiv.2402.06699")
+@attack(
+    "marginal_ratio_class",
+    modalities="all",
+    access="black-box + labels",
+    family="structure",
+    doi="10.48550/arXiv.2402.06699",
+)
 @dataclass(kw_only=True)
 class MarginalRatioClass:
     """Score a target by the mean log ratio of the release's to the candidates' frequency of its value in its class.

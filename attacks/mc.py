@@ -12,7 +12,7 @@ from bench import AttackView, PluginError, attack
 from ._distances import distances
 
 
-@attack("mc", family="distance", doi="10.2478/popets-2019-0067")
+@attack("mc", modalities="all", family="distance", doi="10.2478/popets-2019-0067")
 @dataclass(kw_only=True)
 class MonteCarlo:
     """Count the synthetic people within a radius of the target; equal counts are ordered by the nearest one.

@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._distances import distances
 
 
-@attack("mc_official", official=True, family="distance", doi="10.2478/popets-2019-0067")
+@attack("mc_official", modalities="all", official=True, family="distance", doi="10.2478/popets-2019-0067")
 @dataclass(kw_only=True)
 class MonteCarloOfficial:
     """Return the share of synthetic people nearer than the median over candidates of the nearest distance.

@@ -14,7 +14,13 @@ from ._density import log_density_1d
 from ._distances import distances
 
 
-@attack("neighbour_kde", access="black-box + reference", family="distance", doi="10.48550/arXiv.2603.10937")
+@attack(
+    "neighbour_kde",
+    modalities="all",
+    access="black-box + reference",
+    family="distance",
+    doi="10.48550/arXiv.2603.10937",
+)
 @dataclass(kw_only=True)
 class NeighbourKde:
     """Score a target by the density of its nearest-synthetic distance among candidates over that among non-members.

@@ -12,7 +12,7 @@ from bench import AttackView, PluginError, attack
 from ._marginals import crowding, ranked
 
 
-@attack("quantile_support", family="structure")
+@attack("quantile_support", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class QuantileSupport:
     """Score a target by how much denser synthetic values are right at its values than around them, over all genes.

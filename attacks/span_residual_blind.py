@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._structure import residual, sharpest_clusters
 
 
-@attack("span_residual_blind", family="structure")
+@attack("span_residual_blind", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class SpanResidualBlind:
     """Score a target by minus the log share of it outside the affine span of the cluster that it falls into.

@@ -13,7 +13,7 @@ from ._classes import given_labels
 from ._structure import by_class, residual
 
 
-@attack("span_residual_class", access="black-box + labels", family="structure")
+@attack("span_residual_class", modalities="all", access="black-box + labels", family="structure")
 @dataclass(kw_only=True)
 class SpanResidualClass:
     """Score a target by minus the log share of it outside the affine span of its class.

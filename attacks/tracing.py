@@ -13,7 +13,9 @@ from ._classes import given_labels
 from ._tracing import class_shifts, standardised, whitened
 
 
-@attack("tracing", access="black-box + labels", family="structure", doi="10.1371/journal.pgen.1000167")
+@attack(
+    "tracing", modalities="all", access="black-box + labels", family="structure", doi="10.1371/journal.pgen.1000167"
+)
 @dataclass(kw_only=True)
 class Tracing:
     """Score a target by how far its class mean in the release was moved towards it, in whitened coordinates.

@@ -14,7 +14,8 @@ from bench.core.cohort_file import read_cohort
 from bench.core.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
 from bench.core.images import Images
 from bench.core.records import Records
-from bench.core.roles import Attack, AttackView, Generator, Metric, PrivacyClaim, Split
+from bench.core.released import ReleasedModel
+from bench.core.roles import Attack, AttackView, Generator, Metric, ModelGenerator, PrivacyClaim, Split
 from bench.core.seeds import integer_seed, stream
 from bench.registry.declarations import Measure, attack, generator, metric
 
@@ -47,9 +48,11 @@ __all__ = [
     "Measure",
     "Metric",
     "MissingExtraError",
+    "ModelGenerator",
     "PluginError",
     "PrivacyClaim",
     "Records",
+    "ReleasedModel",
     "Results",
     "Split",
     "StoreError",

@@ -12,7 +12,7 @@ from bench import Cohort, generator
 from ._labels import draw_rows
 
 
-@generator("copy_train", control=True)
+@generator("copy_train", modalities="all", control=True)
 @dataclass(kw_only=True)
 class CopyTrain:
     """Release the training samples verbatim, in random order."""

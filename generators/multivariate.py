@@ -13,7 +13,7 @@ from bench import Cohort, PluginError, generator
 from ._labels import class_counts
 
 
-@generator("multivariate")
+@generator("multivariate", modalities="all")
 @dataclass(kw_only=True)
 class Multivariate:
     """Fit a Gaussian to each class and sample it with the covariance scaled by 1 + noise.

@@ -12,7 +12,7 @@ from bench import Cohort, generator
 from ._labels import draw_rows
 
 
-@generator("real_holdout", control=True, fits="spare")
+@generator("real_holdout", modalities="all", control=True, fits="spare")
 @dataclass(kw_only=True)
 class RealHoldout:
     """Release real samples of a spare fold; the harness leaves that fold out of train and holdout.

@@ -12,7 +12,7 @@ from bench import Cohort, generator
 from ._labels import draw_rows
 
 
-@generator("shuffled_genes", control=True)
+@generator("shuffled_genes", modalities="all", control=True)
 @dataclass(kw_only=True)
 class ShuffledGenes:
     """Shuffle each gene over all training samples, and the labels too: no correlation and no classes are left."""

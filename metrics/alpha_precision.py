@@ -18,6 +18,7 @@ _GRID = np.linspace(0, 1, 101)
 
 @metric(
     "alpha_precision",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("alpha_precision", "higher", 0, 1, table="fidelity", rank=8, title="alpha-precision"),

@@ -18,6 +18,7 @@ _SHARES = {"10": 0.1, "30": 0.3, "100": 1.0}  # of the training samples of each 
 
 @metric(
     "augmentation",
+    modalities="all",
     family="utility",
     measures=(
         Measure("augmentation_gain_10", "higher", -1, 1, table="in_use", rank=7, title="gain at 10 %"),

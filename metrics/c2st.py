@@ -16,6 +16,7 @@ from ._ranking import auroc
 
 @metric(
     "c2st",
+    modalities="all",
     family="fidelity",
     measures=(Measure("c2st_xgboost_auc", "none", 0, 1, table="fidelity", rank=7, title="C2ST AUC"),),
     doi="10.48550/arXiv.1610.06545",

@@ -18,6 +18,7 @@ _BINS = 10  # of the calibration error
 
 @metric(
     "calibration",
+    modalities="all",
     family="utility",
     measures=(
         Measure("brier_logistic_synthetic", "lower", 0, 2, table="in_use", rank=12, title="Brier syn"),

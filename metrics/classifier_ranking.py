@@ -20,6 +20,7 @@ _SLACK = 1e-9  # scores closer than that are equal
 
 @metric(
     "classifier_ranking",
+    modalities="all",
     family="utility",
     measures=(
         Measure("classifier_ranking_tau", "higher", -1, 1, table="in_use", rank=10, title="classifier ranking"),

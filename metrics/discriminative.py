@@ -16,6 +16,7 @@ from ._scaling import centre_and_scale
 
 @metric(
     "discriminative",
+    modalities="all",
     family="fidelity",
     measures=(Measure("discriminative_score", "lower", 0, 1, table="utility", rank=7, title="discr"),),
 )

@@ -15,6 +15,7 @@ from ._distances import nearest
 
 @metric(
     "distance_to_closest",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("distance_to_closest", "none", 0, table="utility", rank=8, title="dist closest"),

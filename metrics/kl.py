@@ -17,6 +17,7 @@ _FLOOR = 1e-10  # added to each density, as published, so that an empty bin has 
 
 @metric(
     "kl",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("kl_train", "lower", 0),

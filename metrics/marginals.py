@@ -14,6 +14,7 @@ from bench import Cohort, Measure, metric
 
 @metric(
     "marginals",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("ks_train", "lower", 0, 1),

@@ -15,6 +15,7 @@ from ._distances import kernel_sum
 
 @metric(
     "mmd",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("mmd", "lower", -2, 2, table="utility", rank=6, title="MMD"),

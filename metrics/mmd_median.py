@@ -17,6 +17,7 @@ from ._shared import shared
 
 @metric(
     "mmd_median",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("mmd_median", "lower", -2, 2),

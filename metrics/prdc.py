@@ -15,6 +15,7 @@ from ._distances import blocks, neighbour_distance
 
 @metric(
     "prdc",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("prdc_precision_train", "higher", 0, 1),

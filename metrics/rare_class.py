@@ -16,6 +16,7 @@ from ._recall import recognise
 
 @metric(
     "rare_class",
+    modalities="all",
     family="utility",
     measures=(
         Measure("rare_class_f1_synthetic", "higher", 0, 1, table="in_use", rank=1, title="rare class F1 syn"),

@@ -20,6 +20,7 @@ _LOST = 1.0  # the distance of a subgroup that has fewer than two samples in the
 
 @metric(
     "subgroups",
+    modalities="all",
     family="fidelity",
     measures=(
         Measure("subgroup_share_distance", "lower", 0, 1, table="fidelity", rank=11, title="subgroup shares"),

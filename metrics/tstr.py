@@ -14,6 +14,7 @@ from ._tstr import tstr_values
 
 @metric(
     "tstr",
+    modalities="all",
     family="utility",
     measures=(
         Measure("accuracy_synthetic", "higher", 0, 1, table="utility", rank=1, title="acc syn"),

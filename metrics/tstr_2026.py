@@ -14,6 +14,7 @@ from ._tstr import tstr_values
 
 @metric(
     "tstr_2026",
+    modalities="all",
     family="utility",
     measures=(
         Measure("accuracy_synthetic_2026", "higher", 0, 1),

@@ -21,6 +21,7 @@ _BINS = 10  # of the calibration error
 
 @metric(
     "tstr_trees",
+    modalities="all",
     family="utility",
     measures=(
         Measure("accuracy_xgboost_synthetic", "higher", 0, 1, table="utility_trees", rank=1, title="XGBoost acc syn"),

@@ -100,6 +100,7 @@ def run(
         folds=None if folds == "all" else numbers_in(folds, "folds"),
         splits=splits,
         attacks=scoring[1],
+        chosen=[*chosen, *scoring[0], *scoring[1]],
     )
     return carry_out(data, request, lambda scope: plan_generators(scope, chosen, *scoring), options)
 

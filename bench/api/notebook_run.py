@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,15 @@ class Options:
             sys.modules.pop(f"bench_plugin_{path.stem}", None)
             add_plugin_file(path)
 
-    def request(self, *, seeds: list[int], folds: list[int] | None, splits: Any, attacks: list[Choice]) -> Request:
+    def request(
+        self,
+        *,
+        seeds: list[int],
+        folds: list[int] | None,
+        splits: Any,
+        attacks: list[Choice],
+        chosen: Sequence[Choice] = (),
+    ) -> Request:
         """Return the request of the call."""
         return Request(
             seeds=seeds,
@@ -68,6 +76,7 @@ class Options:
             attacks=attacks,
             executor=self.executor,
             command=self.call,
+            chosen=chosen,
         )
 
     def say(self, text: str) -> None:

@@ -14,6 +14,7 @@ from bench.challenge.blue_entry import CODE, CONFIG, ENVIRONMENT, code_of, table
 from bench.challenge.blue_team import frames
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, PluginError
+from bench.core.released import as_data
 from bench.core.safe_yaml import yaml_text
 from bench.datasets import Dataset
 from bench.datasets.catalogue import CATALOGUE
@@ -84,7 +85,7 @@ def _members(entry: Entry, scope: Scope, plan: list[PlannedCell]) -> Iterator[tu
         if synthetic is None:
             raise BenchError(f"fold {planned.cell.fold} has no synthetic sample in the store; run the command again.")
         yield from zip(
-            table_names(planned.cell.fold), _tables(as_expression(synthetic), entry.dataset.label), strict=True
+            table_names(planned.cell.fold), _tables(as_expression(as_data(synthetic)), entry.dataset.label), strict=True
         )
     yield f"{code_of(entry.dataset.name)}_splits.yaml", splits_yaml(scope.splits)
     yield CONFIG, yaml_text(_config(entry))

@@ -23,6 +23,7 @@ from bench.challenge.blue_entry import bounded_line, code_of
 from bench.challenge.blue_team import frames
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, DataError, PluginError
+from bench.core.released import as_data
 from bench.core.roles import Split
 from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
@@ -135,7 +136,7 @@ def write_round(
         synthetic = store.read_sample(planned.cell.sample_key)
         if synthetic is None:
             raise BenchError(f"release {release.number} is not in the store; run the command again.")
-        text = _shuffled(as_expression(synthetic)).encode()
+        text = _shuffled(as_expression(as_data(synthetic))).encode()
         write_atomic(public / data_name(release.number), lambda file, text=text: file.write(text))  # type: ignore[misc]
         files[data_name(release.number)] = hashlib.sha256(text).hexdigest()
     key = _key_text(dataset, releases).encode()

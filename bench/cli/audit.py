@@ -84,7 +84,8 @@ def command(
     Two runs give the one-run bound over many records; 20 and more give also the bounds over repeated runs for the one
     record that stands out. Writes <out>/audits/<dataset>.csv, and the leaderboard if there is one.
     """
-    choice, chosen = _one(generator), usable(choose("attack", attacks))
+    choice = _one(generator)
+    chosen = usable(choose("attack", attacks), choice)
     data = load_dataset(dataset)
     audit = Audit(suspects(data.expression, canaries, seed), choice, chosen, runs, seed)
     if dry_run:

@@ -48,6 +48,10 @@ def _details(info: PluginInfo) -> Iterator[tuple[str, str]]:
         ],
         "metric": [f"measures: {', '.join(m.name for m in info.measures)}"],
     }[info.kind]
+    if info.modalities != ("expression",):
+        notes.append(f"serves {', '.join(info.modalities)}")
+    if info.released == "model":
+        notes.append("releases a model" if info.kind == "generator" else "of a released model")
     if info.origin != "built-in":
         notes.append(f"from {info.origin}")
     params = ", ".join(f"{name}={value!r}" for name, value in info.params.items())

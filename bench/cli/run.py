@@ -73,6 +73,7 @@ def command(
         out=out,
         dry_run=dry_run,
         attacks=scoring[1],
+        chosen=[*chosen, *scoring[0], *scoring[1]],
         executor=executor,
         verbose=verbose,
     )
@@ -121,10 +122,14 @@ def _announce(session: Session) -> None:
             f"{', '.join(session.left_out)}",
             soft_wrap=True,
         )
+    if session.not_applicable:
+        names = ", ".join(session.not_applicable)
+        console.print(f"not applicable to {dataset.modality}: {names}", highlight=False, soft_wrap=True)
     total, missing = sum(len(p.tasks) for p in session.plan), sum(len(tasks) for _, tasks in session.todo)
     cohort = dataset.cohort
+    features = "genes" if dataset.modality == "expression" else "features"
     console.print(
-        f"{dataset.label_name}: {len(cohort)} samples x {cohort.n_genes} genes, {len(cohort.classes)} classes, "
+        f"{dataset.label_name}: {len(cohort)} samples x {cohort.n_genes} {features}, {len(cohort.classes)} classes, "
         f"from {dataset.source}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip

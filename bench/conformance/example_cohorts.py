@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from bench.core.cohort import Cohort
+from bench.core.images import Images
+from bench.core.records import Records
 from bench.core.seeds import stream
+from bench.registry.declarations import PluginInfo
 
 _GENES = 24
+_BRIGHT = 16.0  # a value of white, twice the mean
 
 
 def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Cohort:
@@ -33,6 +37,15 @@ def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) ->
     X = 8 + centres + 0.7 * modules + 0.5 * rng.gumbel(size=(n, genes))
     names = tuple(f"GENE{(389 * i) % 1009:04d}" for i in range(genes))
     return Cohort(X=X.astype(np.float32), y=y, genes=names, samples=tuple(f"{path}{i}" for i in range(n)), units="log2")
+
+
+def example(info: PluginInfo, n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Records:
+    """Return `people` in a modality that the plugin serves: of expression, or as grey images."""
+    cohort = people(n, *path, genes=genes, apart=apart)
+    if "expression" in info.modalities:
+        return cohort
+    pixels = np.clip(cohort.X / _BRIGHT, 0, 1)[:, : genes // 4 * 4].reshape(n, 4, -1, 1)
+    return Images(pixels=pixels, y=cohort.y, samples=cohort.samples)
 
 
 def check_rng(*path: str | int) -> np.random.Generator:

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from bench.conformance.example_cohorts import check_rng, people
+from bench.conformance.example_cohorts import check_rng, example
 from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
+from bench.core.images import Images
+from bench.core.records import Records
 from bench.core.roles import PrivacyClaim, claim_of
 from bench.engine.tasks import check_sample
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
 
 
-def _fitted(info: PluginInfo, cohort: Cohort) -> Any:
+def _fitted(info: PluginInfo, cohort: Records) -> Any:
     plugin = _quick(info)
     if plugin.fit(cohort, rng=check_rng("fit")) is not plugin:
         raise PluginError("fit did not return self; end it with `return self`.")
@@ -29,15 +31,15 @@ _shared: dict[str, Any] = {}  # the last generator that was fitted to the traini
 def _fitted_once(info: PluginInfo) -> Any:
     """Return a model fitted to the training people; checks that only draw from it share it."""
     if _shared.get("info") is not info:
-        _shared.update(info=None, model=_fitted(info, people(60, "train")))
+        _shared.update(info=None, model=_fitted(info, example(info, 60, "train")))
         _shared["info"] = info
     return _shared["model"]
 
 
-def _drawn(fitted: Any, n: int, *path: str | int) -> Cohort:
+def _drawn(fitted: Any, n: int, *path: str | int) -> Records:
     """Return n samples, after a look at their type: the other checks compare what is in them."""
     sample = fitted.sample(n, rng=check_rng("sample", *path))
-    if not isinstance(sample, Cohort):
+    if not isinstance(sample, Cohort | Images):
         raise PluginError(f"sample returned {type(sample).__name__}; expected a Cohort (use cohort.synthetic(X, y)).")
     return sample
 
@@ -49,7 +51,7 @@ def _quick(info: PluginInfo) -> Any:
 
 def fit_returns_self(info: PluginInfo) -> None:
     """Fit returns self and changes nothing in the training cohort."""
-    cohort = people(60, "train")
+    cohort = example(info, 60, "train")
     before = cohort.X.copy()
     plugin = _quick(info)
     if plugin.fit(cohort, rng=check_rng("fit")) is not plugin:
@@ -60,7 +62,7 @@ def fit_returns_self(info: PluginInfo) -> None:
 
 def sample_has_the_asked_size(info: PluginInfo) -> None:
     """Sample returns n finite samples with the genes, their order, the units and known labels, for any n."""
-    cohort = people(60, "train")
+    cohort = example(info, 60, "train")
     fitted = _fitted_once(info)
     for n in (60, 7, 130):
         sample = fitted.sample(n, rng=check_rng("sample", n))
@@ -68,7 +70,7 @@ def sample_has_the_asked_size(info: PluginInfo) -> None:
     _check_columns(sample, cohort)
 
 
-def _check_columns(sample: Cohort, cohort: Cohort) -> None:
+def _check_columns(sample: Records, cohort: Records) -> None:
     """Notice values in the alphabetical order of the genes under the names in their own order."""
     made, real = sample.X.mean(axis=0), cohort.X.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -82,7 +84,7 @@ def _check_columns(sample: Cohort, cohort: Cohort) -> None:
 
 def same_stream_same_sample(info: PluginInfo) -> None:
     """The same random stream gives the same sample, whatever the global random state, which stays as it was."""
-    cohort = people(60, "train")
+    cohort = example(info, 60, "train")
     samples = []
     for disturbance in (1, 2):
         _disturb(disturbance)
@@ -118,7 +120,7 @@ def _global_state() -> tuple[Any, ...]:
 
 def refit_replaces(info: PluginInfo) -> None:
     """A second fit forgets the first."""
-    first, second = people(60, "train"), people(45, "other")
+    first, second = example(info, 60, "train"), example(info, 45, "other")
     twice, once = _fitted(info, first).fit(second, rng=check_rng("fit")), _fitted(info, second)
     if _drawn(twice, 30).digest != _drawn(once, 30).digest:
         raise PluginError("after a second fit, samples still depend on the first; set every attribute anew in fit.")
@@ -126,7 +128,7 @@ def refit_replaces(info: PluginInfo) -> None:
 
 def a_class_of_three(info: PluginInfo) -> None:
     """A class with three samples does not stop it."""
-    cohort = people(63, "train")
+    cohort = example(info, 63, "train")
     rare = np.flatnonzero(cohort.y == "c")[3:]
     small = cohort.take(np.setdiff1d(np.arange(63), rare))
     check_sample(_fitted(info, small).sample(len(small), rng=check_rng("sample")), like=small, n=len(small))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.conformance.example_cohorts import check_rng, people
-from bench.core.cohort import Cohort
+from bench.conformance.example_cohorts import check_rng, example
 from bench.core.errors import PluginError
+from bench.core.records import Records
 from bench.engine.tasks import check_measures
 from bench.registry.declarations import Measure, PluginInfo
 from bench.registry.finding import create
 
 
-def _measured(info: PluginInfo, train: Cohort, holdout: Cohort, synthetic: Cohort) -> dict[str, float]:
+def _measured(info: PluginInfo, train: Records, holdout: Records, synthetic: Records) -> dict[str, float]:
     return check_measures(info, create(info)(train, holdout, synthetic, rng=check_rng("metric")))
 
 
-def _far_off(like: Cohort) -> Cohort:
+def _far_off(like: Records) -> Records:
     """Return noise beside the real data, with labels that mean nothing."""
     rng = check_rng("noise")
     return like.synthetic(rng.normal(16, 1, like.X.shape), rng.permutation(like.y))
@@ -24,8 +24,8 @@ def _far_off(like: Cohort) -> Cohort:
 
 def measures_what_it_declares(info: PluginInfo) -> None:
     """It returns exactly its declared measures, inside their bounds, and the same ones for the same stream."""
-    train, holdout = people(90, "train"), people(45, "holdout")
-    for synthetic in (people(90, "synthetic"), train.synthetic(train.X, train.y), _far_off(train)):
+    train, holdout = example(info, 90, "train"), example(info, 45, "holdout")
+    for synthetic in (example(info, 90, "synthetic"), train.synthetic(train.X, train.y), _far_off(train)):
         first, second = (_measured(info, train, holdout, synthetic) for _ in range(2))
         if not all(first[name] == second[name] or np.isnan(first[name]) for name in first):
             raise PluginError(f"the same rng gave {first} and {second}; draw only from the rng that is handed in.")
@@ -33,8 +33,8 @@ def measures_what_it_declares(info: PluginInfo) -> None:
 
 def worse_data_score_worse(info: PluginInfo) -> None:
     """Noise beside the data does not score better than fresh people do, in the declared direction."""
-    train, holdout = people(90, "train"), people(45, "holdout")
-    good = _measured(info, train, holdout, people(90, "synthetic"))
+    train, holdout = example(info, 90, "train"), example(info, 45, "holdout")
+    good = _measured(info, train, holdout, example(info, 90, "synthetic"))
     bad = _measured(info, train, holdout, _far_off(train))
     for measure in info.measures:
         if _better(measure, bad[measure.name], good[measure.name]):
@@ -51,7 +51,7 @@ def _better(measure: Measure, a: float, b: float) -> bool:
 
 def order_of_rows_is_free(info: PluginInfo) -> None:
     """The order of the synthetic samples does not matter (up to the chance of a random split)."""
-    train, holdout, synthetic = people(90, "train"), people(45, "holdout"), people(90, "synthetic")
+    train, holdout, synthetic = example(info, 90, "train"), example(info, 45, "holdout"), example(info, 90, "synthetic")
     straight = _measured(info, train, holdout, synthetic)
     shuffled = _measured(info, train, holdout, synthetic.take(check_rng("order").permutation(90)))
     for name, value in straight.items():
@@ -61,7 +61,7 @@ def order_of_rows_is_free(info: PluginInfo) -> None:
 
 def degenerate_input_is_nan(info: PluginInfo) -> None:
     """A single synthetic sample, one class, and constant genes give numbers or NaN, and no error."""
-    train, holdout = people(90, "train"), people(45, "holdout")
+    train, holdout = example(info, 90, "train"), example(info, 45, "holdout")
     constant = train.synthetic(np.full_like(train.X, 8), train.y)
     for synthetic in (train.take([0]), train.take(train.y == "a"), constant):
         _measured(info, train, holdout, synthetic)

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from bench.conformance import attacks as attack_checks
 from bench.conformance import generators as generator_checks
 from bench.conformance import metrics as metric_checks
+from bench.conformance import models as model_checks
 from bench.conformance.example_cohorts import people
 from bench.conformance.findings import Finding, observe
 from bench.core.errors import PluginError
-from bench.registry.declarations import HANDED, Kind, PluginInfo
+from bench.registry.declarations import Kind, PluginInfo
 from bench.registry.finding import create
 
 __all__ = ["CHECKS", "Check", "Finding", "check_plugin", "people"]
@@ -26,17 +27,22 @@ Check = Callable[[PluginInfo], None]
 
 def check_plugin(info: PluginInfo) -> Iterator[Finding]:
     """Yield the finding of every check of a plugin's kind; nothing after the first if the plugin cannot be made."""
-    for check in CHECKS[info.kind]:
+    for check in checks_of(info):
         finding = observe(check, info, info.path)
         yield finding
         if finding.problem and check is it_can_be_made:
             return
 
 
+def checks_of(info: PluginInfo) -> tuple[Check, ...]:
+    """Return the checks of a plugin: those of its kind, or of its kind where a model is released."""
+    return MODEL_CHECKS[info.kind] if info.released == "model" else CHECKS[info.kind]
+
+
 def it_can_be_made(info: PluginInfo) -> None:
     """It can be imported and made, and its methods take what the harness hands them."""
     made = create(info)
-    for method, (positional, keywords) in HANDED[info.kind].items():
+    for method, (positional, keywords) in info.handed.items():
         wanted = f"{method}({', '.join(['self', *positional, '*', *keywords])})"
         try:
             inspect.signature(getattr(made, method)).bind(*positional, **dict.fromkeys(keywords))
@@ -94,4 +100,15 @@ CHECKS: dict[Kind, tuple[Check, ...]] = {
         attack_checks.finds_verbatim_copies,
         attack_checks.order_of_targets_is_free,
     ),
+}
+MODEL_CHECKS: dict[Kind, tuple[Check, ...]] = {
+    "generator": (
+        it_can_be_made,
+        parameters_round_trip,
+        model_checks.answers_are_probabilities,
+        model_checks.same_stream_same_model,
+        generator_checks.claims_are_data,
+    ),
+    "metric": (it_can_be_made, parameters_round_trip, model_checks.a_model_is_measured),
+    "attack": (it_can_be_made, parameters_round_trip, model_checks.finds_a_model_that_remembers),
 }

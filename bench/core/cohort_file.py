@@ -1,4 +1,4 @@
-"""Cohorts on disk: one npz file without pickle, read back exactly."""
+"""Cohorts, images and released models on disk: one npz file without pickle, read back exactly."""
 
 from __future__ import annotations
 
@@ -16,21 +16,29 @@ from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.images import Images
 from bench.core.records import Records
+from bench.core.released import Release, ReleasedModel, as_data
 
 _DIGEST, _PIXELS = "sha256", "pixels"  # names of arrays; the second marks images
+_MODEL, _CLASSES, _FEATURES = "model_", "model classes", "model features"  # the first goes before the arrays of a model
 _DAMAGE = (  # whatever a flipped bit makes zipfile and numpy raise
     *(OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
 
-def write_records(target: Path | BinaryIO, records: Records) -> None:
-    """Write a cohort, or images, to an npz file or an open binary file, with a digest of it."""
-    arrays = _arrays_of(records)
+def write_npz(target: Path | BinaryIO, release: Release) -> None:
+    """Write a cohort, images or a released model to an npz file or an open binary file, with a digest of it."""
+    arrays = _arrays_of_model(release) if isinstance(release, ReleasedModel) else _arrays_of(release)
     first: dict[str, Any] = {
         _DIGEST: np.array(_digest(arrays))
     }  # a file that lost its end has it and does not agree with it
     np.savez(target, **first, **arrays)
+
+
+def _arrays_of_model(model: ReleasedModel) -> dict[str, Any]:
+    arrays: dict[str, Any] = {f"{_MODEL}{name}": values for name, values in model.arrays.items()}
+    names = {_CLASSES: model.classes, _FEATURES: model.features}
+    return arrays | {name: np.array(values, dtype=np.str_) for name, values in names.items()}
 
 
 def _arrays_of(records: Records) -> dict[str, Any]:
@@ -64,9 +72,9 @@ def read_cohort(path: Path) -> Cohort:
     --------
     >>> from pathlib import Path
     >>> from bench import Cohort, read_cohort
-    >>> from bench.core.cohort_file import write_records
+    >>> from bench.core.cohort_file import write_npz
     >>> cohort = Cohort(X=[[1, 2], [3, 4]], y=["a", "b"], genes=["G1", "G2"], samples=["s1", "s2"], units="log2")
-    >>> write_records(Path("cohort.npz"), cohort)
+    >>> write_npz(Path("cohort.npz"), cohort)
     >>> read_cohort(Path("cohort.npz")).digest == cohort.digest
     True
     """
@@ -79,7 +87,18 @@ def read_records(path: Path) -> Records:
     Raises
     ------
     DataError
-        If the file is missing, truncated, altered or no cohort.
+        If the file is missing, truncated, altered or holds a model.
+    """
+    return as_data(read_npz(path))
+
+
+def read_npz(path: Path) -> Release:
+    """Return the cohort, the images or the model of an npz file that the harness wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated, altered or none of these.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as z:
@@ -93,11 +112,18 @@ def read_records(path: Path) -> Records:
         raise DataError(
             f"{path} is not what was written (its digest differs). Delete it and import or compute it again."
         )
+    if _CLASSES in arrays:
+        return _model(arrays)
     wanted = {_PIXELS, "samples"} if _PIXELS in arrays else {"X", "genes", "samples", "units"}
     wanted |= {"y"} if digest is None else set()
     if missing := wanted - arrays.keys():
         raise DataError(f"{path} holds no {sorted(missing)}; expected a cohort file. Delete it and import again.")
     return _records(arrays)
+
+
+def _model(arrays: dict[str, NDArray[Any]]) -> ReleasedModel:
+    own = {name.removeprefix(_MODEL): values for name, values in arrays.items() if name.startswith(_MODEL)}
+    return ReleasedModel(own, tuple(map(str, arrays[_CLASSES])), tuple(map(str, arrays[_FEATURES])))
 
 
 def _records(arrays: dict[str, NDArray[Any]]) -> Records:

@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bench.core.errors import DataError
 from bench.core.records import Records, Units
+from bench.core.released import ReleasedModel
 
 Access = Literal[
-    "black-box", "black-box + labels", "black-box + reference", "black-box + labels + reference", "code", "white-box"
+    "black-box",
+    "black-box + labels",
+    "black-box + reference",
+    "black-box + labels + reference",
+    "code",
+    "white-box",
+    "query",
 ]
 _LABELS = frozenset({"synthetic_labels", "target_labels"})
 _CODE = _LABELS | {"reference", "units", "make_generator"}
@@ -30,6 +37,7 @@ GRANTS: Mapping[Access, frozenset[str]] = {
     "black-box + labels + reference": _LABELS | {"reference"},
     "code": _CODE,
     "white-box": _CODE | {"fitted"},
+    "query": frozenset({"query", "target_labels"}),  # of a released model: answers in place of data
 }
 
 
@@ -171,6 +179,7 @@ class AttackView:
     units : what the numbers are; with ``code`` or ``white-box``
     make_generator : returns a fresh, unfitted copy of the attacked generator; with ``code`` or ``white-box``
     fitted : the very model that made the release; with ``white-box``
+    query : the released model, which answers by ``predict_proba(X)``; with ``query``. `synthetic` has no rows then
 
     Examples
     --------
@@ -192,6 +201,7 @@ class AttackView:
     units: Units | None = None
     make_generator: Callable[[], Generator] | None = None
     fitted: Generator | None = None
+    query: ReleasedModel | None = None
 
 
 @runtime_checkable
@@ -222,6 +232,43 @@ class Generator(Protocol):
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Records:
         """Return n synthetic samples with the genes, their order and the units of the training cohort."""
+
+
+@runtime_checkable
+class ModelGenerator(Protocol):
+    """Trains a classifier and releases it in place of data; a generator that declares ``releases="model"``.
+
+    May also expose ``claim() -> PrivacyClaim | None`` after `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bench import ModelGenerator, ReleasedModel, stream
+    >>> from bench.conformance import people
+    >>> class Rates:
+    ...     def fit(self, cohort, *, rng):
+    ...         self.rates_ = np.array([(cohort.y == label).mean() for label in cohort.classes])
+    ...         self.names_ = tuple(cohort.classes), cohort.features
+    ...         return self
+    ...     def release(self, *, rng):
+    ...         classes, features = self.names_
+    ...         return ReleasedModel(arrays={"rates": self.rates_}, classes=classes, features=features)
+    ...     def predict_proba(self, model, X):
+    ...         return np.tile(model.arrays["rates"], (len(X), 1))
+    >>> isinstance(Rates(), ModelGenerator)
+    True
+    >>> Rates().fit(people(9), rng=stream(0)).release(rng=stream(1)).classes
+    ('a', 'b', 'c')
+    """
+
+    def fit(self, cohort: Any, *, rng: np.random.Generator) -> Self:
+        """Learn from the training cohort; set attributes that end in ``_`` and return self."""
+
+    def release(self, *, rng: np.random.Generator) -> ReleasedModel:
+        """Return the model: everything that its answers depend on, as arrays."""
+
+    def predict_proba(self, model: ReleasedModel, X: NDArray[np.float32]) -> ArrayLike:
+        """Return (n, K) probabilities from the arrays of the model alone; `fit` was not called on this copy."""
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.core.cohort import Cohort
-from bench.core.cohort_file import read_cohort, write_records
+from bench.core.cohort_file import read_cohort, write_npz
 from bench.core.errors import DataError
 from bench.core.files import replacing, sha256
 
@@ -134,9 +134,9 @@ def store(home: Path, manifest: Manifest, cohort: Cohort, reference: Cohort | No
     """Write a dataset into the home, whole or not at all; one of the same name is replaced."""
     with replacing(home / manifest.name) as folder:
         folder.mkdir()
-        write_records(folder / COHORT, cohort)
+        write_npz(folder / COHORT, cohort)
         if reference is not None:
-            write_records(folder / REFERENCE, reference)
+            write_npz(folder / REFERENCE, reference)
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
 
 

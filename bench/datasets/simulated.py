@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from bench.core import seeds
 from bench.core.cache import cache_home, keep
 from bench.core.cohort import Cohort
-from bench.core.cohort_file import read_cohort, write_records
+from bench.core.cohort_file import read_cohort, write_npz
 from bench.core.errors import DataError, near_name
 from bench.core.files import sha256
 from bench.core.seeds import stream
@@ -124,7 +124,7 @@ def _remembered(key: str, make: Callable[[str], C], name: str) -> C:
         return read_cohort(path)
     cohort = make(name)
     if cohort is not None:
-        keep(path, lambda place: write_records(place, cohort))
+        keep(path, lambda place: write_npz(place, cohort))
     return cohort
 
 

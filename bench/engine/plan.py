@@ -54,6 +54,10 @@ class Scope:
             return []
         return [choice for choice in attacks if "reference" in str(choice.info.option("access", ""))]
 
+    def serving(self, choices: Sequence[Choice]) -> list[Choice]:
+        """Return the plugins that serve the modality of the dataset; the others are not applicable to it."""
+        return [choice for choice in choices if self.dataset.modality in choice.info.modalities]
+
     def files(self) -> tuple[Path, Path | None]:
         """Put the cohort and the reference into the store, for the children to read; return their paths."""
         reference = self.dataset.reference
@@ -63,12 +67,27 @@ class Scope:
 def plan_generators(
     scope: Scope, generators: Sequence[Choice], metrics: Sequence[Choice], attacks: Sequence[Choice]
 ) -> list[PlannedCell]:
-    """Return the cells of every generator on every split, folds outermost."""
+    """Return the cells of every generator on every split, folds outermost.
+
+    Generators, metrics and attacks that do not serve the dataset's modality are left out, and so are those metrics and
+    attacks that are about data where a model is released, and the other way round.
+
+    Raises
+    ------
+    DataError
+        If generators are named and none of them serves the modality.
+    """
+    if generators and not scope.serving(generators):
+        first = generators[0].info
+        raise DataError(
+            f"{scope.dataset.name} is {scope.dataset.modality}, and no generator that was chosen serves that: "
+            f"{first.name} serves {', '.join(first.modalities)}. `bench list generators` shows what each serves."
+        )
     files = scope.files()
     rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
     cells = []
     for split in scope.splits:
-        for choice in generators:
+        for choice in scope.serving(generators):
             data, roles = _roles(scope, split, choice, files, rows)
             sample = _sample_task(scope, split, choice, data)
             cells.append(
@@ -143,6 +162,9 @@ def _score_tasks(
     scope: Scope, cell: Cell, split: Split, metrics: Sequence[Choice], attacks: Sequence[Choice]
 ) -> Iterator[Task]:
     left_out = scope.cannot_run(attacks)
+    released = cell.maker.plugin.released if cell.maker else "data"
+    metrics = [choice for choice in scope.serving(metrics) if choice.info.released == released]
+    attacks = [choice for choice in scope.serving(attacks) if choice.info.released == released]
     common = {"split": split.digest, "dataset": cell.dataset, "fold": cell.fold, "seed": cell.seed}
     common["sample"] = cell.sample_key
     for choice in metrics:

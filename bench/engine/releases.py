@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import StoreError
 from bench.core.records import Records
+from bench.core.released import ReleasedModel
 from bench.core.roles import Split
 from bench.engine.plan import PlannedCell, Scope
 from bench.registry.finding import plugins
@@ -75,8 +76,8 @@ def stored_releases(scope: Scope, seed: int, fold: int, keys: Mapping[str, str])
     controls = _controls(keys)
     ordered = sorted(keys, key=lambda label: (label in controls, label))
     found = {label: scope.store.read_sample(keys[label]) for label in ordered}
-    samples = {label: sample for label, sample in found.items() if sample is not None}
-    dropped = tuple(label for label in ordered if label not in samples and scope.store.has(keys[label]))
+    samples = {label: r for label, r in found.items() if r is not None and not isinstance(r, ReleasedModel)}
+    dropped = tuple(label for label in ordered if found[label] is None and scope.store.has(keys[label]))
     return Releases(split, samples, controls, dropped) if samples else None
 
 

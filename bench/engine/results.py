@@ -55,7 +55,8 @@ def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
             yield {**row, "low": low, "high": high}
     else:
         yield from ({"family": "cost", "measure": name, "value": body[name]} for name in ("wall_s", "peak_mb"))
-        yield {"family": "cost", "measure": "n_synthetic", "value": body["n"]}
+        measure, name = ("n_parameters", "parameters") if "parameters" in body else ("n_synthetic", "n")
+        yield {"family": "cost", "measure": measure, "value": body[name]}
         yield {"family": "claim", "measure": "epsilon", **_claim(body["claim"])}
 
 
@@ -75,5 +76,6 @@ def _absences(task: Task, report: Report | None) -> Iterator[Row]:
         name = task.plugin.name
         yield from ({"family": "privacy", "measure": m, "attack": name, **gone} for m in ATTACK_MEASURES)
     else:
-        measures = [("cost", "wall_s"), ("cost", "peak_mb"), ("cost", "n_synthetic"), ("claim", "epsilon")]
+        size = "n_parameters" if task.plugin.released == "model" else "n_synthetic"
+        measures = [("cost", "wall_s"), ("cost", "peak_mb"), ("cost", size), ("claim", "epsilon")]
         yield from ({"family": family, "measure": measure, **gone} for family, measure in measures)

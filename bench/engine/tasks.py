@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bench.core.cohort_file import read_records
 from bench.core.errors import BenchError, NoLabelsError, PluginError, StoreError
 from bench.core.records import Records
+from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
@@ -145,20 +146,22 @@ def _only_in(home: int) -> None:
 
 def _sample(cell: Cell, task: Task) -> dict[str, Any]:
     home = os.getpid()
-    fitted, synthetic = _release(cell, task)
+    fitted, release = _release(cell, task)
     _only_in(home)
-    Store(cell.store).write_sample(task.key, synthetic)
-    return {"n": len(synthetic), "claim": _claim(fitted)}
+    Store(cell.store).write_sample(task.key, release)
+    size = {"parameters": release.n_parameters} if isinstance(release, ReleasedModel) else {"n": len(release)}
+    return {**size, "claim": _claim(fitted)}
 
 
-def _release(cell: Cell, task: Task) -> tuple[Generator, Records]:
-    """Fit the generator of a cell and draw its release: the same model and sample whenever it is called."""
+def _release(cell: Cell, task: Task) -> tuple[Generator, Release]:
+    """Fit the generator of a cell and return it with its release, data or model: the same whenever it is called."""
     cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
     if cell.audit:
         cohort = cohort.renamed(tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
     n = cell.audit.released if cell.audit else len(cohort)
-    plugin: Generator = create(task.plugin, task.params)
-    fitted = plugin.fit(cohort, rng=_rng(cell, "fit", task))
+    fitted: Any = create(task.plugin, task.params).fit(cohort, rng=_rng(cell, "fit", task))
+    if task.plugin.released == "model":
+        return fitted, check_model(fitted.release(rng=_rng(cell, "sample", task)), like=cohort)
     synthetic = fitted.sample(n, rng=_rng(cell, "sample", task))
     check_sample(synthetic, like=cohort, n=n)
     return fitted, synthetic
@@ -201,6 +204,26 @@ def check_sample(synthetic: Any, *, like: Records, n: int) -> None:
         )
 
 
+def check_model(model: Any, *, like: Records) -> ReleasedModel:
+    """Return what a generator released as a model, after a check that it fits the people it was trained on.
+
+    Raises
+    ------
+    PluginError
+        If it is no model, has other features than the training people, or a class that was never seen.
+    """
+    if not isinstance(model, ReleasedModel):
+        raise PluginError(f"release returned {type(model).__name__}; expected a ReleasedModel.")
+    if model.features != like.features:
+        raise PluginError(
+            f"release returned a model of {len(model.features)} features that are not the {len(like.features)} of the "
+            "training cohort in their order; give it features=cohort.features."
+        )
+    if unknown := sorted(set(model.classes) - set(map(str, like.y))):
+        raise PluginError(f"release returned a model with the class {unknown[0]!r}, which no training label has.")
+    return model
+
+
 def _other_genes(synthetic: Records, like: Records) -> str:
     if sorted(synthetic.genes) != sorted(like.genes):
         return f"{synthetic.n_genes} other genes than the {like.n_genes} of the training cohort"
@@ -218,9 +241,9 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
 
 
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
-    split, synthetic = _split(cell), _synthetic(cell)
+    split = _split(cell)
     plugin: Metric = create(task.plugin, task.params)
-    values = plugin(split.train, split.holdout, synthetic, rng=_rng(cell, "metric", task))
+    values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
     return {"values": check_measures(task.plugin, values)}
 
 
@@ -254,7 +277,7 @@ def _attack(cell: Cell, task: Task) -> dict[str, Any]:
     if cell.audit:
         return {"scores": _audited_scores(cell, cell.audit, task).tolist()}
     asked = candidates(_split(cell), cell.dataset)
-    view = view_of(_split(cell), cell.dataset, _synthetic(cell), _access(task), _insider(cell))
+    view = view_of(_split(cell), cell.dataset, _released(cell), _access(task), _insider(cell))
     scores = _scores(cell, task, view)
     curve = roc(scores, asked.member)
     return {
@@ -267,7 +290,7 @@ def _audited_scores(cell: Cell, audit: Training, task: Task) -> NDArray[np.float
     """Return what an attack makes of the people with a coin; it is asked about the others too, and not told which."""
     people = _cohort(cell.data.cohort)
     order = order_of_audit(len(people), cell.seed, audit.run)
-    found = _scores(cell, task, view_of_audit(people, order, _synthetic(cell), _access(task)))
+    found = _scores(cell, task, view_of_audit(people, order, _released(cell), _access(task)))
     if np.isnan(found).any():
         raise PluginError(f"attack {task.plugin.name!r} returned NaN for {np.isnan(found).sum()} people.")
     scores = np.empty(len(order))
@@ -298,7 +321,7 @@ def _insider(cell: Cell) -> Insider | None:
 
 def _refitted(cell: Cell, maker: Task) -> Generator:
     fitted, again = _release(cell, maker)
-    if again.digest != _synthetic(cell).digest:
+    if again.digest != _released(cell).digest:
         raise PluginError(
             f"generator {maker.plugin.name!r} fitted again on the same people and stream makes another release, so "
             "that a white-box attacker cannot be given the model that was released. Mend its use of randomness."
@@ -323,11 +346,14 @@ def _split(cell: Cell) -> Split:
 
 
 @lru_cache(maxsize=1)
-def _synthetic(cell: Cell) -> Records:
-    synthetic = Store(cell.store).read_sample(cell.sample_key)
-    if synthetic is None:
-        raise StoreError(f"the synthetic sample {cell.sample_key[:12]} is not in the store; run the command again.")
-    return synthetic
+def _released(cell: Cell) -> Release:
+    """Return the release of a cell; a model comes with the code of the plugin that made it, which answers for it."""
+    release = Store(cell.store).read_sample(cell.sample_key)
+    if release is None:
+        raise StoreError(f"the release {cell.sample_key[:12]} is not in the store; run the command again.")
+    if isinstance(release, ReleasedModel) and cell.maker is not None:
+        return release.answered_by(create(cell.maker.plugin, cell.maker.params).predict_proba)
+    return release
 
 
 # -- running several tasks and reporting each ------------------------------------------------------------------------

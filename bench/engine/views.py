@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import PluginError
 from bench.core.records import Records
+from bench.core.released import Release, ReleasedModel
 from bench.core.roles import GRANTS, Access, AttackView, Generator, Split
 from bench.core.seeds import stream
 from bench.statistics.exposure import exposure_measures, outlying
@@ -70,19 +72,18 @@ class Insider:
     fit: Callable[[], Generator]
 
 
-def view_of(
-    split: Split, dataset: str, synthetic: Records, access: Access, insider: Insider | None = None
-) -> AttackView:
+def view_of(split: Split, dataset: str, release: Release, access: Access, insider: Insider | None = None) -> AttackView:
     """Return what an attacker with this access sees of one release of a run.
 
     Parameters
     ----------
     split : its reference people are shown where the access grants them
-    synthetic : the release
+    release : synthetic records, or a model, which is queried and shows no records
     access : as the attack declares it
     insider : what the access levels ``code`` and ``white-box`` grant beside; None where there is only a release
     """
     asked = candidates(split, dataset)
+    synthetic = _shown(release, split.train)
     possible: _Possible = {
         "synthetic_labels": lambda: synthetic.y,
         "target_labels": lambda: asked.labels,
@@ -90,8 +91,27 @@ def view_of(
         "units": lambda: synthetic.units,
         "make_generator": lambda: insider.make_generator if insider else None,
         "fitted": lambda: insider.fit() if insider else None,
+        "query": lambda: _queried(release),
     }
     return _view(synthetic.X, asked.people, synthetic.genes, access, possible)
+
+
+def _shown(release: Release, people: Records) -> Records:
+    """Return the records that a release shows: none, if it is a model."""
+    return people.take([]) if isinstance(release, ReleasedModel) else release
+
+
+def _queried(release: Release) -> ReleasedModel:
+    """Return the released model, to be asked.
+
+    Raises
+    ------
+    PluginError
+        If data were released.
+    """
+    if not isinstance(release, ReleasedModel):
+        raise PluginError("data were released, and an attack with the access 'query' asks a released model.")
+    return release
 
 
 def view_of_round(
@@ -128,12 +148,17 @@ def order_of_audit(n: int, seed: int, run: int) -> NDArray[np.intp]:
     return stream(seed, "audit", "order", run).permutation(n)
 
 
-def view_of_audit(people: Records, order: NDArray[np.intp], synthetic: Records, access: Access) -> AttackView:
+def view_of_audit(people: Records, order: NDArray[np.intp], release: Release, access: Access) -> AttackView:
     """Return what an attacker sees in one training of an audit: the release, and the people in the given order.
 
     Those that have no coin are among the people, and nothing says which they are.
     """
-    possible: _Possible = {"synthetic_labels": lambda: synthetic.y, "target_labels": lambda: people.y[order]}
+    synthetic = _shown(release, people)
+    possible: _Possible = {
+        "synthetic_labels": lambda: synthetic.y,
+        "target_labels": lambda: people.y[order],
+        "query": lambda: _queried(release),
+    }
     return _view(synthetic.X, people.X[order], synthetic.genes, access, possible)
 
 

@@ -30,6 +30,7 @@ class Request:
     limits : how much at once
     out : the folder of results
     attacks : those that were chosen, to say which cannot run
+    chosen : all plugins that were chosen, to say which are not applicable to the dataset
     executor : where the work is done; None: child processes on this machine
     dry_run, verbose : whether to stop before the work, and to name every task then
     notes : what is said about releases made elsewhere, by name
@@ -47,6 +48,7 @@ class Request:
     verbose: bool = False
     notes: dict[str, list[str]] = field(default_factory=dict)
     command: str | None = None
+    chosen: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,13 @@ class Session:
     def left_out(self) -> list[str]:
         """The attacks that cannot run, because the dataset has no reference set."""
         return [choice.info.name for choice in self.scope.cannot_run(self.request.attacks)]
+
+    @property
+    def not_applicable(self) -> list[str]:
+        """The plugins that were chosen by their names and do not serve the modality of the dataset."""
+        named = [choice for choice in self.request.chosen if choice.by_name]
+        served = self.scope.serving(named)
+        return [choice.label for choice in named if choice not in served]
 
 
 def prepare(dataset: Dataset, request: Request, planner: Planner) -> Session:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from bench.core.errors import PluginError
+from bench.core.records import MODALITIES, Modality
+from bench.core.released import RELEASED, Released
 from bench.core.roles import Access
 from bench.registry.resources import Resources, resources_of
 
@@ -27,6 +29,12 @@ HANDED: dict[Kind, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "attack": {"score": (("view",), ("rng",))},
     "metric": {"__call__": (("train", "holdout", "synthetic"), ("rng",))},
 }
+HANDED_MODEL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # of a generator that releases a model
+    "fit": (("cohort",), ("rng",)),
+    "release": ((), ("rng",)),
+    "predict_proba": (("model", "X"), ()),
+}
+Modalities = Literal["all"] | tuple[Modality, ...]
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a plugin
 T = TypeVar("T", bound=type)
 
@@ -92,6 +100,24 @@ class PluginInfo:
         return bool(self.option("control", False))
 
     @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the plugin serves; expression unless it says otherwise."""
+        declared = self.option("modalities", ("expression",))
+        return MODALITIES if declared == "all" else tuple(declared)
+
+    @property
+    def released(self) -> Released:
+        """What a generator releases, and what a metric or an attack looks at: data or a model."""
+        asks = self.kind == "attack" and self.option("access", "black-box") == "query"
+        found: Released = self.option("releases", "model" if asks else "data")
+        return found
+
+    @property
+    def handed(self) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """What the harness hands each method: positional arguments and keywords."""
+        return HANDED_MODEL if self.kind == "generator" and self.released == "model" else HANDED[self.kind]
+
+    @property
     def resources(self) -> Resources:
         """The memory, time and GPUs that the decorator asks for."""
         return resources_of(self.options)
@@ -107,16 +133,18 @@ class PluginInfo:
 _declared: dict[tuple[Kind, str], str] = {}
 
 
-def _declare(kind: Kind, name: str, cls: T) -> T:
+def _declare(kind: Kind, name: str, cls: T, modalities: Modalities, releases: Released = "data") -> T:
     """Check the decorated class against the contract and remember which module declared it."""
     where = f"{kind} {name!r} ({cls.__module__})"
     if not NAME.fullmatch(name):
         raise PluginError(f"{where}: expected a lower-case name with letters, digits and '_'.")
     if not hasattr(cls, "__dataclass_fields__"):
         raise PluginError(f"{where} is not a dataclass; put @dataclass(kw_only=True) under the decorator.")
-    for method in HANDED[kind]:
+    _check_scope({"modalities": modalities, "releases": releases}, where)
+    methods = HANDED_MODEL if kind == "generator" and releases == "model" else HANDED[kind]
+    for method in methods:
         if not callable(getattr(cls, method, None)):
-            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(HANDED[kind])}.")
+            raise PluginError(f"{where} has no method {method!r}; a {kind} needs {', '.join(methods)}.")
     other = _declared.setdefault((kind, name), cls.__module__)
     if other != cls.__module__:
         raise PluginError(
@@ -125,6 +153,19 @@ def _declare(kind: Kind, name: str, cls: T) -> T:
         )
     cls.__bench_plugin__ = (kind, name)  # type: ignore[attr-defined]
     return cls
+
+
+def _check_scope(options: Mapping[str, Any], where: str) -> None:
+    """Check the modalities that a plugin serves and the kind of release that it is about."""
+    modalities, releases = options.get("modalities", ("expression",)), options.get("releases", "data")
+    served = MODALITIES if modalities == "all" else modalities
+    if not isinstance(served, tuple) or not served or (unknown := [m for m in served if m not in MODALITIES]):
+        found = unknown[0] if isinstance(served, tuple) and served else modalities
+        raise PluginError(
+            f"{where}: modalities {found!r}; expected 'all' or a tuple of {', '.join(map(repr, MODALITIES))}."
+        )
+    if releases not in RELEASED:
+        raise PluginError(f"{where}: releases={releases!r}; expected {' or '.join(map(repr, RELEASED))}.")
 
 
 def generator(
@@ -140,6 +181,8 @@ def generator(
     memory_gb: float | None = None,
     minutes: float | None = None,
     gpus: int | None = None,
+    modalities: Modalities = ("expression",),
+    releases: Released = "data",
 ) -> Callable[[T], T]:
     """Declare a generator: a dataclass with ``fit(cohort, *, rng)`` and ``sample(n, *, rng)``.
 
@@ -154,6 +197,9 @@ def generator(
     opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
     imports : tuple of str, hyper-parameters that name a class to import, whose code is then a part of the result's key
     memory_gb, minutes, gpus : float, float and int; what one cell needs on a cluster; no part of any result's key
+    modalities : ``"all"`` or tuple of str; what it serves, ``("expression",)`` unless it says otherwise. Those that
+        only need a matrix declare ``"all"`` and work on the flat view, ``cohort.X``
+    releases : ``"data"``, or ``"model"`` for a classifier that answers queries: see `ModelGenerator`
 
     Returns
     -------
@@ -181,7 +227,7 @@ def generator(
     ...         X = self.cohort_.X[rows]
     ...         return self.cohort_.synthetic(X + rng.normal(0, self.sd, X.shape), self.cohort_.y[rows])
     """
-    return lambda cls: _declare("generator", name, cls)
+    return lambda cls: _declare("generator", name, cls, modalities, releases)
 
 
 def attack(
@@ -193,18 +239,22 @@ def attack(
     family: AttackFamily = "distance",
     doi: str = "",
     needs: tuple[str, ...] = (),
+    modalities: Modalities = ("expression",),
 ) -> Callable[[T], T]:
     """Declare an attack: a dataclass with ``score(view, *, rng)``.
 
     Parameters
     ----------
     name : str, the registry name, equal to the file name
-    access : str, what the attacker sees, such as ``"black-box + reference"``; the fields of `AttackView` say the rest
+    access : str, what the attacker sees, such as ``"black-box + reference"``; the fields of `AttackView` say the rest.
+        ``"query"`` is for released models, every other one for released data
     official : bool, True for the published arithmetic, kept beside the sound form and never used to judge a generator
     opt_in : bool, True if `all` leaves it out, because it is slow (it trains models); it runs when it is named
     family : str, what it looks at: ``"distance"``, ``"density"``, ``"structure"``, ``"model"`` or ``"ensemble"``
     doi : str, where the attack is described
     needs : tuple of str, import names of optional packages
+    modalities : ``"all"`` or tuple of str; what it serves, ``("expression",)`` unless it says otherwise. Those that
+        only need a matrix declare ``"all"`` and work on the flat view, ``cohort.X``
 
     Returns
     -------
@@ -231,7 +281,7 @@ def attack(
         raise PluginError(f"attack {name!r}: access {access!r}; expected one of {', '.join(get_args(Access))}.")
     if family not in get_args(AttackFamily):
         raise PluginError(f"attack {name!r}: family {family!r}; expected one of {', '.join(get_args(AttackFamily))}.")
-    return lambda cls: _declare("attack", name, cls)
+    return lambda cls: _declare("attack", name, cls, modalities)
 
 
 def metric(
@@ -242,6 +292,8 @@ def metric(
     opt_in: bool = False,
     doi: str = "",
     needs: tuple[str, ...] = (),
+    modalities: Modalities = ("expression",),
+    releases: Released = "data",
 ) -> Callable[[T], T]:
     """Declare a metric: a dataclass whose ``__call__(train, holdout, synthetic, *, rng)`` returns its `measures`.
 
@@ -253,6 +305,9 @@ def metric(
     opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
     doi : str, where it is described
     needs : tuple of str, import names of optional packages
+    modalities : ``"all"`` or tuple of str; what it serves, ``("expression",)`` unless it says otherwise. Those that
+        only need a matrix declare ``"all"`` and work on the flat view, ``cohort.X``
+    releases : ``"data"``, or ``"model"`` for a metric whose third argument is a `ReleasedModel`
 
     Returns
     -------
@@ -277,7 +332,7 @@ def metric(
     """
     if not measures:
         raise PluginError(f"metric {name!r} declares no measure; name each number it returns.")
-    return lambda cls: _declare("metric", name, cls)
+    return lambda cls: _declare("metric", name, cls, modalities, releases)
 
 
 # -- reading a declaration from the syntax tree ----------------------------------------------------------------------
@@ -374,4 +429,5 @@ def _info(node: ast.ClassDef, kind: Kind, call: ast.Call, path: Path, module: st
             params[line.target.id] = _value(line.value)
     summary = (ast.get_docstring(node) or "").strip().partition("\n")[0]
     resources_of(options)  # refuses what cannot be asked for
+    _check_scope(options, f"{kind} {name!r}")
     return PluginInfo(kind, str(name), summary, path, module, params, options, origin)

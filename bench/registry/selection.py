@@ -7,7 +7,7 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Choice:
 
     info: PluginInfo
     overrides: Mapping[str, Any]
+    by_name: bool = field(default=True, compare=False)  # False: `all` brought it
 
     @property
     def params(self) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def choose(kind: Kind, text: str) -> list[Choice]:
         every = [i for i in plugins(kind).values() if not i.option("opt_in", False)]
         for info in every if name == "all" else [find(kind, name)]:
             for overrides in _combinations(info, params):
-                choice = Choice(info, overrides)
+                choice = Choice(info, overrides, by_name=name != "all")
                 chosen.setdefault(choice.label, choice)
     return list(chosen.values())
 

@@ -23,6 +23,7 @@ from bench.core.cache import cache_home, keep
 from bench.registry.resources import RESOURCES
 
 _MOST = 2000  # files remembered, the latest ones; a checkout has about 250
+_DECORATORS = ("generator", "attack", "metric")
 _METADATA = (".dist-info", ".egg-info")
 
 
@@ -64,7 +65,7 @@ def _read(text: bytes) -> Source:
 
 
 def _strip(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
-    """Take docstrings, a generator's resources and the places of project files out of a tree; yield what it imports."""
+    """Take docstrings, resources, modalities and the places of project files out of a tree; yield what it imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((0, alias.name, []) for alias in node.names)
@@ -74,15 +75,16 @@ def _strip(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
                 node.module, node.level = None, 0
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             if isinstance(node, ast.ClassDef):
-                _strip_resources(node)
+                _strip_scope(node)
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:]
 
 
-def _strip_resources(node: ast.ClassDef) -> None:
+def _strip_scope(node: ast.ClassDef) -> None:
+    """Take from a plugin's decorator what changes no number: the resources it asks for, the modalities it serves."""
     for call in node.decorator_list:
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "generator":
-            call.keywords = [k for k in call.keywords if k.arg not in RESOURCES]
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _DECORATORS:
+            call.keywords = [k for k in call.keywords if k.arg not in (*RESOURCES, "modalities")]
 
 
 @functools.cache

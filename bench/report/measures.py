@@ -69,13 +69,17 @@ def cost_table(board: Board) -> Iterator[str]:
     """Yield the section on what fitting and sampling cost per fold; nothing if the rows say nothing."""
     if not (board.rows["family"] == "cost").any():
         return
-    names = ("wall_s", "peak_mb", "n_synthetic")
+    names = ["wall_s", "peak_mb", "n_synthetic"]
+    sizes = ["synthetic samples"]
+    if (board.rows["measure"] == "n_parameters").any():  # a model was released
+        names, sizes = [*names, "n_parameters"], [*sizes, "numbers of the model"]
     found = {label: [board.summary(label, name) for name in names] for label in board.labels}
     body = [
-        [board.head(label), _seconds(wall), number(peak, 0), number(n, 0)] for label, (wall, peak, n) in found.items()
+        [board.head(label), _seconds(wall), number(peak, 0), *(number(n, 0) for n in size)]
+        for label, (wall, peak, *size) in found.items()
     ]
     note = "Per fold, fit and sample together, scoring not included. Peak memory is that of the generator's process."
-    head = columns(["generator"], ["wall time, s ↓", "peak memory, MB ↓", "synthetic samples"])
+    head = columns(["generator"], ["wall time, s ↓", "peak memory, MB ↓", *sizes])
     yield "## Cost\n"
     yield board.table("Cost", note, head, body)
 

@@ -22,10 +22,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bench.core.cohort_file import is_whole, read_records, write_records
+from bench.core.cohort_file import is_whole, read_npz, write_npz
 from bench.core.errors import DataError, StoreError
 from bench.core.files import PASSING, explain_io_errors, retry_io, write_beside
 from bench.core.records import Records
+from bench.core.released import Release
 
 log = logging.getLogger(__name__)
 FORMAT = 2  # 1: keys that depended on where a file of the project lay
@@ -124,12 +125,12 @@ class Store:
         tail = _TAIL.replace(b"0" * 64, hashlib.sha256(text).hexdigest().encode())
         write_atomic(self.path(key, ".json"), lambda f: f.write(_HEAD + text + tail))
 
-    def write_sample(self, key: str, cohort: Records) -> None:
-        """Write the synthetic cohort of a key."""
-        write_atomic(self.path(key, ".npz"), lambda f: write_records(f, cohort))
+    def write_sample(self, key: str, release: Release) -> None:
+        """Write what was released under a key: a synthetic cohort, images or a model."""
+        write_atomic(self.path(key, ".npz"), lambda f: write_npz(f, release))
 
-    def read_sample(self, key: str) -> Records | None:
-        """Return the synthetic cohort of a key, or None if it is missing or damaged (which is reported).
+    def read_sample(self, key: str) -> Release | None:
+        """Return what was released under a key, or None if it is missing or damaged (which is reported).
 
         Raises
         ------
@@ -138,7 +139,7 @@ class Store:
         """
         path = self.path(key, ".npz")
         try:
-            return retry_io(lambda: _read_records(path), f"reading {path}")
+            return retry_io(lambda: _read_sample(path), f"reading {path}")
         except FileNotFoundError:
             return None
         except DataError as error:
@@ -151,7 +152,7 @@ class Store:
         """Write a real cohort under its digest, once, so that worker processes can load it quickly."""
         path = self.root / "cohorts" / f"{cohort.digest}.npz"
         if not is_whole(path):
-            write_atomic(path, lambda f: write_records(f, cohort))
+            write_atomic(path, lambda f: write_npz(f, cohort))
         return path
 
     def check_writable(self) -> None:
@@ -185,10 +186,10 @@ class Store:
                 log.warning("the run record %s cannot be read (%s); it is left out", path, error)
 
 
-def _read_records(path: Path) -> Records:
-    """Read a cohort, and tell a file system that fails from a file that is damaged."""
+def _read_sample(path: Path) -> Release:
+    """Read a release, and tell a file system that fails from a file that is damaged."""
     try:
-        return read_records(path)
+        return read_npz(path)
     except DataError as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno in (*_NO_ACCESS, errno.ENOENT):

@@ -26,7 +26,7 @@ from bench.registry.selection import Choice
 from bench.store.store import Store
 from bench.studies.audit_reading import FEWEST_RUNS, Trial
 
-_ACCESS = ("black-box", "black-box + labels")
+_ACCESS = {"data": ("black-box", "black-box + labels"), "model": ("query",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +65,21 @@ def suspects(cohort: Cohort, canaries: int, seed: int) -> Suspects:
     return Suspects(cohort, cohort.synthetic(X, rng.choice(cohort.classes, size=canaries)))
 
 
-def usable(attacks: Sequence[Choice]) -> list[Choice]:
-    """Return the attacks that need nothing but the release, and are no published arithmetic.
+def usable(attacks: Sequence[Choice], generator: Choice) -> list[Choice]:
+    """Return the attacks that need nothing but the release, data or a model, and are no published arithmetic.
 
     Raises
     ------
     PluginError
         If none is left.
     """
-    found = [c for c in attacks if c.info.option("access", "black-box") in _ACCESS and not c.info.option("official")]
+    allowed = _ACCESS[generator.info.released]
+    found = [c for c in attacks if c.info.option("access", "black-box") in allowed and not c.info.option("official")]
     if not found:
-        raise PluginError("an audit needs a sound attack that sees the release alone, with or without labels.")
+        raise PluginError(
+            f"the audit of {generator.label} needs a sound attack that sees the release alone; expected the access "
+            f"{' or '.join(map(repr, allowed))}."
+        )
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench import Cohort, DataError
 from bench.core.cohort import as_expression
-from bench.core.cohort_file import read_cohort, read_records, write_records
+from bench.core.cohort_file import read_cohort, read_records, write_npz
 from bench.core.errors import NoLabelsError
 from bench.core.images import Images
 from bench.core.records import Records
@@ -78,7 +78,7 @@ def test_everything_enters_the_digest(images: Images) -> None:
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_file_gives_back_images_and_whether_they_have_labels(images: Images, labelled: bool, tmp_path: Path) -> None:
     kept = images if labelled else images.synthetic(images.X, None)
-    write_records(tmp_path / "images.npz", kept)
+    write_npz(tmp_path / "images.npz", kept)
     back = read_records(tmp_path / "images.npz")
     assert isinstance(back, Images)
     assert (back.digest, back.has_labels) == (kept.digest, labelled)
@@ -100,7 +100,7 @@ def test_without_labels_everything_but_the_labels_can_be_asked(images: Images, t
 
 def test_a_file_of_a_cohort_without_labels_is_read_back(toy_cohort: Cohort, tmp_path: Path) -> None:
     bare = toy_cohort.synthetic(toy_cohort.X, None)
-    write_records(tmp_path / "bare.npz", bare)
+    write_npz(tmp_path / "bare.npz", bare)
     back = read_cohort(tmp_path / "bare.npz")
     assert (back.digest, back.has_labels) == (bare.digest, False)
     assert as_expression(back) is back

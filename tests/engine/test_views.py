@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bench
-from bench import Cohort, Split
+from bench import Cohort, ReleasedModel, Split
 from bench.core.errors import DataError
 from bench.core.roles import GRANTS, Access, AttackView
 from bench.datasets import Dataset
@@ -50,7 +50,10 @@ def test_a_view_holds_what_its_access_grants_and_nothing_else(toy_split: Split, 
     train = toy_split.train
     split = Split(train, toy_split.holdout, 1, 0, reference=other_people(train))
     insider = Insider(lambda: "fresh", lambda: "fitted")  # type: ignore[arg-type,return-value]
-    view = view_of(split, "toy", train.synthetic(train.X, train.y), access, insider)
+    model = ReleasedModel({}, tuple(train.classes), train.features)
+    release = model if access == "query" else train.synthetic(train.X, train.y)
+    view = view_of(split, "toy", release, access, insider)
+    assert len(view.synthetic) == (0 if access == "query" else len(train))
     held = {f.name for f in fields(AttackView) if getattr(view, f.name) is not None}
     assert held == {"synthetic", "targets", "genes"} | GRANTS[access]
 

@@ -17,7 +17,7 @@ from planted import generator
 from runs import alive, plan, run, scope_of, toy_dataset, until
 
 from bench import Cohort
-from bench.core.cohort_file import write_records
+from bench.core.cohort_file import write_npz
 from bench.core.errors import StoppedError
 from bench.execution import Executor, LocalProcesses, Serial
 from bench.execution.runner import Limits, execute, pending
@@ -58,7 +58,7 @@ class Driver:
     def __init__(self, folder: Path, cohort: Cohort) -> None:
         self.mark, self.go = folder / "pids", folder / "go"
         self.name = generator(folder, "waits", WAITS.format(mark=str(self.mark), go=str(self.go)))
-        write_records(folder / "toy.npz", cohort)
+        write_npz(folder / "toy.npz", cohort)
         self.code = DRIVER.format(tests=str(Path(__file__).parents[1]), folder=str(folder))
 
     @contextmanager

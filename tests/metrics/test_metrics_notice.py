@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import Cohort, Measure
-from bench.core.cohort_file import write_records
+from bench.core.cohort_file import write_npz
 from bench.registry.finding import create, missing_needs, plugins
 
 PAGE = Path(__file__).parents[2] / "docs" / "measures.md"
@@ -95,7 +95,7 @@ def test_every_measure_of_a_release_stands_in_the_table_once() -> None:
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the parameters of the metrics that need a file."""
-    write_records(folder / "second.npz", draw(150, 77))
+    write_npz(folder / "second.npz", draw(150, 77))
     sets = [np.flatnonzero(LOADINGS[0, module]) for module in range(4)]
     lines = ["\t".join([f"set {k}", "invented", *(f"g{i}" for i in genes)]) for k, genes in enumerate(sets)]
     (folder / "sets.gmt").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from bench import Cohort, DataError
-from bench.core.cohort_file import write_records
+from bench.core.cohort_file import write_npz
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
 from bench.engine.plan import Scope, plan_generators
@@ -46,7 +46,7 @@ def measure(path: Path | str, synthetic: Cohort = RELEASE, **params: object) -> 
 
 def written(folder: Path, cohort: Cohort) -> Path:
     path = folder / "cohort.npz"
-    write_records(path, cohort)
+    write_npz(path, cohort)
     return path
 
 

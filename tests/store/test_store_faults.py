@@ -21,7 +21,7 @@ from runs import numbers, plan, run, sample_row, scope_of, toy_dataset
 
 from bench import Cohort, DataError, StoreError, read_cohort
 from bench.core import files
-from bench.core.cohort_file import write_records
+from bench.core.cohort_file import write_npz
 from bench.engine import records
 from bench.engine.tasks import log_of
 from bench.execution.runner import Limits, execute, pending
@@ -81,7 +81,7 @@ def test_no_truncated_file_is_taken_for_the_truth(small: Cohort, tmp_path: Path,
 
 def test_a_sample_whose_content_was_exchanged_is_noticed_by_its_digest(small: Cohort, tmp_path: Path) -> None:
     path = tmp_path / "cohort.npz"
-    write_records(path, small)
+    write_npz(path, small)
     with np.load(path) as z:
         arrays = dict(z)
     np.savez(path, **{**arrays, "X": arrays["X"] + 1})  # whole, with right checksums
@@ -91,7 +91,7 @@ def test_a_sample_whose_content_was_exchanged_is_noticed_by_its_digest(small: Co
 
 def test_a_cohort_that_an_older_version_wrote_is_read(small: Cohort, tmp_path: Path) -> None:
     path = tmp_path / "cohort.npz"
-    write_records(path, small)
+    write_npz(path, small)
     with np.load(path) as z:
         np.savez(path, **{name: z[name] for name in z.files if name != "sha256"})
     assert read_cohort(path).digest == small.digest

@@ -328,11 +328,11 @@ def test_a_claim_is_taken_from_the_generator_unless_given() -> None:
 
 
 def test_attacks_that_need_more_than_the_release_take_no_part() -> None:
-    names = {choice.info.name for choice in usable(choose("attack", "all"))}
+    names = {choice.info.name for choice in usable(choose("attack", "all"), one("generator", "noise"))}
     assert "mc" in names
     assert not names & {"mc_official", "domias_gaussian", "shadow_lira"}
     with pytest.raises(PluginError, match="release alone"):
-        usable(choose("attack", "domias_gaussian"))
+        usable(choose("attack", "domias_gaussian"), one("generator", "noise"))
 
 
 def test_too_few_runs_are_refused(toy_cohort: Cohort) -> None:
