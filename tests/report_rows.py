@@ -31,7 +31,15 @@ SCORES = {
 def row(generator: str, measure: str, value: float, fold: int, **others: Any) -> dict[str, Any]:
     known = {"dataset": "brca", "seed": 42, "params": "", "family": "utility", "attack": "", "status": "ok"}
     cost = {"reason": "", "low": math.nan, "high": math.nan, "wall_s": 0.1, "peak_mb": 1.0, "key": "k"}
-    return {**known, **cost, "generator": generator, "measure": measure, "value": value, "fold": fold, **others}
+    named = {"generator": generator, "measure": measure, "value": value, "fold": fold}
+    return {**known, **cost, **interval_of(measure, value), **named, **others}
+
+
+def interval_of(measure: str, value: float) -> dict[str, float]:
+    """Return ends as real rows have them: of a reading of an attack, and of nothing else."""
+    if measure not in ("auc", "tpr_at_fpr_01", "tpr_at_fpr_10"):
+        return {}
+    return {"low": max(value - 0.04, 0.0), "high": min(value + 0.04, 1.0)}
 
 
 def rows_of(generator: str, accuracy: float, auc: float, fold: int, **others: Any) -> Iterator[dict[str, Any]]:
@@ -107,7 +115,8 @@ def written(
 def line(generator: str, fold: int, measure: str, value: float, attack: str = "") -> dict[str, Any]:
     empty = {"params": "", "low": math.nan, "high": math.nan, "status": "ok", "reason": "", "key": "k"}
     named = {"dataset": "brca", "fold": fold, "seed": 42, "generator": generator, "attack": attack}
-    return {**empty, **named, "family": "utility", "measure": measure, "value": value, "wall_s": 0.1, "peak_mb": 1.0}
+    held = {"family": "utility", "measure": measure, "value": value, "wall_s": 0.1, "peak_mb": 1.0}
+    return {**empty, **named, **held, **interval_of(measure, value)}
 
 
 def board_rows(accuracy: dict[str, float], exposure: dict[str, float], folds: int = 5) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def study_group() -> None:
 @click.option("--dataset", default="combined", show_default=True, help="The cohort to resample.")
 @click.option("--sizes", default="auto", show_default=True, help="auto, or sizes of the training set: 100,200,400.")
 @click.option("--genes", type=click.IntRange(2), help="Draw so many genes, to get more people than genes.")
-@click.option("--folds", default="1-3", show_default=True, help="At least two: attacks are chosen on other folds.")
+@click.option("--folds", default="1-3", show_default=True, help="More folds give narrower intervals.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of the folds and of all draws.")
 @click.option("--attacks", default="all", show_default=True, help="all, or names.")
 @options.limits

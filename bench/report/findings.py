@@ -6,24 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from bench.report.board import Board, Summary
-from bench.report.privacy import StatedClaim, stated_claims, strongest_by_label, summary_of
-from bench.report.ranking import held_out_per_train
-from bench.statistics.comparison import Interval, corrected_interval
+from bench.report.privacy import JUDGED_BY, LUCK, StatedClaim, Strongest, leak_p_values, stated_claims, strongest
+from bench.statistics.comparison import Interval
 
 USE = "accuracy_synthetic"
 _REAL = "accuracy_real"
-CHANCE = {"auc": 0.5, "tpr_at_fpr_01": 0.01}
 CLEAR = {"auc": 0.6, "tpr_at_fpr_01": 0.05}  # from here on a leak is called clear; the page says so
 _NEAR = 0.05  # an accuracy this much below that of real training data is called useful; the page says so
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What the strongest attack reaches, chosen on other folds, and the corrected 95 % interval of the mean."""
+    """What the strongest attack reaches, less the luck of being the best; the interval holds for all attacks."""
 
     folds: Summary
     interval: Interval
@@ -38,12 +35,14 @@ class Finding:
     exposures : by AUC and by TPR at FPR 1 %, under the names of those measures
     use, real : accuracy of a classifier trained on synthetic and on real samples
     claim : what it claims and what audits say about that; None if it claims nothing
+    p_value : of attacks that know nothing, corrected for the number of attacks, readings and generators
     """
 
     exposures: Mapping[str, Exposure]
     use: Summary
     real: Summary
     claim: StatedClaim | None
+    p_value: float
 
     @property
     def auc(self) -> Summary:
@@ -58,13 +57,11 @@ class Finding:
     @property
     def leak(self) -> str:
         """How attacks did: ``"clear"``, ``"slight"``, ``"unsure"``, ``"chance"``, or ``"unknown"``."""
-        known = {m: e for m, e in self.exposures.items() if not math.isnan(e.interval.low)}
-        if "auc" not in known:
+        if math.isnan(self.auc.mean) or math.isnan(self.p_value):
             return "unknown"
-        large = {m for m, e in known.items() if e.folds.mean >= CLEAR[m]}
-        sure = {m for m, e in known.items() if e.interval.low > CHANCE[m]}
-        if sure:
-            return "clear" if sure & large else "slight"
+        large = any(e.folds.mean >= CLEAR[m] for m, e in self.exposures.items())
+        if self.p_value < LUCK:
+            return "clear" if large else "slight"
         return "unsure" if large else "chance"
 
     @property
@@ -80,19 +77,20 @@ def findings(board: Board, audits: pd.DataFrame | None, n_samples: int) -> dict[
     ----------
     n_samples : people in the cohort, training and held out together
     """
-    found = {measure: strongest_by_label(board, measure) for measure in CHANCE}
-    claims = stated_claims(board, audits)
-    share = held_out_per_train(board, list(board.labels), n_samples)
+    found = {measure: strongest(board, measure, n_samples) for measure in JUDGED_BY}
+    claims, p_values = stated_claims(board, audits), leak_p_values(board, list(found.values()))
     return {
         label: Finding(
-            {measure: _exposure(values[label], share) for measure, values in found.items()},
+            {measure: _exposure(reading, label) for measure, reading in found.items()},
             board.summary(label, USE),
             board.summary(label, _REAL),
             claims.get(label),
+            p_values[label],
         )
         for label in board.labels
     }
 
 
-def _exposure(values: pd.Series[float], share: float) -> Exposure:
-    return Exposure(summary_of(values), corrected_interval(np.asarray(values.dropna(), dtype=np.float64), share))
+def _exposure(reading: Strongest, label: str) -> Exposure:
+    value, low, high = (float(reading.of(label, column)) for column in ("value", "low", "high"))
+    return Exposure(reading.summary(label), Interval(value, low, high))

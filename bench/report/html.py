@@ -77,12 +77,13 @@ def _sections(
     found = findings(board, audits, about["data"]["samples"])
     yield "Summary", summary(board, found, about, audits)
     yield "Use against exposure", _front(board, found)
-    tables = (measure_tables(board), attack_tables(board), comparison_tables(board, about["data"]["samples"]))
+    n = about["data"]["samples"]
+    tables = (measure_tables(board), attack_tables(board, n), comparison_tables(board, n))
     yield from _cut(chain(*tables))
     yield from (_picture(kind, drawn, about["data"]) for kind, drawn in pictures_of(path).items())
     closely = read_numbers(path, about["data"]["digest"])
     yield from close_ups(path, board, closely, about["data"])
-    claims_and_audits = chain(claim_table(board, audits), audit_table(board, audits))
+    claims_and_audits = chain(claim_table(board, n, audits), audit_table(board, audits))
     rest = chain(cost_table(board), published_table(board, about["data"]["name"]), failures(board))
     yield from _cut(claims_and_audits)
     yield from study_sections(path, board)
@@ -107,7 +108,7 @@ def _cut(blocks: Iterable[str]) -> Iterator[Section]:
 def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
     points = front_points(board, {label: f.auc for label, f in found.items()}, USE)
     if not points:
-        return element("p", "Nothing to draw: no generator has both an accuracy and attacks on two folds or more.")
+        return element("p", "Nothing to draw: no generator has both an accuracy and attacks.")
     mark = "SIMULATED data" if board.simulated else ""
     best = undominated(points)
     described = (

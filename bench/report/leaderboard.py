@@ -156,8 +156,8 @@ def render(
     sections = [
         *_header(board, about),
         *measure_tables(board),
-        *attack_tables(board),
-        *claim_table(board, audits),
+        *attack_tables(board, about["data"]["samples"]),
+        *claim_table(board, about["data"]["samples"], audits),
         *audit_table(board, audits),
         *comparison_tables(board, about["data"]["samples"]),
         *cost_table(board),

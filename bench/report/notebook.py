@@ -16,6 +16,7 @@ from bench.report.board import Board, Summary, in_tables, make_board, sound_atta
 from bench.report.leaderboard import page_of, rows_files
 from bench.report.measures import lost_rows
 from bench.report.paper_figures import figure_makers
+from bench.report.privacy import candidates_of
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import read_rows
 
@@ -114,8 +115,9 @@ class Results:
         return self._frame(names, lambda label, attack: self._board.summary(label, measure, attack), statistic)
 
     def strongest(self, measure: str = "auc") -> pd.DataFrame:
-        """Return, for each release and fold, the attack that was strongest on the other folds, and how well it did."""
-        return strongest_attack(self.rows, measure=measure, attacks=sound_attacks(self.rows))
+        """Return, for each release, how well the strongest attack does, with an interval that holds for all attacks."""
+        asked = candidates_of(self._board, self.about["data"]["samples"])
+        return strongest_attack(self.rows, measure=measure, attacks=sound_attacks(self.rows), candidates=asked)
 
     def failures(self) -> pd.DataFrame:
         """Return the rows of every planned number that does not exist, with the reason."""

@@ -106,9 +106,9 @@ def tables_of(rows: Path) -> list[Table]:
     audits = audits_of(rows, data["digest"])
     blocks = chain(
         measure_tables(collected),
-        attack_tables(collected),
+        attack_tables(collected, data["samples"]),
         comparison_tables(collected, data["samples"]),
-        claim_table(collected, audits),
+        claim_table(collected, data["samples"], audits),
         audit_table(collected, audits),
         cost_table(collected),
         published_table(collected, data["name"]),

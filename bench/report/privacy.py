@@ -7,6 +7,7 @@ to judge a generator.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,22 +18,23 @@ from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
 from bench.report.audits import NOT_AUDITED, AuditReading, audited
 from bench.report.board import ABSENT, Board, Summary, columns, escape, number, sound_attacks, strong
-from bench.statistics.membership import OFFICIAL_TARGETS
-from bench.statistics.strongest_attack import strongest_attack
+from bench.report.ranking import held_out_per_train
+from bench.statistics.comparison import holm
+from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
+from bench.statistics.membership import FPR_TARGETS, OFFICIAL_TARGETS, chance_of_tpr
+from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.rows import with_labels
 from bench.studies.audit_reading import Verdict
 
-_READINGS = {  # measure: title, chance
-    "auc": ("AUC", "0.5"),
-    "tpr_at_fpr_01": ("TPR at FPR 1 %", "0.01"),
-    "tpr_at_fpr_10": ("TPR at FPR 10 %", "0.10"),
-}
-_CHOSEN_BY = ("auc", "tpr_at_fpr_01")
+_READINGS = {"auc": "AUC", "tpr_at_fpr_01": "TPR at FPR 1 %", "tpr_at_fpr_10": "TPR at FPR 10 %"}
+JUDGED_BY = ("auc", "tpr_at_fpr_01")
+LEAST = 0.001  # p values below are printed as "less than"
+LUCK = 0.05  # from this p value on, corrected, luck explains what attacks find
 AUDIT_WORDS: dict[Verdict | None, str] = {  # beside a claim
     "refuted": "REFUTED",
     "exceeded": "exceeded, as steps outside the budget may",
     "not refuted": "not refuted",
-    "not testable": "not testable so",
+    "not testable": "untested: no bound could reach the claim",
     None: "not audited",
 }
 
@@ -66,8 +68,13 @@ class StatedClaim:
         return f"{self.epsilon:g}{some}"
 
 
-def attack_tables(board: Board) -> Iterator[str]:
-    """Yield the section on membership inference; nothing if no attack was planned."""
+def attack_tables(board: Board, n_samples: int) -> Iterator[str]:
+    """Yield the section on membership inference; nothing if no attack was planned.
+
+    Parameters
+    ----------
+    n_samples : people in the cohort, training and held out together
+    """
     names = sorted(set(board.rows["attack"]) - {""})
     if not names:
         return
@@ -76,41 +83,115 @@ def attack_tables(board: Board) -> Iterator[str]:
     official = [name for name in names if name not in sound]
     yield "## Membership inference\n"
     if sound:
-        yield _strongest_table(board, sound, known)
-        yield from (_matrix(board, sound, measure) for measure in _READINGS)
+        yield _strongest_table(board, known, n_samples)
+        yield from (_matrix(board, sound, measure, n_samples) for measure in _READINGS)
     if official:
         yield _official_table(board, official)
     yield _attacks_table(board, [*sound, *official], known)
 
 
-def strongest_by_label(board: Board, measure: str) -> dict[str, pd.Series[float]]:
-    """Return what the strongest attack on each generator reaches on each fold, chosen on the others, or NaN."""
-    chosen = with_labels(strongest_attack(board.rows, measure=measure, attacks=sound_attacks(board.rows)))
-    return {label: chosen["value"][chosen["label"] == label] for label in board.labels}
+@dataclass(frozen=True, eq=False)
+class Strongest:
+    """What the strongest sound attack reaches on each generator, by one measure.
+
+    Parameters
+    ----------
+    found : what `strongest_attack` returns, by label
+    by_fold : what `strongest_by_fold` returns, with a column ``label``
+    """
+
+    found: pd.DataFrame
+    by_fold: pd.DataFrame
+
+    def summary(self, label: str) -> Summary:
+        """Return the worth of the strongest attack, with its standard deviation over folds; NaN if there is none."""
+        return summary_of(self.by_fold["value"][self.by_fold["label"] == label])
+
+    def of(self, label: str, column: str) -> Any:
+        """Return one entry of `found`; NaN if no attack was planned."""
+        return self.found[column].get(label, math.nan)
 
 
-def _strongest_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
-    by_auc, by_tpr = (with_labels(strongest_attack(board.rows, measure=m, attacks=attacks)) for m in _CHOSEN_BY)
+def strongest(board: Board, measure: str, n_samples: int) -> Strongest:
+    """Return what the strongest sound attack reaches on each generator, less the luck of being the best."""
+    asked = candidates_of(board, n_samples)
+    found = strongest_attack(board.rows, measure=measure, attacks=sound_attacks(board.rows), candidates=asked)
+    by_fold = strongest_by_fold(board.rows, found, measure)
+    return Strongest(with_labels(found).set_index("label"), with_labels(by_fold))
+
+
+def candidates_of(board: Board, n_samples: int) -> tuple[int, int]:
+    """Return how many members and others an attack is asked about on one fold, on which the luck of a TPR depends."""
+    share = held_out_per_train(board, list(board.labels), n_samples)
+    others = min(max(1, round(n_samples * share / (1 + share))), n_samples - 1)
+    return n_samples - others, others
+
+
+def chance_level(measure: str, others: int) -> float:
+    """Return what an attack that knows nothing reaches: 1/2 for an AUC, more than the target FPR for a strict TPR."""
+    return 0.5 if measure == "auc" else chance_of_tpr(FPR_TARGETS[measure], others)
+
+
+def leak_p_values(board: Board, readings: Sequence[Strongest]) -> dict[str, float]:
+    """Return, for each generator, how probable it is that attacks which know nothing look as strong as they do.
+
+    The one rule of every verdict: each reading holds for all attacks at once (Sidak), the readings of a generator share
+    the level (Bonferroni), and the generators of a page pay for their number (Holm). Controls are not judged and pay
+    nothing.
+    """
+    each = [pd.Series({x: r.of(x, "p_value") for x in board.labels}, dtype=float) for r in readings]
+    table = pd.concat(each, axis=1)
+    raw = (table.min(axis=1) * table.notna().sum(axis=1)).clip(upper=1)
+    ranked = [label for label in board.labels if label not in board.controls]
+    raw[ranked] = holm(raw[ranked].to_numpy())
+    return {str(label): float(p) for label, p in raw.items()}
+
+
+def p_text(p_value: float) -> str:
+    """Return a p value as the pages print it: ``"0.012"``, ``"< 0.001"``."""
+    if math.isnan(p_value):
+        return ABSENT
+    return f"< {LEAST:g}" if p_value < LEAST else f"{p_value:.3f}"
+
+
+def _strongest_table(board: Board, known: Mapping[str, PluginInfo], n_samples: int) -> str:
+    by_auc, by_tpr = (strongest(board, measure, n_samples) for measure in JUDGED_BY)
+    p_values = leak_p_values(board, [by_auc, by_tpr])
     body = []
     for label in board.labels:
-        first, second = by_auc[by_auc["label"] == label], by_tpr[by_tpr["label"] == label]
+        first = by_auc.by_fold[by_auc.by_fold["label"] == label]
         groups = [_read_with(board, first, measure) for measure in ("auc_worst_class", "auc_outliers")]
-        numbers = [number(summary_of(values), 3) for values in (first["value"], *groups)]
-        tpr = number(summary_of(second["value"]), 3)
-        body.append([board.head(label), _names(first), _sees(first, known), *numbers, _names(second), tpr])
+        auc, *exposed = (number(s, 3) for s in (by_auc.summary(label), *map(summary_of, groups)))
+        cells = [_name(by_auc, label), _sees(first, known), auc, _interval(by_auc, label), *exposed]
+        cells += [_name(by_tpr, label), number(by_tpr.summary(label), 3)]
+        body.append([board.head(label), *cells, _p_cell(p_values[label])])
+    _, others = candidates_of(board, n_samples)
     note = (
-        "On each fold the attack that was strongest on the other folds, so that luck is not rewarded; in brackets on "
-        "how many folds it was chosen, and nothing where there is one fold only. Worst class, outliers: the AUC of the "
-        "same attack in the class it finds easiest (a maximum, above 0.5 by chance) and among the tenth of people "
-        "farthest from everybody else. Chance: AUC 0.5, TPR 0.01. Lower is more private."
+        f"The attack with the largest mean over folds; its mean less the luck of being the best of many, and never "
+        f"below guessing (AUC 0.5; TPR {chance_of_tpr(0.01, others):.4f}, for {others} non-members). The 95 % interval "
+        "holds for all attacks at once. Worst class, outliers: the AUC of the same attack, as observed, in the class "
+        "it finds easiest (a maximum, above 0.5 by chance) and among the tenth of people farthest from everybody else. "
+        "p: how probable it is that attacks that know nothing look so strong by AUC or by TPR, corrected for the "
+        "number of attacks, for the two readings and for the number of generators (Holm); bold below 0.05, where the "
+        "release leaks. Lower is more private."
     )
-    head = columns(["generator", "strongest by AUC", "sees"], ["AUC ↓", "worst class ↓", "outliers ↓"])
-    head += columns(["strongest by TPR at FPR 1 %"], ["TPR ↓"])
-    return board.table("Strongest attack on each generator, chosen on other folds", note, head, body)
+    head = columns(["generator", "strongest by AUC", "sees"], ["AUC ↓", "95 % interval", "worst class ↓", "outliers ↓"])
+    head += columns(["strongest by TPR at FPR 1 %"], ["TPR ↓", "p"])
+    return board.table("Strongest attack on each generator", note, head, body)
+
+
+def _p_cell(p_value: float) -> str:
+    text = p_text(p_value)
+    return strong(text) if p_value < LUCK else text
+
+
+def _interval(reading: Strongest, label: str) -> str:
+    low, high = reading.of(label, "low"), reading.of(label, "high")
+    return ABSENT if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
 
 
 def _read_with(board: Board, chosen: pd.DataFrame, measure: str) -> pd.Series[float]:
-    """Return another measure of the chosen attacks, on the folds they were chosen for."""
+    """Return another measure of the chosen attack, on the same folds."""
     where = ["label", "seed", "fold", "attack"]
     values = board.rows.loc[board.rows["measure"] == measure, [*where, "value"]]
     return chosen[where].merge(values, how="left", on=where)["value"]
@@ -121,12 +202,9 @@ def summary_of(values: pd.Series[float]) -> Summary:
     return Summary(float(values.mean()), float(values.std()), int(values.notna().sum()), len(values))
 
 
-def _names(chosen: pd.DataFrame) -> str:
-    """Return the chosen attacks, the most frequent first, with the number of folds unless it is one attack alone."""
-    counts = chosen["attack"][chosen["attack"] != ""].value_counts()
-    if len(counts) == 1:
-        return f"`{counts.index[0]}`"
-    return ", ".join(f"`{name}` ({n})" for name, n in counts.items()) or ABSENT
+def _name(reading: Strongest, label: str) -> str:
+    name = reading.of(label, "attack")
+    return f"`{name}`" if isinstance(name, str) and name else ABSENT
 
 
 def _sees(chosen: pd.DataFrame, known: Mapping[str, PluginInfo]) -> str:
@@ -134,23 +212,27 @@ def _sees(chosen: pd.DataFrame, known: Mapping[str, PluginInfo]) -> str:
     return " / ".join(sorted({str(known[name].option(*_DEFAULTS[0])) for name in names})) or ABSENT
 
 
-def _above_chance(found: Mapping[str, Summary], chance: float) -> list[str]:
-    """Return the strongest attack and its equals to three decimals; none within one sd of chance, or without an sd."""
+def _above_chance(found: Mapping[str, Summary], p_value: float) -> list[str]:
+    """Return the strongest attack and its equals to three decimals; none if luck explains the strongest one."""
     top = max((round(s.mean, 3) for s in found.values() if s.n_ok), default=0.0)
-    equal = [name for name, s in found.items() if s.n_ok and round(s.mean, 3) == top]
-    return [name for name in equal if found[name].mean - found[name].sd > chance]
+    return [name for name, s in found.items() if s.n_ok and round(s.mean, 3) == top and p_value < LUCK]
 
 
-def _matrix(board: Board, attacks: Sequence[str], measure: str) -> str:
-    title, chance = _READINGS[measure]
+def _matrix(board: Board, attacks: Sequence[str], measure: str, n_samples: int) -> str:
+    title, reading = _READINGS[measure], strongest(board, measure, n_samples)
     body = []
     for label in board.labels:
         found = {name: board.summary(label, measure, name) for name in attacks}
         texts = {name: number(summary, 3) for name, summary in found.items()}
-        for name in _above_chance(found, float(chance)):
+        for name in _above_chance(found, reading.of(label, "p_value")):
             texts[name] = strong(texts[name])
         body.append([board.head(label), *texts.values(), board.share(label, [measure], attacks)])
-    note = f"Chance {chance}; lower is more private. Bold: the strongest, if more than one sd above chance."
+    _, others = candidates_of(board, n_samples)
+    chance = "0.5" if measure == "auc" else f"{chance_level(measure, others):.4f} ({others} non-members)"
+    note = (
+        f"As observed. Chance {chance}; lower is more private. Bold: the strongest, where luck with as many attacks "
+        "does not explain it (p below 0.05)."
+    )
     if measure != "auc":
         note += " Strict: at the last threshold whose FPR is at or below the target, tied scores not split."
     return board.table(f"{title}, attacks side by side", note, columns(["generator"], [*attacks, "ok / planned"]), body)
@@ -195,20 +277,26 @@ _DEFAULTS = (("access", "black-box"), ("family", "distance"))  # those of the @a
 # -- claims ------------------------------------------------------------------------------------------------------------
 
 
-def claim_table(board: Board, audits: pd.DataFrame | None = None) -> Iterator[str]:
+def claim_table(board: Board, n_samples: int, audits: pd.DataFrame | None = None) -> Iterator[str]:
     """Yield the section on what generators claim; it stands beside the attacks so that both are read together."""
     claims = board.rows[board.rows["family"] == "claim"]
     if claims.empty:
         return
     yield "## Privacy claims\n"
-    body = [_claim_line(board, label, stated) for label, stated in stated_claims(board, audits).items()]
+    reached = strongest(board, "auc", n_samples)
+    claims_made = stated_claims(board, audits).items()
+    body = [_claim_line(board, label, stated, reached.of(label, "value")) for label, stated in claims_made]
     silent = claim_nothing(board)
     note = (
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
         "claim covers the choice of hyper-parameters, nor several releases together. Audited: the largest lower bound "
-        "that `bench audit` found, at the claim's delta; above the claim it refutes it, below it proves nothing."
+        "that `bench audit` found, at the claim's delta; above the claim it refutes it, below it proves nothing. "
+        "*Untested*: with perfect guesses the audit would still have shown less than the claim. AUC allowed: the "
+        "largest that any attack on one person can have, if the mechanism's trade-off is Gaussian; used: how much of "
+        "the way there from guessing the strongest attack went."
     )
-    head = columns(["generator"], ["epsilon", "delta"], "end to end", "audited epsilon ≥", "verdict", "claim")
+    head = columns(["generator"], ["epsilon", "delta", "AUC allowed", "used"], "end to end", "audited epsilon ≥")
+    head += columns(["verdict", "claim"], [])
     if body:
         yield board.table("Claims", note, head, body)
     if silent:
@@ -253,7 +341,16 @@ def _claim_in_words(row: Mapping[Hashable, Any]) -> str:
     )
 
 
-def _claim_line(board: Board, label: str, stated: StatedClaim) -> list[str]:
+def _ceiling_cells(stated: StatedClaim, auc: float) -> list[str]:
+    """Return the largest AUC that a claim allows, and which share of the way there was gone; none without a delta."""
+    if not stated.deltas or not 0 < max(stated.deltas) < 1:
+        return [ABSENT, ABSENT]
+    claim = stated.epsilon, max(stated.deltas)
+    share = ABSENT if math.isnan(auc) else f"{100 * share_of_ceiling(auc, *claim):.0f} %"
+    return [f"{auc_ceiling(*claim):.3f}", share]
+
+
+def _claim_line(board: Board, label: str, stated: StatedClaim, auc: float) -> list[str]:
     audit = stated.audit
     bound = f"{audit.low:.2f} (at most {audit.ceiling:.2f} could be shown)" if audit.verdict else ABSENT
     above = audit.verdict in ("refuted", "exceeded")
@@ -262,6 +359,7 @@ def _claim_line(board: Board, label: str, stated: StatedClaim) -> list[str]:
         board.head(label),
         stated.epsilon_text,
         " or ".join(f"{delta:g}" for delta in stated.deltas) or ABSENT,
+        *_ceiling_cells(stated, auc),
         "yes" if stated.end_to_end else "no",
         strong(bound) if above else bound,
         strong(words) if audit.verdict == "refuted" else words,

@@ -23,7 +23,7 @@ from bench.statistics.comparison import (
     resampled_means,
 )
 from bench.statistics.critical_difference import ROPE, Ranking, posterior, ranking
-from bench.statistics.strongest_attack import strongest_attack
+from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.rows import with_labels
 
 _COLUMNS = ["label", "seed", "fold", "value"]
@@ -77,8 +77,9 @@ def _first_measure(board: Board) -> Measure | None:
 
 
 def _exposure(board: Board) -> pd.DataFrame:
-    """Return the AUC of the strongest sound attack, chosen on other folds, of each generator on each fold."""
-    chosen = with_labels(strongest_attack(board.rows, attacks=sound_attacks(board.rows)))
+    """Return the AUC of the strongest sound attack, less the luck of being the best, of each generator by fold."""
+    found = strongest_attack(board.rows, attacks=sound_attacks(board.rows))
+    chosen = with_labels(strongest_by_fold(board.rows, found))
     return chosen.loc[chosen["value"].notna(), _COLUMNS]
 
 
@@ -161,9 +162,10 @@ def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.Dat
         for label, g, a, here, share in zip(labels, good.mean(axis=1), leak.mean(axis=1), now, often, strict=True)
     ]
     note = (
-        f"`{measure.name}` against the AUC of the strongest attack, chosen on other folds. On the front: no other "
-        "generator is at least as good in both. *How often*: in which share of the resamples of the folds. An attack "
-        "that finds nothing proves nothing, so that the front is of known exposure; an AUC below 0.5 counts as 0.5."
+        f"`{measure.name}` against the AUC of the strongest attack, less the luck of being the best. On the "
+        "front: no other generator is at least as good in both. *How often*: in which share of the resamples of the "
+        "folds. An attack that finds nothing proves nothing, so that the front is of known exposure; an AUC below 0.5 "
+        "counts as 0.5."
     )
     head = columns(["generator"], [measure.title or measure.name, "AUC ↓"], "on the front")
     head += columns([], ["how often"])

@@ -15,7 +15,7 @@ from bench.report.study_page import fall
 from bench.studies.cohort_size import by_generator, curves
 
 _NOTE = (
-    "Mean AUC of the strongest attack, chosen for each fold on the other folds, against the number of people that the "
+    "Mean AUC of the strongest attack, less the luck of being the best, against the number of people that the "
     "generator was trained on; bands from the smallest to the largest fold."
 )
 
@@ -68,6 +68,6 @@ def _table(board: HtmlBoard, title: str, found: pd.DataFrame, n_genes: int) -> H
         for name, curve in by_generator(found)
         for point in curve.to_dict("records")
     ]
-    head = columns(["generator"], [*heads, "folds"], "strongest attacks")
+    head = columns(["generator"], [*heads, "folds"], "strongest attack")
     note = "The numbers of the picture: AUC as mean, smallest and largest over folds; TPR as mean."
     return board.table(title, note, head, body)

@@ -54,7 +54,7 @@ def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, stem: str, 
     yield (
         f"{len(dataset.cohort)} people, {n_genes} genes; data digest `{dataset.digest[:12]}`. The training set of each "
         "fold is cut to several sizes, each of which holds the smaller ones; the people held out stay. AUC and TPR are "
-        "those of the strongest attack, chosen for each fold on the other folds: mean, and smallest to largest over "
+        "those of the strongest attack, less the luck of being the best of many: mean, and smallest to largest over "
         "folds. A generator that is fitted class by class has as many people as genes only where each class has, far "
         f"to the right of n = genes. Written by `{command}`; every attack is in [{stem}.csv]({stem}.csv).\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from bench.report.board import ABSENT, Summary, columns, in_tables, number, soun
 from bench.report.findings import CLEAR, USE, Finding
 from bench.report.html_parts import Html, HtmlBoard, bullets, element, inline, join
 from bench.report.measures import leaders
-from bench.report.privacy import AUDIT_WORDS, StatedClaim, claim_nothing
+from bench.report.privacy import AUDIT_WORDS, LEAST, StatedClaim, claim_nothing, p_text
 from bench.studies.audit_reading import GAUSSIAN, Verdict
 
 
@@ -53,7 +54,7 @@ def _opening(board: HtmlBoard, about: Mapping[str, Any]) -> Html:
 
 def _bottom_line(ranked: Mapping[str, Finding]) -> Html:
     if all(f.leak == "unknown" for f in ranked.values()):
-        text = "**What leaks cannot be said here**, because no attack was run on two folds or more."
+        text = "**What leaks cannot be said here**, because no attack was run."
     elif safe := [label for label, f in ranked.items() if f.useful and f.leak == "chance"]:
         text = (
             f"**Useful, and no attack tried here could be told apart from guessing:** {_names(safe)}. No attack that "
@@ -74,7 +75,7 @@ def _leaks(board: HtmlBoard, ranked: Mapping[str, Finding], found: Mapping[str, 
         "slight": "**Leak a little** (less, but more than luck explains):",
         "unsure": f"**May leak** ({large}, but folds differ so much that it can be luck):",
         "chance": "**No attack could be told apart from guessing**, which proves no privacy:",
-        "unknown": "**Cannot be said**, for want of attacks on two folds or more:",
+        "unknown": "**Cannot be said**, for want of attacks:",
     }
     items = []
     for kind, text in groups.items():
@@ -84,8 +85,10 @@ def _leaks(board: HtmlBoard, ranked: Mapping[str, Finding], found: Mapping[str, 
     scale = (
         "The AUC says how often the strongest attack picks the training sample out of a pair with one outsider: 0.5 is "
         "a coin, 1 is always. *Found* is the share of training samples recognised while 1 % of the outsiders are "
-        "wrongly accused: 1 % is guessing. More than luck explains: the 95 % interval of one of the two, corrected for "
-        "folds that share training samples, lies above guessing."
+        "wrongly accused: a little above 1 % is guessing. Both are those of the strongest attack, less the luck of "
+        "being the best of many. More than luck explains: if no attack knew anything, the best would look so strong "
+        "with a probability p below 0.05, corrected for the number of attacks, for the two readings and for the number "
+        "of generators. It is the same rule for all."
     )
     return [element("p", inline(scale)), bullets(items), *_yardstick(board, found)]
 
@@ -96,7 +99,13 @@ def _exposed(label: str, finding: Finding) -> str:
 
 def _exposure_text(finding: Finding) -> str:
     share = f", {_percent(finding.found.mean)} found" if finding.found.n_ok else ""
-    return f"AUC {_figure(finding.auc)}{share}"
+    return f"AUC {_figure(finding.auc)}{share}{_luck(finding.p_value)}"
+
+
+def _luck(p_value: float) -> str:
+    """Return ``", p < 0.001"`` or ``", p = 0.012"``, which no line breaks; nothing without a p value."""
+    sign = "" if p_value < LEAST else "=\u00a0"
+    return "" if math.isnan(p_value) else f", p\u00a0{sign}{p_text(p_value)}".replace("< ", "<\u00a0")
 
 
 def _figure(summary: Summary) -> str:
@@ -236,7 +245,8 @@ def _glance(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
         body.append([board.head(label), use, real, words[f.leak], auc, share, *_claim_at_a_glance(f.claim)])
     note = (
         "Accuracy of a classifier trained on synthetic and on real samples; AUC and share found at 1 % wrongly accused "
-        "of the strongest attack, chosen on other folds; what is claimed. Mean ± standard deviation over folds."
+        "of the strongest attack, less the luck of being the best; what is claimed. Mean ± standard deviation over "
+        "folds."
     )
     head = columns(["generator"], ["accuracy ↑", "with real data"], "leak")
     head += columns([], ["AUC ↓", "found ↓", "claimed epsilon ↓"], "end to end", "audit")

@@ -61,6 +61,25 @@ def corrected_interval(values: Floats, test_per_train: float, confidence: float 
     return Interval(mean, mean - reach, mean + reach)
 
 
+def holm(p_values: Floats) -> Floats:
+    """Return p values corrected for their number, (n,); equal ones stay equal, and NaN counts as none.
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6:65.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(6).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")  # NaN last
+    left = np.arange(np.isfinite(p_values).sum(), np.isfinite(p_values).sum() - len(p_values), -1)
+    corrected = np.full(len(p_values), math.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * left), 1)
+    return corrected
+
+
 def by_fold(values: pd.DataFrame, labels: list[str]) -> Floats:
     """Return (n_labels, n_folds) values of each generator on the folds that all of them have.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from scipy.stats import t as student
 
-from bench.statistics.comparison import Floats
+from bench.statistics.comparison import Floats, holm
 
 ROPE = 0.01  # differences of shares below one point are of no practical account (Benavoli et al. 2017)
 
@@ -77,11 +77,8 @@ def _pairwise(values: Floats, test_per_train: float) -> Floats:
 def _holm(p_values: Floats) -> Floats:
     """Return symmetric p values after Holm's correction over the pairs."""
     rows, columns = np.triu_indices(len(p_values), 1)
-    raw = p_values[rows, columns]
-    order = np.argsort(raw, kind="stable")
-    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
     corrected = np.ones_like(p_values)
-    corrected[rows[order], columns[order]] = corrected[columns[order], rows[order]] = np.minimum(stepped, 1)
+    corrected[rows, columns] = corrected[columns, rows] = holm(p_values[rows, columns])
     return corrected
 
 

@@ -193,9 +193,27 @@ def tpr_at_fpr(curve: Roc, fpr: float, measure: str = "") -> Reading:
     interpolation, so with n non-members an FPR below 1 / n means no false alarm at all. The interval is that of the
     share of members found at this threshold.
     """
-    point = int(np.flatnonzero(curve.false <= math.floor(fpr * curve.false[-1] + 1e-9))[-1])
+    point = int(np.flatnonzero(curve.false <= allowed_false_alarms(fpr, int(curve.false[-1])))[-1])
     found, members = int(curve.true[point]), int(curve.true[-1])
     return Reading(measure or f"tpr_at_fpr({fpr:g})", found / members, *clopper_pearson(found, members))
+
+
+def allowed_false_alarms(fpr: float, others: int) -> int:
+    """Return how many of the non-members the strict reading may call members at a target FPR."""
+    return math.floor(fpr * others + 1e-9)
+
+
+def chance_of_tpr(fpr: float, others: int) -> float:
+    """Return the strict TPR to expect of scores that know nothing, which is above the target FPR.
+
+    The threshold lies just above the first non-member too many, and a member is as likely as anybody to lie above it.
+
+    Examples
+    --------
+    >>> round(chance_of_tpr(0.01, others=218), 4), round(chance_of_tpr(0.001, others=218), 4)
+    (0.0137, 0.0046)
+    """
+    return (allowed_false_alarms(fpr, others) + 1) / (others + 1)
 
 
 def official_tpr_at_fpr(scores: ArrayLike, member: ArrayLike, fpr: float) -> float:

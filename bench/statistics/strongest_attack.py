@@ -1,69 +1,183 @@
-"""Chooses the strongest attack on each release honestly: on other folds than the one it is read on."""
+"""Reads how well the strongest of many attacks does on each release, without rewarding or punishing the choice.
+
+The best of twenty attacks beats chance on a release that leaks nothing. To choose it on the other folds of one split is
+no way out: a member of one fold is a non-member of another, so that what looks strong on four folds by luck is weak on
+the fifth, and twenty attacks that know nothing read 0.46. So nothing is chosen on one part and read on another here.
+All attacks are read on all folds, and intervals and p values hold for all of them at once.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import beta, betabinom, norm
 
-_RELEASE = ["dataset", "seed", "generator", "params"]
+from bench.statistics.membership import FPR_TARGETS, LEVEL, allowed_false_alarms, chance_of_tpr
+
+Floats = NDArray[np.float64]
+Candidates = tuple[int, int]
+_RELEASE = ["dataset", "generator", "params"]
+_Z = float(norm.ppf(0.5 + LEVEL / 2))  # of the intervals in the rows
+COLUMNS = [*_RELEASE, "attack", "mean", "value", "low", "high", "chance", "p_value", "n_attacks", "n_folds", "reason"]
 
 
 def strongest_attack(
-    rows: pd.DataFrame, *, measure: str = "auc", attacks: Collection[str] | None = None
+    rows: pd.DataFrame,
+    *,
+    measure: str = "auc",
+    attacks: Collection[str] | None = None,
+    candidates: Candidates | None = None,
 ) -> pd.DataFrame:
-    """Return, for each release, how well the attack does that was strongest on the other folds.
-
-    To take the best attack on the very fold that is reported rewards luck: with twenty attacks on a release that leaks
-    nothing, the best one always beats chance. So for each fold the attack with the highest mean on the other folds of
-    the same data set, seed and generator is chosen, and its value on this fold is what counts. An attack that failed on
-    one of the other folds cannot be chosen; one that was chosen and failed here is reported as missing.
+    """Return, for each release, how well the strongest attack does, with an interval that holds for all attacks.
 
     Parameters
     ----------
-    rows : the tidy results (columns dataset, fold, seed, generator, params, measure, attack, value, low, high, status)
-    measure : what attacks are chosen by and read with
+    rows : the tidy results (columns dataset, fold, seed, generator, params, measure, attack, value, low, high, status);
+        folds and seeds of one release are read together
+    measure : ``"auc"``, or one of `FPR_TARGETS`
     attacks : which of them take part; None for all. Leave out those marked official.
+    candidates : members and non-members of one fold, on which the luck of a TPR depends; not needed for the AUC
 
     Returns
     -------
     strongest
-        One row per release and fold: dataset, seed, generator, params, fold, attack, value, low, high, reason. `value`
-        is NaN, with the reason, where nothing could be chosen.
+        One row per release. ``attack`` has the largest ``mean`` over the folds on which it succeeded, ``n_folds`` in
+        number. ``value`` is what the best of the ``n_attacks`` attacks is worth when the luck of being the best is
+        taken off, and ``chance`` at the least, since guessing is an attack too. ``low`` and ``high`` hold for all
+        attacks at once, and ``p_value`` is that of the best one if none does better than ``chance``. NaN, with the
+        ``reason``, where no attack succeeded.
+
+    Notes
+    -----
+    The standard error of a mean over k folds is that of independent folds. Where an attack's scores say more about a
+    person than about the release, folds are negatively correlated and it is too large: the interval is then too wide,
+    never too narrow. Over attacks Sidak (1967) holds for any correlation. The luck taken off is the median of the
+    largest of as many errors as there are attacks that cannot be told apart from the best one (Chernozhukov, Lee and
+    Rosen 2013, Intersection bounds, Econometrica 81:667). The interval of a TPR is approximate near chance, where the
+    p value knows the distribution; verdicts rest on the p value.
     """
     wanted = rows[(rows["measure"] == measure) & (rows["attack"].fillna("") != "")]
     if attacks is not None:
         wanted = wanted[wanted["attack"].isin(list(attacks))]
     found = [
-        {**dict(zip(_RELEASE, release, strict=True)), **choice}
+        {**dict(zip(_RELEASE, release, strict=True)), **_strongest(group, measure, candidates)}
         for release, group in wanted.groupby(_RELEASE, sort=True, dropna=False)
-        for choice in _choices(group)
     ]
-    return pd.DataFrame(found, columns=[*_RELEASE, "fold", "attack", "value", "low", "high", "reason"])
+    return pd.DataFrame(found, columns=COLUMNS)
 
 
-def _choices(group: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the choice of each fold of one release."""
+def strongest_by_fold(rows: pd.DataFrame, found: pd.DataFrame, measure: str = "auc") -> pd.DataFrame:
+    """Return the value of the strongest attack on each fold, less the luck of being the best; their mean is ``value``.
+
+    Parameters
+    ----------
+    rows, measure : as for `strongest_attack`
+    found : what that returned for them
+
+    Returns
+    -------
+    by_fold
+        Columns dataset, generator, params, seed, fold, attack, value; NaN where the attack failed.
+    """
+    chosen = found.loc[found["attack"] != "", [*_RELEASE, "attack"]].assign(luck=found["mean"] - found["value"])
+    held = rows.loc[rows["measure"] == measure, [*_RELEASE, "seed", "fold", "attack", "value", "status"]]
+    each = chosen.merge(held, on=[*_RELEASE, "attack"])
+    each["value"] = each["value"].where(each["status"] == "ok") - each["luck"]
+    return each[[*_RELEASE, "seed", "fold", "attack", "value"]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """Means over folds, one per attack, the errors of each downwards and upwards, and what guessing gives."""
+
+    attacks: list[str]
+    means: Floats
+    down: Floats
+    up: Floats
+    n_folds: NDArray[np.integer[Any]]
+    chance: float
+    p_values: Floats
+
+
+def _strongest(group: pd.DataFrame, measure: str, candidates: Candidates | None) -> dict[str, object]:
     good = group[(group["status"] == "ok") & group["value"].notna()]
-    values = good.pivot_table(index="fold", columns="attack", values="value", aggfunc="mean", sort=True)
-    folds = sorted(group["fold"].unique())
-    values = values.reindex(folds)
-    return [_choice(values, good, fold) for fold in folds]
+    chance = 0.5 if measure == "auc" else _chance(measure, candidates)
+    nothing = dict.fromkeys(("mean", "value", "low", "high", "p_value"), math.nan)
+    if good.empty:
+        return {
+            "attack": "",
+            **nothing,
+            "chance": chance,
+            "n_attacks": 0,
+            "n_folds": 0,
+            "reason": "no attack succeeded",
+        }
+    found = _means(good, measure, chance, candidates)
+    best, n = int(np.argmax(found.means)), len(found.means)
+    reading = {
+        "attack": found.attacks[best],
+        "mean": float(found.means[best]),
+        "chance": chance,
+        "n_attacks": n,
+        "n_folds": int(found.n_folds[best]),
+    }
+    if np.isnan(found.up).any() or np.isnan(found.down).any():
+        return {**nothing, **reading, "reason": "the rows hold no intervals of this measure"}
+    reach = float(norm.ppf((1 + LEVEL ** (1 / n)) / 2))  # Sidak
+    return {
+        **reading,
+        "value": max(float(np.max(found.means - _luck(found, best))), chance),
+        "low": float(np.max(found.means - reach * found.down).clip(0, 1)),
+        "high": float(np.max(found.means + reach * found.up).clip(0, 1)),
+        "p_value": float(-np.expm1(n * np.log1p(-min(float(found.p_values.min()), 1 - 1e-16)))),
+        "reason": "",
+    }
 
 
-def _choice(values: pd.DataFrame, good: pd.DataFrame, fold: object) -> dict[str, object]:
-    nothing = {"fold": fold, "attack": "", "value": math.nan, "low": math.nan, "high": math.nan}
-    others = values.drop(index=fold)
-    if others.empty:
-        return {**nothing, "reason": "an attack can only be chosen on other folds, and there are none"}
-    means = others.mean(axis=0, skipna=False).dropna()
-    if means.empty:
-        return {**nothing, "reason": "no attack succeeded on all other folds"}
-    name = str(means.index[int(np.argmax(means.to_numpy()))])
-    here = good[(good["fold"] == fold) & (good["attack"] == name)]
-    if here.empty:
-        return {**nothing, "attack": name, "reason": f"{name} was strongest on the other folds, but failed on this one"}
-    row = here.iloc[0]
-    return {"fold": fold, "attack": name, "value": row["value"], "low": row["low"], "high": row["high"], "reason": ""}
+def _chance(measure: str, candidates: Candidates | None) -> float:
+    if measure not in FPR_TARGETS or candidates is None:
+        raise ValueError(f"{measure!r} of {candidates} candidates has no known chance; expected auc, or a TPR of some.")
+    return chance_of_tpr(FPR_TARGETS[measure], candidates[1])
+
+
+def _luck(found: _Means, best: int) -> Floats:
+    """Return by how much each mean is lowered: the median of the largest error among the rivals of the best attack."""
+    apart = found.means[best] - found.means
+    rivals = int((apart <= 2 * np.hypot(found.up[best], found.up)).sum())
+    lowered: Floats = float(norm.ppf(0.5 ** (1 / rivals))) * found.up
+    return lowered
+
+
+def _means(good: pd.DataFrame, measure: str, chance: float, candidates: Candidates | None) -> _Means:
+    sides = good.assign(down=(good["value"] - good["low"]) ** 2, up=(good["high"] - good["value"]) ** 2)
+    parts = sides.groupby("attack", sort=True)
+    k, means = parts.size().to_numpy(), parts["value"].mean().to_numpy(dtype=np.float64)
+    # where a value is 1 its error upwards is 0: luck lifts nothing higher
+    down, up = (np.sqrt(parts[side].sum(min_count=1).to_numpy(dtype=np.float64)) / k / _Z for side in ("down", "up"))
+    if measure == "auc" or candidates is None:
+        above = np.divide(means - chance, down, out=np.full(len(k), np.inf), where=down > 0)
+        p_values = norm.sf(np.where(means == chance, 0.0, above))  # all scores tied: an AUC of 1/2 without an error
+    else:
+        spread = _spread_of_tpr(FPR_TARGETS[measure], *candidates) / np.sqrt(k)
+        p_values = _beta_tail(means, chance, spread)
+        down, up = np.maximum(down, spread), np.where(means == 1, 0.0, np.maximum(up, spread))
+    return _Means([str(name) for name in parts.groups], means, down, up, k, chance, p_values)
+
+
+def _spread_of_tpr(fpr: float, members: int, others: int) -> float:
+    """Return the sd of a strict TPR for scores that know nothing: the threshold is an order statistic of the others."""
+    allowed = allowed_false_alarms(fpr, others)
+    return float(betabinom.std(members, allowed + 1, others - allowed)) / members
+
+
+def _beta_tail(means: Floats, chance: float, spread: Floats) -> Floats:
+    """Return the probability of such a mean TPR by luck: that of the beta distribution of the same mean and spread."""
+    total = chance * (1 - chance) / spread**2 - 1
+    found: Floats = beta.sf(means, chance * total, (1 - chance) * total)
+    return found

@@ -12,7 +12,7 @@ from bench import AttackView, stream
 from bench.core.roles import GRANTS
 from bench.registry.finding import create, plugins
 from bench.statistics.exposure import exposure_measures, outlying
-from bench.statistics.membership import membership_measures
+from bench.statistics.membership import auc, membership_measures
 from bench.statistics.strongest_attack import strongest_attack
 
 N_MEMBERS, N_OTHERS, N_GENES = 72, 36, 120
@@ -75,9 +75,11 @@ def _silence() -> pd.DataFrame:
     for repetition in range(20):
         world = World(100 + repetition)
         released = world.people(N_MEMBERS)
-        rows += [{"fold": repetition, "attack": name, "value": world.read(*released, name)["auc"]} for name in CHEAP]
+        for name in CHEAP:
+            read = auc(*world.attacked(*released, name))
+            rows.append({"fold": repetition, "attack": name, "value": read.value, "low": read.low, "high": read.high})
     common = {"dataset": "d", "seed": 1, "generator": "real_holdout", "params": "", "measure": "auc", "status": "ok"}
-    return pd.DataFrame(rows).assign(low=np.nan, high=np.nan, **common)
+    return pd.DataFrame(rows).assign(**common)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,13 @@ def test_an_attack_is_silent_when_other_people_are_released(name):
     assert abs(found.mean() - 0.5) <= 4 * max(found.std(ddof=1), 0.01) / np.sqrt(20)
 
 
-def test_the_strongest_attack_chosen_honestly_is_silent_too():
-    found = strongest_attack(_silence(), attacks=[n for n, i in CHEAP.items() if not i.option("official", False)])
-    assert abs(found["value"].mean() - 0.5) <= 4 * found["value"].std(ddof=1) / np.sqrt(20)
+def test_the_strongest_attack_read_honestly_is_silent_too():
+    sound = [n for n, i in CHEAP.items() if not i.option("official", False)]
+    each = [strongest_attack(part, attacks=sound) for _, part in _silence().groupby("fold")]
+    found = pd.concat([*each, strongest_attack(_silence(), attacks=sound)])
+    assert (found["low"] <= 0.5).sum() >= len(found) - 3
+    assert abs(found["value"].mean() - 0.5) <= 0.02
+    assert found["value"].iloc[-1] <= 0.51  # of all twenty together
 
 
 @pytest.mark.parametrize("name", COPIES)

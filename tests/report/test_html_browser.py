@@ -130,6 +130,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 rows.append({**known, **one})
             for attack in ("mc", "gan_leaks", "mahalanobis_ratio_class", "marginal_ratio_class", "surrogate_loss"):
                 one = {"family": "privacy", "measure": "auc", "attack": attack, "value": value / 2 + 0.1 + fold / 500}
+                one |= {"low": one["value"] - 0.04, "high": one["value"] + 0.04}
                 rows.append({**known, **one})
     data = {"classes": {"x": 60}, "digest": "0" * 64, "genes": 978, "name": "brca", "samples": 100, "simulated": True}
     about = {

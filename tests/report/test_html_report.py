@@ -15,13 +15,14 @@ from click.testing import CliRunner
 from report_rows import audit, row, rows_of, small_rows, written
 
 from bench.cli.report import command
-from bench.report.board import Summary, number, strong
+from bench.report.board import Summary, make_board, number, strong
 from bench.report.figures.front import Point, front_figure, front_svg, undominated
 from bench.report.figures.labels import Box, place
-from bench.report.findings import Exposure, Finding
+from bench.report.findings import Exposure, Finding, findings
 from bench.report.html import page_text, report_of, write_report
 from bench.report.html_parts import element, inline, plain, raw
 from bench.statistics.comparison import Interval
+from bench.store.rows import table
 
 EMPTY = {"img", "input", "link", "meta"}
 
@@ -97,7 +98,7 @@ def test_the_sections_come_in_order_and_every_link_finds_one(tmp_path: Path) -> 
 def test_the_summary_says_what_leaks_and_what_does_not(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path)))
     assert "Useful, and no attack tried here could be told apart from guessing: private_pgm." in text
-    assert re.search(r"Leak clearly \([^)]*\): multivariate \(AUC 0.990 ± 0.002, 9.8 % found\)", text)
+    assert re.search(r"Leak clearly \([^)]*\): multivariate \(AUC 0.990 ± 0.002, 9.8 % found, p < 0.001\)", text)
     assert re.search(r"Leak a little \([^)]*\): smote \(AUC 0.550 ± 0.002", text)
     assert "which proves no privacy: private_pgm (AUC 0.500" in text
     assert "For scale: real_holdout, real samples of other people, gives AUC 0.510" in text
@@ -139,9 +140,12 @@ def test_the_summary_holds_claims_against_audits(tmp_path: Path, audits: list[di
     assert "Claim differential privacy, every step inside the budget: private_pgm (epsilon 4)." in text
 
 
-def test_with_one_fold_nothing_is_said_about_leaks(tmp_path: Path) -> None:
-    text = words(opened(written(tmp_path, small_rows(folds=1))))
-    assert "What leaks cannot be said here, because no attack was run on two folds or more." in text
+def test_with_one_fold_leaks_are_said_and_without_attacks_nothing_is(tmp_path: Path) -> None:
+    text = words(opened(written(tmp_path / "one", small_rows(folds=1))))
+    assert "Leak clearly" in text
+    without = [r for r in small_rows() if not r["attack"]]
+    text = words(opened(written(tmp_path / "none", without)))
+    assert "What leaks cannot be said here, because no attack was run." in text
     assert "Nothing to draw: no generator has both" in text
 
 
@@ -152,27 +156,37 @@ def test_rows_without_attacks_claims_or_accuracy_still_give_a_report(tmp_path: P
     assert "The rows hold no claims." in text
 
 
-def exposure(mean: float, low: float) -> Exposure:
-    return Exposure(Summary(mean, 0.01, 5, 5), Interval(mean, low, 1.0))
+def exposure(mean: float) -> Exposure:
+    return Exposure(Summary(mean, 0.01, 5, 5), Interval(mean, mean - 0.02, mean + 0.02))
 
 
 @pytest.mark.parametrize(
-    ("auc", "found", "leak"),
+    ("auc", "found", "p_value", "leak"),
     [
-        ((0.90, 0.88), (0.50, 0.45), "clear"),
-        ((0.52, 0.49), (0.20, 0.15), "clear"),  # few people, surely exposed
-        ((0.54, 0.52), (0.01, 0.00), "slight"),
-        ((0.80, 0.40), (0.01, 0.00), "unsure"),
-        ((0.54, 0.49), (0.02, 0.00), "chance"),
-        ((math.nan, math.nan), (0.02, 0.00), "unknown"),
+        (0.90, 0.50, 0.001, "clear"),
+        (0.52, 0.20, 0.001, "clear"),  # few people, surely exposed
+        (0.54, 0.01, 0.049, "slight"),
+        (0.80, 0.01, 0.051, "unsure"),
+        (0.54, 0.02, 0.05, "chance"),
+        (math.nan, 0.02, 0.001, "unknown"),
+        (0.90, 0.50, math.nan, "unknown"),
     ],
 )
-def test_a_leak_is_named_by_size_and_by_what_luck_explains(
-    auc: tuple[float, float], found: tuple[float, float], leak: str
-) -> None:
+def test_a_leak_is_named_by_size_and_by_what_luck_explains(auc: float, found: float, p_value: float, leak: str) -> None:
     nothing = Summary(math.nan, math.nan, 0, 0)
-    both = {"auc": exposure(*auc), "tpr_at_fpr_01": exposure(*found)}
-    assert Finding(both, nothing, nothing, None).leak == leak
+    both = {"auc": exposure(auc), "tpr_at_fpr_01": exposure(found)}
+    assert Finding(both, nothing, nothing, None, p_value).leak == leak
+
+
+def test_equal_numbers_get_equal_verdicts_and_many_generators_pay_for_their_number() -> None:
+    def verdicts(names: str) -> dict[str, str]:
+        """Three folds of one attack with an AUC of 0.53; 0.04 / 1.96 / sqrt(3) = 0.0118, so that p is 0.0055, twice."""
+        found = [row(g, "auc", 0.53, fold, attack="mc") for g in names for fold in (1, 2, 3)]
+        found += [row(g, "tpr_at_fpr_01", 0.0, fold, attack="mc") for g in names for fold in (1, 2, 3)]
+        return {label: f.leak for label, f in findings(make_board(table(found), simulated=False), None, 100).items()}
+
+    assert set(verdicts("abcd").values()) == {"slight"}  # 4 * 2 * 0.0055 = 0.044
+    assert set(verdicts("abcde").values()) == {"chance"}
 
 
 def test_failures_and_incomplete_means_are_shown(tmp_path: Path) -> None:

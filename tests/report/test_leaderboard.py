@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from report_rows import interval_of
 
 from bench.cli.report import command
 from bench.core.errors import StoreError
@@ -33,7 +34,8 @@ ACCURACY = {
 def row(generator: str, measure: str, value: float, *, fold: int = 1, seed: int = 42, **others: Any) -> dict[str, Any]:
     known = {"family": "utility", "attack": "", "params": "", "status": "ok", "reason": ""}
     named = {"dataset": "brca", "fold": fold, "seed": seed, "generator": generator, "measure": measure, "value": value}
-    return {**known, **named, "low": math.nan, "high": math.nan, "wall_s": 0.1, "peak_mb": 1.0, "key": "k", **others}
+    ends = {"low": math.nan, "high": math.nan, **interval_of(measure, value)}
+    return {**known, **named, **ends, "wall_s": 0.1, "peak_mb": 1.0, "key": "k", **others}
 
 
 def lost(generator: str, measure: str, status: str, reason: str, **others: Any) -> dict[str, Any]:
@@ -175,23 +177,34 @@ def attack(name: str, auc: float, **others: Any) -> list[dict[str, Any]]:
     return [row(whom, m, v, family="privacy", attack=name, **others) for m, v in values.items()]
 
 
-def test_the_strongest_attack_is_chosen_on_other_folds_and_never_an_official_one() -> None:
-    # by hand: mc is the best on folds 2 and 3, which choose for fold 1; gan_leaks on folds 1 and 3, and on 1 and 2
+def test_the_strongest_attack_has_the_largest_mean_and_is_never_an_official_one() -> None:
+    # by hand: means of 0.70 and 0.773, sd of a mean 0.04 / 1.96 / sqrt(3) = 0.0118; 0.073 is above 2 * sqrt(2) of it
     aucs = {"mc": (0.60, 0.80, 0.70), "gan_leaks": (0.95, 0.65, 0.72), "mc_official": (0.99, 0.99, 0.99)}
     rows = [r for name, line in aucs.items() for k, auc in enumerate(line, 1) for r in attack(name, auc, fold=k)]
     rows += [
-        row("smote", m, v, family="privacy", attack="mc", fold=1)
+        row("smote", m, v, family="privacy", attack="gan_leaks", fold=1)
         for m, v in (("auc_worst_class", 0.9), ("auc_outliers", 0.8))
     ]
-    found = cells(page(rows).split("chosen on other folds.**")[1], "`smote`")[1:]
-    assert found[:3] == ["`gan_leaks` (2), `mc` (1)", "black-box", "0.657 ± 0.060"]
-    assert found[3:5] == ["0.900 (1/3)", "0.800 (1/3)"]  # of mc on fold 1, where it was chosen
-    assert found[6] == "0.066 ± 0.006"
+    found = cells(page(rows).split("Strongest attack on each generator.**")[1], "`smote`")[1:]
+    assert found[:4] == ["`gan_leaks`", "black-box", "0.773 ± 0.157", "[0.747, 0.800]"]
+    assert found[4:6] == ["0.900 (1/3)", "0.800 (1/3)"]  # of gan_leaks; read on one fold
+    assert found[6:] == ["`gan_leaks`", "0.061 ± 0.016", "**< 0.001**"]  # mc, with 0.070, is a rival there
 
 
-def test_nothing_is_chosen_where_there_is_no_other_fold() -> None:
-    text = page([*attack("mc", 0.6), *attack("gan_leaks", 0.7)])
-    assert cells(text.split("chosen on other folds.**")[1], "`smote`")[1:4] == ["-", "-", "none (0/1)"]
+def test_one_fold_is_enough_and_its_luck_is_taken_off() -> None:
+    # 0.04 / 1.96 = 0.0204 per attack; 0.05 apart is less than 2 * sqrt(2) of it: two rivals, median of their largest 0.545
+    text = page([*attack("mc", 0.65), *attack("gan_leaks", 0.7)])
+    found = cells(text.split("Strongest attack on each generator.**")[1], "`smote`")[1:5]
+    assert found == ["`gan_leaks`", "black-box", "0.689", "[0.654, 0.746]"]
+
+
+def test_what_is_below_guessing_is_never_best() -> None:
+    text = page([r for fold in (1, 2, 3) for r in attack("mc", 0.3, fold=fold)])  # TPR 0.03, chance 1/21
+    assert cells(text.split("Strongest attack on each generator.**")[1], "`smote`")[1:] == [
+        "`mc`", "black-box", "0.500 ± 0.000", "[0.277, 0.323]", "none (0/3)", "none (0/3)", "`mc`", "0.048 ± 0.000", "1.000",
+    ]  # fmt: skip
+    assert "Chance 0.0476 (20 non-members)" in text
+    assert "**0.3" not in text
 
 
 def test_only_attacks_above_chance_are_bold_and_equals_together() -> None:
@@ -203,7 +216,7 @@ def test_only_attacks_above_chance_are_bold_and_equals_together() -> None:
     text = page(rows).split("**AUC, attacks side by side.**")[1]
     assert cells(text, "`smote`")[1:3] == ["**0.900 ± 0.000**", "**0.900 ± 0.000**"]
     assert cells(text, "*noise* (control)")[1:3] == ["-", "0.505 ± 0.148"]
-    assert cells(text, "`cvae`")[1:3] == ["-", "0.900"]  # one fold has no sd
+    assert cells(text, "`cvae`")[1:3] == ["-", "**0.900**"]  # one fold has an interval of its own
 
 
 def test_official_attacks_stand_apart_with_the_official_reading() -> None:
@@ -240,7 +253,17 @@ def test_a_claim_is_shown_with_delta_and_what_is_outside_the_budget() -> None:
         row("multivariate", "epsilon", math.nan, family="claim", reason="claims nothing"),
     ]
     text = page(rows)
-    assert cells(text, "`private_pgm`") == ["`private_pgm`", "5", "1e-05", "no", "-", "not audited", CLAIM]
+    assert cells(text, "`private_pgm`") == [
+        "`private_pgm`",
+        "5",
+        "1e-05",
+        "0.786",
+        "-",
+        "no",
+        "-",
+        "not audited",
+        CLAIM,
+    ]
     assert "Claim nothing: `multivariate`." in text
     assert "None: every planned number exists" in text  # to claim nothing is no failure
 

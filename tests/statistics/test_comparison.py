@@ -140,7 +140,7 @@ def test_entries_on_folds_of_their_own_choice_are_not_paired_with_others() -> No
 
 def test_an_auc_below_chance_is_luck_and_not_privacy() -> None:
     text = section(ACCURACY, {"multivariate": 0.9, "smote": 0.49, "nmf": 0.45})
-    assert cells(text, "Front", "nmf")[2:4] == ["0.450", "no"]
+    assert cells(text, "Front", "nmf")[2:4] == ["0.500", "no"]
 
 
 def test_one_fold_or_one_generator_gives_no_comparison() -> None:

@@ -1,23 +1,27 @@
-"""Readings of classes and outliers, and the honest choice of the strongest attack."""
+"""Readings of classes and outliers, and of the strongest of many attacks."""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from bench.statistics.exposure import EXPOSURE_MEASURES, exposure_measures, outlying
-from bench.statistics.strongest_attack import strongest_attack
+from bench.statistics.membership import auc, chance_of_tpr, roc, tpr_at_fpr
+from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
+
+COMMON = {"dataset": "d", "seed": 42, "generator": "g", "params": "", "measure": "auc"}
 
 
 def _rows(values: dict[str, list[float]], status: dict[tuple[str, int], str] | None = None) -> pd.DataFrame:
     """One row per attack and fold; folds are 1, 2, ..."""
-    common = {"dataset": "d", "seed": 42, "generator": "g", "params": "", "measure": "auc"}
     return pd.DataFrame(
         {
-            **common,
+            **COMMON,
             "fold": fold,
             "attack": attack,
             "value": value,
@@ -30,57 +34,170 @@ def _rows(values: dict[str, list[float]], status: dict[tuple[str, int], str] | N
     )
 
 
-def test_each_fold_is_read_with_the_attack_that_was_strongest_on_the_others():
-    # worked by hand: without fold 1, "a" has mean 0.5 and "b" 0.7; without fold 2 or 3, "a" has 0.7 and "b" 0.65
-    found = strongest_attack(_rows({"a": [0.9, 0.5, 0.5], "b": [0.6, 0.7, 0.7]}))
-    assert found["attack"].tolist() == ["b", "a", "a"]
-    assert found["value"].tolist() == [0.6, 0.5, 0.5]
-    assert found["low"].tolist() == pytest.approx([0.5, 0.4, 0.4])
+# -- the strongest of many attacks -------------------------------------------------------------------------------------
+
+PEOPLE, FOLDS, ATTACKS = 1089, 5, 20
+WORLDS = {  # which part of a score an attack has from the person, the same on every fold, and not from the release
+    "person": 1.0,
+    "half": 0.5,
+    "release": 0.0,
+}
 
 
-def test_the_choice_never_sees_the_fold_that_it_is_read_on():
-    before = strongest_attack(_rows({"a": [0.5, 0.6, 0.6], "b": [0.5, 0.5, 0.5]}))
-    after = strongest_attack(_rows({"a": [0.0, 0.6, 0.6], "b": [1.0, 0.5, 0.5]}))
-    assert before["attack"][0] == after["attack"][0] == "a"
+@lru_cache(maxsize=8)
+def _meaningless(world: str, planted: float = 0.0, repetitions: int = 30) -> tuple[pd.DataFrame, ...]:
+    """Return AUC rows of twenty attacks on five folds of one split; one gains `planted` for members, all else is noise."""
+    rng, share = np.random.default_rng(0), WORLDS[world]
+    found = []
+    for _ in range(repetitions):
+        fold, rows = rng.permutation(PEOPLE) % FOLDS, []
+        for j in range(ATTACKS):
+            person = rng.normal(size=PEOPLE)
+            for k in range(FOLDS):
+                noise = math.sqrt(share) * person + math.sqrt(1 - share) * rng.normal(size=PEOPLE)
+                read = auc(noise + (planted if j == 7 else 0) * (fold != k), fold != k)
+                rows.append({"attack": f"a{j:02}", "fold": k, "value": read.value, "low": read.low, "high": read.high})
+        found.append(pd.DataFrame(rows).assign(**COMMON, status="ok"))
+    return tuple(found)
 
 
-def test_attacks_without_signal_stay_at_chance_where_the_best_of_them_would_not():
-    rng = np.random.default_rng(0)
-    honest, greedy = [], []
-    for _ in range(200):
-        values = {f"a{j}": list(0.5 + 0.02 * rng.normal(size=5)) for j in range(20)}
-        honest.append(strongest_attack(_rows(values))["value"].mean())
-        greedy.append(np.max([values[a] for a in values], axis=0).mean())
-    assert abs(np.mean(honest) - 0.5) < 4 * np.std(honest) / np.sqrt(200)
-    assert np.mean(greedy) > 0.53
+def _on_other_folds(rows: pd.DataFrame) -> float:
+    """Return what was reported before: on each fold the attack with the best mean on the others of the same split."""
+    values = rows.pivot_table(index="fold", columns="attack", values="value")
+    return float(np.mean([line[values.drop(index=fold).mean().idxmax()] for fold, line in values.iterrows()]))
 
 
-def test_releases_are_chosen_for_one_by_one():
+def test_to_choose_on_other_folds_of_one_split_is_biased_towards_privacy() -> None:
+    before = [_on_other_folds(rows) for rows in _meaningless("person")]
+    assert np.mean(before) == pytest.approx(0.459, abs=0.003)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_twenty_meaningless_attacks_are_at_chance_and_inside_their_interval(world: str) -> None:
+    found = pd.concat(strongest_attack(rows) for rows in _meaningless(world))
+    assert found["value"].mean() == pytest.approx(0.5, abs=0.005)
+    assert ((found["low"] <= 0.5) & (found["high"] >= 0.5)).sum() >= 28  # of 30, at 95 %
+    assert (found["p_value"] < 0.05).sum() <= 3
+    assert found["mean"].mean() >= 0.4999  # as observed it lies above, where folds are independent
+    assert (found["n_attacks"] == 20).all()
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_an_attack_of_0_56_among_twenty_is_found_and_read_as_such(world: str) -> None:
+    shift = math.sqrt(2) * float(norm.ppf(0.56))
+    found = pd.concat(strongest_attack(rows) for rows in _meaningless(world, shift))
+    assert set(found["attack"]) == {"a07"}
+    assert (found["low"] > 0.5).mean() >= 0.9
+    assert (found["p_value"] < 0.05).mean() >= 0.9
+    assert found["value"].mean() == pytest.approx(0.56, abs=0.006)
+    assert ((found["low"] <= 0.56) & (found["high"] >= 0.56)).sum() >= 28
+
+
+def test_the_interval_and_the_p_value_are_those_worked_by_hand() -> None:
+    # a mean of 0.7 with error 0.1 / 1.96 / sqrt(2) = 0.03608; two attacks, so 2.2365 instead of 1.96 (Sidak)
+    found = strongest_attack(_rows({"a": [0.6, 0.8], "b": [0.2, 0.4]})).iloc[0]
+    assert (found["attack"], found["mean"], found["value"], found["n_folds"]) == ("a", 0.7, 0.7, 2)
+    assert (found["low"], found["high"]) == pytest.approx((0.7 - 2.2365 * 0.03608, 0.7 + 2.2365 * 0.03608), abs=1e-4)
+    assert found["p_value"] == pytest.approx(1 - norm.cdf(0.2 / 0.03608) ** 2, rel=0.01)
+
+
+def test_the_luck_of_being_the_best_is_taken_off_where_there_are_rivals_only() -> None:
+    alone = strongest_attack(_rows({"a": [0.9], "b": [0.6]})).iloc[0]
+    assert alone["value"] == 0.9
+    rivals = strongest_attack(_rows({"a": [0.9], "b": [0.9]})).iloc[0]
+    assert rivals["value"] == pytest.approx(0.9 - norm.ppf(0.5 ** (1 / 2)) * 0.1 / 1.95996, abs=1e-4)
+    certain = strongest_attack(_rows({"a": [1.0], "b": [1.0]}).assign(high=1.0)).iloc[0]
+    assert certain["value"] == 1.0  # luck lifts nothing above
+
+
+def test_guessing_is_an_attack_too_so_that_nothing_reads_below_chance() -> None:
+    found = strongest_attack(_rows({"a": [0.3], "b": [0.2]})).iloc[0]
+    assert (found["mean"], found["value"]) == (0.3, 0.5)
+    assert found["p_value"] > 0.99
+    tied = strongest_attack(_rows({"a": [0.5]}).assign(low=0.5, high=0.5)).iloc[0]
+    assert (tied["value"], tied["low"], tied["p_value"]) == (0.5, 0.5, 0.5)
+
+
+def test_values_by_fold_have_the_reading_as_their_mean() -> None:
+    rows = _rows({"a": [0.9, 0.5, 0.7], "b": [0.6, 0.7, 0.7]})
+    found = strongest_attack(rows)
+    by_fold = strongest_by_fold(rows, found)
+    assert by_fold["fold"].tolist() == [1, 2, 3]
+    assert set(by_fold["attack"]) == {"a"}
+    assert by_fold["value"].mean() == pytest.approx(found["value"][0])
+    assert by_fold["value"].diff().tolist()[1:] == pytest.approx([-0.4, 0.2])
+
+
+def test_seeds_are_read_together() -> None:
+    rows = _rows({"a": [0.6, 0.8]})
+    both = pd.concat([rows, rows.assign(seed=7)])
+    found = strongest_attack(both)
+    assert len(found) == 1
+    assert found["n_folds"][0] == 4
+    assert len(strongest_by_fold(both, found)) == 4
+
+
+def test_releases_are_read_one_by_one() -> None:
     both = pd.concat([_rows({"a": [0.9, 0.9], "b": [0.6, 0.6]}), _rows({"a": [0.5, 0.5], "b": [0.8, 0.8]})])
     both["generator"] = ["g"] * 4 + ["h"] * 4
     found = strongest_attack(both)
-    assert found.groupby("generator")["attack"].agg(list).to_dict() == {"g": ["a", "a"], "h": ["b", "b"]}
+    assert found.set_index("generator")["attack"].to_dict() == {"g": "a", "h": "b"}
 
 
-def test_only_the_attacks_that_take_part_are_chosen():
+def test_only_the_attacks_that_take_part_are_read() -> None:
     rows = _rows({"mc": [0.6, 0.6], "mc_official": [0.9, 0.9]})
     assert set(strongest_attack(rows, attacks=["mc"])["attack"]) == {"mc"}
 
 
-def test_one_fold_alone_gives_a_reason_instead_of_a_number():
-    found = strongest_attack(_rows({"a": [0.9], "b": [0.6]}))
-    assert math.isnan(found["value"][0])
-    assert "other folds" in found["reason"][0]
-
-
-def test_an_attack_that_failed_on_another_fold_is_not_chosen_and_one_that_failed_here_is_missing():
+def test_an_attack_that_failed_on_a_fold_is_read_on_the_others_and_one_that_never_succeeded_has_a_reason() -> None:
     failed = {("a", 2): "failed", ("a", 3): "failed"}
-    found = strongest_attack(_rows({"a": [0.9, math.nan, math.nan], "b": [0.6, 0.7, 0.7]}, failed))
-    assert found["attack"].tolist() == ["b", "b", "b"]
-    found = strongest_attack(_rows({"a": [math.nan, 0.9, 0.9], "b": [0.6, 0.6, 0.6]}, {("a", 1): "failed"}))
-    assert found["attack"].tolist() == ["a", "b", "b"]
-    assert math.isnan(found["value"][0])
-    assert "failed on this one" in found["reason"][0]
+    rows = _rows({"a": [0.9, math.nan, math.nan], "b": [0.6, 0.7, 0.7]}, failed)
+    found = strongest_attack(rows).iloc[0]
+    assert (found["attack"], found["n_folds"]) == ("a", 1)
+    assert strongest_by_fold(rows, strongest_attack(rows))["value"].notna().sum() == 1  # missing is missing
+    nothing = strongest_attack(_rows({"a": [math.nan]}, {("a", 1): "failed"})).iloc[0]
+    assert math.isnan(nothing["value"])
+    assert nothing["reason"] == "no attack succeeded"
+
+
+def test_rows_without_intervals_give_a_reason_instead_of_a_number() -> None:
+    found = strongest_attack(_rows({"a": [0.9], "b": [0.6]}).assign(low=math.nan)).iloc[0]
+    assert (found["attack"], found["mean"]) == ("a", 0.9)
+    assert math.isnan(found["value"])
+    assert "no intervals" in found["reason"]
+
+
+def _rates(others: int, members: int, repetitions: int) -> list[float]:
+    """Return the strict TPR at an FPR of 1 % of scores that know nothing."""
+    rng, member = np.random.default_rng(1), np.arange(others + members) < members
+    return [tpr_at_fpr(roc(rng.normal(size=len(member)), member), 0.01).value for _ in range(repetitions)]
+
+
+def test_the_chance_level_of_a_strict_rate_is_above_its_target() -> None:
+    assert chance_of_tpr(0.01, 218) == pytest.approx(3 / 219)
+    assert chance_of_tpr(0.001, 218) == pytest.approx(1 / 219)
+    assert np.mean(_rates(218, 871, 1000)) == pytest.approx(3 / 219, abs=4 * 0.0087 / math.sqrt(1000))
+
+
+def test_rates_of_attacks_that_know_nothing_are_explained_by_luck_and_a_true_one_is_not() -> None:
+    rates = np.array(_rates(218, 871, 20 * 5 * 30)).reshape(30, 20, 5)
+    found = []
+    for world in rates:
+        rows = _rows({f"a{j}": list(line) for j, line in enumerate(world)}).assign(measure="tpr_at_fpr_01")
+        ends = {"low": (rows["value"] - 0.01).clip(0), "high": rows["value"] + 0.01}
+        found.append(strongest_attack(rows.assign(**ends), measure="tpr_at_fpr_01", candidates=(871, 218)).iloc[0])
+    table = pd.DataFrame(found)
+    assert (table["p_value"] < 0.05).sum() <= 4  # 1.5 are expected
+    assert table["value"].mean() == pytest.approx(3 / 219, abs=0.004)
+    assert (table["mean"] > 0.018).mean() > 0.9  # as observed, the best of twenty looks better
+    true = _rows({"a": [0.05] * 5, **{f"b{j}": [0.012] * 5 for j in range(19)}}).assign(measure="tpr_at_fpr_01")
+    ends = {"low": (true["value"] - 0.01).clip(0), "high": true["value"] + 0.01}
+    assert strongest_attack(true.assign(**ends), measure="tpr_at_fpr_01", candidates=(871, 218))["p_value"][0] < 0.001
+
+
+def test_a_measure_without_a_known_chance_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="no known chance"):
+        strongest_attack(_rows({"a": [0.5]}).assign(measure="tpr_at_fpr_01"), measure="tpr_at_fpr_01")
 
 
 def test_outliers_are_those_far_from_everybody_and_their_share_is_as_asked():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AXES = (
-    "AUC of the strongest attack, chosen on other folds (0.5: chance; left is more private)",
+    "AUC of the strongest attack, less the luck of being the best (0.5: chance; left is more private)",
     "accuracy of a classifier trained on the release",
 )
 KEY = (
