@@ -23,6 +23,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give shapes and units, which types do not
+napoleon_use_param = False  # "(n_samples, n_genes) float32" is a shape to read: its words are no references to look up
 
 
 def setup(app: Any) -> None:
