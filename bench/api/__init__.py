@@ -122,6 +122,7 @@ def score(
     samples_in: Literal["rows", "columns"] | None = None,
     attacks: Names = "all",
     metrics: Names = "all",
+    pictures: bool = False,
     plugins: Iterable[str | Path] = (),
     out: str | Path = "results",
     threads: int = 2,
@@ -148,6 +149,7 @@ def score(
     seed, splits : int, and path or None; name the folds that the data were made from
     folds : the fold of a single table, or of several; ``"all"`` for one table to compare with each, without attacks
     label_column, no_labels, genes, gene_map, units, samples_in : as for `bench score`
+    pictures : bool, whether pictures are drawn too; `bench pictures` does that later
     attacks, metrics, plugins, out, threads and what follows : as for `run`
 
     Raises
@@ -185,6 +187,8 @@ def score(
     label = name_of_release(name, path.resolve().name if path else "synthetic")
     release = read_release(path or take_from_python(synthetic, labels), data, form, fold_numbers(data, splits))
     scoring = choices("metric", metrics), choices("attack", "none" if form.every_fold else attacks)
-    request = options.request(seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1])
+    request = options.request(
+        seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1], pictures=pictures
+    )
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=options.say)
     return carry_out(release.dataset, request, planner, options)

@@ -65,6 +65,7 @@ class Options:
         splits: Any,
         attacks: list[Choice],
         chosen: Sequence[Choice] = (),
+        pictures: bool = True,
     ) -> Request:
         """Return the request of the call."""
         return Request(
@@ -77,6 +78,7 @@ class Options:
             executor=self.executor,
             command=self.call,
             chosen=chosen,
+            pictures=pictures,
         )
 
     def say(self, text: str) -> None:

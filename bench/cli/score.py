@@ -42,6 +42,7 @@ from bench.registry.selection import choose, whole_numbers
 @click.option("--samples-in", type=click.Choice(["rows", "columns"]), help="Where the samples are.")
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
+@click.option("--pictures", is_flag=True, help="Draw pictures too; `bench pictures` does that later.")
 @options.limits
 @executors.option
 @options.out
@@ -61,6 +62,7 @@ def command(
     samples_in: Literal["rows", "columns"] | None,
     attacks: str,
     metrics: str,
+    pictures: bool,
     limits: Limits,
     executor: Executor,
     out: Path,
@@ -84,7 +86,7 @@ def command(
     real = load_dataset(dataset)
     release = read_release(synthetic, real, form, fold_numbers(real, splits))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
-    request = Request([seed], sorted(release.given), splits, limits, out, scoring[1], executor)
+    request = Request([seed], sorted(release.given), splits, limits, out, scoring[1], executor, pictures=pictures)
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=_say)
     sys.exit(1 if run_dataset(release.dataset, request, planner) else 0)
 

@@ -16,7 +16,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,9 +25,11 @@ from bench.engine.stopping import Stop
 from bench.engine.tasks import Cell, Report, Task, set_threads
 from bench.execution.guard import Bounds, guard
 from bench.execution.processes import kill_descendants
+from bench.registry.declarations import PluginInfo
+from bench.registry.digests import libraries_of
 
 log = logging.getLogger(__name__)
-# what nearly every task needs, imported once in the process that children are forked from
+# what many a plugin needs and takes long to import: done once, in the process that children are forked from
 _PRELOADED = ("sklearn.decomposition", "sklearn.linear_model", "sklearn.metrics", "sklearn.neighbors")
 _live: set[Connection] = set()  # the lifelines of all guards
 _start = threading.Lock()
@@ -40,11 +42,18 @@ class _LostError(Exception):
     """A child process ended through no fault of its task, for example killed from outside."""
 
 
-def prepare(threads: int) -> None:
-    """Set the threads of every child and load the common libraries once, in the process that children fork from."""
+def prepare(threads: int, plugins: Iterable[PluginInfo] | None = None) -> None:
+    """Set the threads of every child and load the common libraries once, in the process that children fork from.
+
+    Parameters
+    ----------
+    plugins : those that will run; None: any may. The libraries take seconds to load, and are where one needs them
+    """
     set_threads(threads)
     os.environ["PYTHONSAFEPATH"] = "1"  # a folder called bench in the working folder must not hide this package
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["bench.execution.guard", *_PRELOADED])
+    wanted = plugins is None or any("sklearn" in libraries_of(info) for info in plugins)
+    modules = ["bench.execution.guard", *(_PRELOADED if wanted else ())]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
 
 
 def run_isolated(

@@ -13,6 +13,7 @@ from bench.engine.tasks import Report
 from bench.execution.base import Limits, Reports, Stage, Todo, run_cell, skipped, stages
 from bench.execution.isolation import kill_all, prepare
 from bench.execution.queue import WaitingLine, finds_gpu
+from bench.registry.declarations import PluginInfo
 
 _Queue = SimpleQueue[tuple[PlannedCell, Report] | Future[None]]
 
@@ -31,7 +32,7 @@ class LocalProcesses:
 
     def run(self, todo: Todo, limits: Limits, stop: Stop) -> Reports:
         """Yield reports as they come; closing the iterator kills what is under way."""
-        prepare(limits.threads)
+        prepare(limits.threads, _plugins(todo))
         reports: _Queue = SimpleQueue()
         line = self._line(todo)
         with ThreadPoolExecutor(limits.jobs) as pool:
@@ -65,6 +66,11 @@ class LocalProcesses:
         if not (any(stage.gpu for cell in cells for stage in cell) and self._has_gpu()):
             cells = [[Stage(planned, tuple(tasks), gpu=False)] for planned, tasks in todo]
         return WaitingLine(cells, self._gpu_jobs)
+
+
+def _plugins(todo: Todo) -> list[PluginInfo]:
+    """Return what the tasks run, each once."""
+    return list({str(task.plugin.path): task.plugin for _, tasks in todo for task in tasks}.values())
 
 
 def _work(line: WaitingLine, limits: Limits, stop: Stop, reports: _Queue) -> None:

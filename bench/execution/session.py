@@ -35,6 +35,7 @@ class Request:
     dry_run, verbose : whether to stop before the work, and to name every task then
     notes : what is said about releases made elsewhere, by name
     command : what the user typed, for the record; None: the command line of this process
+    pictures : whether pictures are drawn at the end
     """
 
     seeds: list[int]
@@ -49,6 +50,7 @@ class Request:
     notes: dict[str, list[str]] = field(default_factory=dict)
     command: str | None = None
     chosen: Sequence[Choice] = ()
+    pictures: bool = True
 
 
 @dataclass(frozen=True, eq=False)

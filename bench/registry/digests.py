@@ -69,6 +69,13 @@ def forget() -> None:
     _code_digest.cache_clear()
 
 
+def libraries_of(info: PluginInfo) -> frozenset[str]:
+    """Return the libraries, by their import names, that a plugin and the project files it imports may import."""
+    if info.path.suffix == ".toml":
+        return frozenset()
+    return frozenset().union(*map(_libraries, _project_sources(info.path, info.module).values()))
+
+
 @functools.cache
 def _code_digest(path: Path, module: str) -> str:
     sources = _project_sources(path, module).values()

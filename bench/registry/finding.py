@@ -93,8 +93,13 @@ def _built_in(kind: Kind) -> dict[str, PluginInfo]:
     return found
 
 
+@functools.cache  # it opens a file of every installed distribution, and the plugins are looked up again and again
+def _announced(group: str) -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=group)
+
+
 def _entry_points(kind: Kind) -> Iterator[PluginInfo]:
-    for entry in importlib.metadata.entry_points(group=f"bench.{FOLDERS[kind]}"):
+    for entry in _announced(f"bench.{FOLDERS[kind]}"):
         module = entry.value.partition(":")[0]
         origin = entry.dist.name if entry.dist else entry.value
         spec = importlib.util.find_spec(module)

@@ -10,12 +10,12 @@ from bench.engine.manifest import manifest_of
 from bench.engine.releases import given_keys, planned_releases
 from bench.execution.runner import Outcome
 from bench.execution.session import Session
-from bench.report.figures.close_ups import draw_all
+from bench.registry.sources import remember
 from bench.report.leaderboard import write_leaderboard
 
 
 def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
-    """Record a finished run, and write rows, pictures and leaderboard; return the paths of rows and leaderboard."""
+    """Record a finished run, and write rows, leaderboard and the pictures that were asked for; return the first two."""
     request, scope = session.request, session.scope
     dataset, store, out = scope.dataset, scope.store, request.out
     facts = records.about(dataset, request.limits.threads)
@@ -27,5 +27,9 @@ def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
     records.keep(store, dataset, outcome.rows, facts, document)
     rows = records.publish(store, dataset.slug, out)
     records.write_manifest(rows, document)
-    draw_all(rows, dataset, store, planned_releases(scope, session.plan), umap=False)
+    remember()  # the manifest names the engine's own sources
+    if request.pictures:
+        from bench.report.figures.close_ups import draw_all  # late: plotting and statistics libraries take a second
+
+        draw_all(rows, dataset, store, planned_releases(scope, session.plan), umap=False)
     return rows, write_leaderboard(rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from bench.core.seeds import stream
 
@@ -57,7 +57,7 @@ def corrected_interval(values: Floats, test_per_train: float, confidence: float 
     if k < 2:
         return Interval(mean, math.nan, math.nan)
     error = math.sqrt((1 / k + test_per_train) * float(np.var(values, ddof=1)))
-    reach = float(student.ppf((1 + confidence) / 2, k - 1)) * error
+    reach = float(stdtrit(k - 1, (1 + confidence) / 2)) * error
     return Interval(mean, mean - reach, mean + reach)
 
 

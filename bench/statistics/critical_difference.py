@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from bench.statistics.comparison import Floats, holm
 
@@ -57,7 +57,7 @@ def ranking(labels: list[str], values: Floats, test_per_train: float, level: flo
     """
     if min(values.shape) < 2:
         raise ValueError(f"{values.shape[0]} generators on {values.shape[1]} folds; a ranking needs two of each.")
-    mean_ranks = rankdata(-values, axis=0).mean(axis=1)
+    mean_ranks = pd.DataFrame(-values).rank().to_numpy().mean(axis=1)
     order = np.lexsort((-values.mean(axis=1), mean_ranks))
     p_values = _holm(_pairwise(values[order], test_per_train))
     return Ranking([labels[i] for i in order], mean_ranks[order], p_values, _runs(p_values >= level))
@@ -70,7 +70,7 @@ def _pairwise(values: Floats, test_per_train: float) -> Floats:
     means = np.abs(differences.mean(axis=2))
     errors = np.sqrt((1 / k + test_per_train) * differences.var(axis=2, ddof=1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = 2 * student.sf(means / errors, k - 1)  # a constant difference is told apart for certain
+        found: Floats = 2 * stdtr(k - 1, -means / errors)  # a constant difference is told apart for certain
     return np.where((errors == 0) & (means == 0), 1.0, found)
 
 
@@ -122,5 +122,5 @@ def posterior(differences: Floats, test_per_train: float, rope: float = ROPE) ->
     error = math.sqrt((1 / k + test_per_train) * float(np.var(differences, ddof=1)))
     if error == 0:
         return Posterior(float(mean < -rope), float(abs(mean) <= rope), float(mean > rope))
-    below, above = student.cdf(-rope, k - 1, mean, error), student.sf(rope, k - 1, mean, error)
+    below, above = stdtr(k - 1, (-rope - mean) / error), stdtr(k - 1, (mean - rope) / error)
     return Posterior(float(below), float(1 - below - above), float(above))

@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, logit
-from scipy.stats import beta, binom, norm
+from scipy.special import bdtrc, betaincinv, gammaln, log_ndtr, logit, ndtr, ndtri, xlog1py, xlogy
 
 CONFIDENCE = 0.95
 _LARGEST = 60.0  # no epsilon above is told apart
@@ -51,7 +49,7 @@ def pure_one_run_epsilon(guesses: ArrayLike, right: ArrayLike, confidence: float
     The share of right guesses is at most e^epsilon / (1 + e^epsilon), so its Clopper-Pearson lower end is a bound.
     """
     n, v = np.broadcast_arrays(np.asarray(guesses, dtype=float), np.asarray(right, dtype=float))
-    share = np.where(v > 0, beta.ppf(1 - confidence, np.maximum(v, 1), n - v + 1), 0.5)
+    share = np.where(v > 0, betaincinv(np.maximum(v, 1), n - v + 1, 1 - confidence), 0.5)
     found: NDArray[np.float64] = np.maximum(logit(share), 0.0)
     return found
 
@@ -63,10 +61,10 @@ def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, del
     With it, i guesses more may be right with probability at most 2 m delta / i.
     """
     rate = 1 / (1 + math.exp(-epsilon))
-    tail = float(binom.sf(right - 1, guesses, rate))
+    tail = float(bdtrc(right - 1, guesses, rate))
     if delta == 0 or right == 0:
         return min(tail, 1.0)
-    below = np.cumsum(binom.pmf(np.arange(right - 1, -1, -1), guesses, rate))  # P(right - i <= W < right)
+    below = np.cumsum(_binomial(np.arange(right - 1, -1, -1), guesses, rate))  # P(right - i <= W < right)
     worst = float(np.max(below / np.arange(1, right + 1)))
     return min(tail + 2 * canaries * delta * worst, 1.0)
 
@@ -114,7 +112,7 @@ def gaussian_epsilon(fpr: float, fnr: float, delta: float) -> float:
     Dong, Roth and Su (2022), Gaussian differential privacy, JRSS B 84, 3-37; Nasr et al. (2023), Tight auditing of
     differentially private machine learning, USENIX Security.
     """
-    mu = float(norm.ppf(1 - fpr) - norm.ppf(fnr))
+    mu = float(-ndtri(fpr) - ndtri(fnr))
     if mu <= 0:
         return 0.0
     return _largest_rejected(lambda e: _gaussian_delta(mu, e) > delta)
@@ -137,7 +135,7 @@ def gaussian_strength(epsilon: float, delta: float) -> float:
     if not (epsilon >= 0 and 0 < delta < 1):
         raise ValueError(f"epsilon {epsilon:g}, delta {delta:g}; expected epsilon of 0 or more and delta in (0, 1).")
     largest = 20 + 2 * math.sqrt(epsilon)  # mu is about sqrt(2 epsilon) where epsilon is large
-    return float(brentq(lambda mu: _gaussian_delta(mu, epsilon) - delta, 1e-9, largest, xtol=1e-10))
+    return _root(lambda mu: _gaussian_delta(mu, epsilon) - delta, 1e-9, largest, 1e-10)
 
 
 def auc_ceiling(epsilon: float, delta: float) -> float:
@@ -151,7 +149,7 @@ def auc_ceiling(epsilon: float, delta: float) -> float:
     >>> round(auc_ceiling(10, 1e-5), 3)
     0.921
     """
-    return float(norm.cdf(gaussian_strength(epsilon, delta) / math.sqrt(2)))
+    return float(ndtr(gaussian_strength(epsilon, delta) / math.sqrt(2)))
 
 
 def share_of_ceiling(auc: float, epsilon: float, delta: float) -> float:
@@ -171,8 +169,21 @@ def _gaussian_delta(mu: float, epsilon: float) -> float:
     return float(np.exp(above) * -np.expm1(min(below - above, 0.0)))
 
 
+def _binomial(k: NDArray[np.intp], n: int, rate: float) -> NDArray[np.float64]:
+    """Return the probabilities of k of n successes."""
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    found: NDArray[np.float64] = np.exp(ways + xlogy(k, rate) + xlog1py(n - k, -rate))
+    return found
+
+
+def _root(function: Callable[[float], float], low: float, high: float, error: float) -> float:
+    from scipy.optimize import brentq  # slow to import, and a page without claims needs none of it
+
+    return float(brentq(function, low, high, xtol=error))
+
+
 def _upper(k: int, n: int, level: float) -> float:
-    return 1.0 if k >= n else float(beta.ppf(level, k + 1, n - k))
+    return 1.0 if k >= n else float(betaincinv(k + 1, n - k, level))
 
 
 def _largest_rejected(rejected: Callable[[float], bool]) -> float:
@@ -181,7 +192,7 @@ def _largest_rejected(rejected: Callable[[float], bool]) -> float:
         return 0.0
     if rejected(_LARGEST):
         return _LARGEST
-    return float(brentq(lambda e: 0.5 if rejected(e) else -0.5, 0.0, _LARGEST, xtol=1e-6))
+    return _root(lambda e: 0.5 if rejected(e) else -0.5, 0.0, _LARGEST, 1e-6)
 
 
 def _check_counts(n: int, guesses: int, right: int) -> None:

@@ -138,26 +138,32 @@ def auc(scores: ArrayLike, member: ArrayLike, level: float = LEVEL) -> Reading:
     >>> auc([3, 2, 1, 0], [True, True, False, False])  # perfect, and on four people no proof of anything
     Reading(measure='auc', value=1.0, low=0.38..., high=1.0)
     """
-    from scipy.stats import norm, rankdata  # slow to import, and a plan needs none of it
+    from scipy.special import ndtri  # late: a plan needs none of it
 
     s, m = _checked(scores, member)
     n_in, n_out = int(m.sum()), int((~m).sum())
-    ranks = rankdata(s)
-    in_place = (ranks[m] - rankdata(s[m])) / n_out  # (n_in,) share of others below each member
-    out_place = (ranks[~m] - rankdata(s[~m])) / n_in  # (n_out,) share of members below each other
+    in_place = _share_below(s[m], s[~m])  # (n_in,) share of others below each member
+    out_place = _share_below(s[~m], s[m])  # (n_out,) share of members below each other
     value = float(in_place.mean())
     if value in (0.0, 1.0) or min(n_in, n_out) == 1:
         return Reading("auc", value, *_newcombe(value, n_in, n_out, level))
     spread = math.sqrt(in_place.var(ddof=1) / n_in + out_place.var(ddof=1) / n_out)
-    half = norm.ppf(0.5 + level / 2) * spread
+    half = ndtri(0.5 + level / 2) * spread
     return Reading("auc", value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _share_below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (n,) shares of others with a lower score; an equal one counts a half."""
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+    return below / (2 * len(others))
 
 
 def _newcombe(value: float, n_in: int, n_out: int, level: float) -> tuple[float, float]:
     """Return the areas whose Hanley-McNeil standard error just allows the observed one (a Wilson-type interval)."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    z, mean_n = float(norm.ppf(0.5 + level / 2)), (n_in + n_out) / 2
+    z, mean_n = float(ndtri(0.5 + level / 2)), (n_in + n_out) / 2
     area = np.linspace(0, 1, 100_001)
     inner = 1 + (mean_n - 1) * ((1 - area) / (2 - area) + area / (1 + area))
     inside = area[np.abs(value - area) <= z * np.sqrt(area * (1 - area) * inner / (n_in * n_out))]
@@ -178,11 +184,11 @@ def clopper_pearson(successes: int, trials: int, level: float = LEVEL) -> tuple[
     >>> low, round(high, 3)
     (0.0, 0.308)
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
-    high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
+    low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
+    high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
     return low, high
 
 

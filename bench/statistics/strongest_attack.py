@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import beta, betabinom, norm
+from scipy.special import betaincc, ndtr, ndtri
 
 from bench.statistics.membership import FPR_TARGETS, LEVEL, allowed_false_alarms, chance_of_tpr
 
 Floats = NDArray[np.float64]
 Candidates = tuple[int, int]
 _RELEASE = ["dataset", "generator", "params"]
-_Z = float(norm.ppf(0.5 + LEVEL / 2))  # of the intervals in the rows
+_Z = float(ndtri(0.5 + LEVEL / 2))  # of the intervals in the rows
 COLUMNS = [*_RELEASE, "attack", "mean", "value", "low", "high", "chance", "p_value", "n_attacks", "n_folds", "reason"]
 
 
@@ -129,7 +129,7 @@ def _strongest(group: pd.DataFrame, measure: str, candidates: Candidates | None)
     }
     if np.isnan(found.up).any() or np.isnan(found.down).any():
         return {**nothing, **reading, "reason": "the rows hold no intervals of this measure"}
-    reach = float(norm.ppf((1 + LEVEL ** (1 / n)) / 2))  # Sidak
+    reach = float(ndtri((1 + LEVEL ** (1 / n)) / 2))  # Sidak
     return {
         **reading,
         "value": max(float(np.max(found.means - _luck(found, best))), chance),
@@ -150,7 +150,7 @@ def _luck(found: _Means, best: int) -> Floats:
     """Return by how much each mean is lowered: the median of the largest error among the rivals of the best attack."""
     apart = found.means[best] - found.means
     rivals = int((apart <= 2 * np.hypot(found.up[best], found.up)).sum())
-    lowered: Floats = float(norm.ppf(0.5 ** (1 / rivals))) * found.up
+    lowered: Floats = float(ndtri(0.5 ** (1 / rivals))) * found.up
     return lowered
 
 
@@ -162,7 +162,7 @@ def _means(good: pd.DataFrame, measure: str, chance: float, candidates: Candidat
     down, up = (np.sqrt(parts[side].sum(min_count=1).to_numpy(dtype=np.float64)) / k / _Z for side in ("down", "up"))
     if measure == "auc" or candidates is None:
         above = np.divide(means - chance, down, out=np.full(len(k), np.inf), where=down > 0)
-        p_values = norm.sf(np.where(means == chance, 0.0, above))  # all scores tied: an AUC of 1/2 without an error
+        p_values = ndtr(-np.where(means == chance, 0.0, above))  # all scores tied: an AUC of 1/2 without an error
     else:
         spread = _spread_of_tpr(FPR_TARGETS[measure], *candidates) / np.sqrt(k)
         p_values = _beta_tail(means, chance, spread)
@@ -173,11 +173,12 @@ def _means(good: pd.DataFrame, measure: str, chance: float, candidates: Candidat
 def _spread_of_tpr(fpr: float, members: int, others: int) -> float:
     """Return the sd of a strict TPR for scores that know nothing: the threshold is an order statistic of the others."""
     allowed = allowed_false_alarms(fpr, others)
-    return float(betabinom.std(members, allowed + 1, others - allowed)) / members
+    a, b = allowed + 1, others - allowed  # the members above the threshold are beta-binomial
+    return math.sqrt(a * b * (a + b + members) / ((a + b) ** 2 * (a + b + 1) * members))
 
 
 def _beta_tail(means: Floats, chance: float, spread: Floats) -> Floats:
     """Return the probability of such a mean TPR by luck: that of the beta distribution of the same mean and spread."""
     total = chance * (1 - chance) / spread**2 - 1
-    found: Floats = beta.sf(means, chance * total, (1 - chance) * total)
+    found: Floats = betaincc(chance * total, (1 - chance) * total, means)
     return found

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from bench.core.cohort import Cohort
 from bench.datasets.folds import make_splits
-from bench.registry import sources
+from bench.engine import environment
+from bench.execution import isolation
+from bench.registry import find, sources
 
 _PLAN = """
 import sys
@@ -70,10 +73,28 @@ def test_a_library_that_is_installed_later_is_found(fresh: Path, monkeypatch: py
     _forget()
     (fresh / "site/new_one-1.0.dist-info").mkdir(parents=True)
     (fresh / "site/new_one-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: New-One\nVersion: 1.0\n")
-    (fresh / "site/new_one-1.0.dist-info/RECORD").write_text('other.py,,\n"new_one/a, b.py",,\n')
+    (fresh / "site/new_one-1.0.dist-info/RECORD").write_text('xnew/a.py,,\nother.py,,\n"new_one/a, b.py",,\n')
     importlib.invalidate_caches()
     assert sources.distributions_of("new_one") == ["New-One"]
-    assert sources.distributions_of("new") == []  # the beginning of a name is another name
+    assert sources.distributions_of("new") == []  # the beginning or the end of a name is another name
+
+
+def test_the_versions_in_a_manifest_are_those_that_python_finds() -> None:
+    wanted = {str(found.metadata["Name"]): found.version for found in importlib.metadata.distributions()}
+    assert environment.distributions() == wanted
+
+
+def test_the_fork_server_loads_what_a_planned_plugin_needs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[list[str]] = []
+    context = SimpleNamespace(set_forkserver_preload=loaded.append)
+    monkeypatch.setattr(isolation.multiprocessing, "get_context", lambda name: context)
+    isolation.prepare(1, [find("metric", "mmd")])
+    isolation.prepare(1, [find("metric", "mmd"), find("metric", "classifier_ranking")])  # through a helper
+    isolation.prepare(1)
+    few, some, every = loaded
+    assert few == ["bench.execution.guard"]
+    assert "sklearn.linear_model" in some
+    assert some == every
 
 
 def test_an_edited_file_with_the_old_time_and_size_is_read_anew(fresh: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -49,9 +50,31 @@ def test_without_labels_what_asks_for_them_is_skipped_and_the_rest_is_scored(pla
         "mahalanobis_classprivacy": ["skipped"],
     }
     assert (rows[rows["status"] == "skipped"]["reason"].str.startswith("no labels: ")).all()
-    assert (place / "results/leaderboard/toy_pca.png").exists()
-    again = score(place, "--synthetic", "theirs.parquet", "--no-labels", "--folds", "2", *scoring)
+    assert not (place / "results/leaderboard/toy_pca.png").exists()
+    again = score(place, "--synthetic", "theirs.parquet", "--no-labels", "--folds", "2", *scoring, "--pictures")
     assert "0 tasks computed, 2 from the store, 0 lost" in again.stderr
+    assert (place / "results/leaderboard/toy_pca.png").exists()
+
+
+_LOADED = """
+import sys
+from bench.cli import main
+words = "score --dataset toy --synthetic theirs.parquet --no-labels --folds 2 --metrics mmd --attacks none"
+sys.argv = ["bench", *words.split()]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sorted(sys.modules), sep="\\n")
+"""
+
+
+def test_scoring_loads_no_library_for_pictures_and_models_that_nobody_asked_for(place: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _LOADED], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "bench.report.leaderboard" in loaded
+    assert not loaded & {"scipy.stats", "sklearn", "torch", "matplotlib"}
 
 
 def test_common_genes_and_one_table_for_every_fold_stand_apart(place: Path) -> None:
