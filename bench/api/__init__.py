@@ -122,7 +122,7 @@ def score(
     samples_in: Literal["rows", "columns"] | None = None,
     attacks: Names = "all",
     metrics: Names = "all",
-    pictures: bool = False,
+    pictures: bool = True,
     plugins: Iterable[str | Path] = (),
     out: str | Path = "results",
     threads: int = 2,
@@ -149,7 +149,7 @@ def score(
     seed, splits : int, and path or None; name the folds that the data were made from
     folds : the fold of a single table, or of several; ``"all"`` for one table to compare with each, without attacks
     label_column, no_labels, genes, gene_map, units, samples_in : as for `bench score`
-    pictures : bool, whether pictures are drawn too; `bench pictures` does that later
+    pictures : bool, whether the numbers behind figures are computed too
     attacks, metrics, plugins, out, threads and what follows : as for `run`
 
     Raises
