@@ -12,8 +12,7 @@ from bench.cli import options
 from bench.core.errors import BenchError
 from bench.report.html import stale_report, write_report
 from bench.report.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
-from bench.report.paper_figures import DPI, FORMATS, NAMES, Written, write_figures
-from bench.report.paper_tables import write_tables
+from bench.report.paper import DPI, FORMATS, NAMES, Written, write_figures, write_tables
 from bench.store.rows import read_rows
 
 

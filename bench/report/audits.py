@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.board import ABSENT, Board, columns, strong
+from bench.report.board import Board
+from bench.report.table import ABSENT, Block, Cell, Content, code, figure, italic, numbers, prose, words
 from bench.studies.audit_reading import GAUSSIAN, VERDICT_WORDS, Verdict
 from bench.studies.audit_records import UNCLAIMED
 
@@ -56,33 +57,35 @@ def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: Seq
     return AuditReading(verdict, low, ceiling)
 
 
-def audit_table(board: Board, audits: pd.DataFrame | None) -> Iterator[str]:
+def audit_table(board: Board, audits: pd.DataFrame | None) -> Iterator[Block]:
     """Yield the table of every audited bound on this cohort; nothing if there is none."""
     if audits is None or audits.empty:
         return
-    note = (
-        "Fair coins decide which records are trained on, and attacks guess the coins from the release. *Epsilon ≥*: "
-        "the lower bound that follows, each at its own confidence; *could show*: the same for perfect guesses, so a "
-        "bound below the claim is no proof of it. Attack, record and threshold are chosen on other trainings than "
-        "those read; several audits of one generator are not corrected for their number. Gaussian bounds hold for "
-        "mechanisms with a Gaussian trade-off only, and refute nothing here."
+    note = prose(
+        "Fair coins decide which records are trained on, and attacks guess the coins from the release. {}: the lower "
+        "bound that follows, each at its own confidence; {}: the same for perfect guesses, so a bound below the claim "
+        "is no proof of it. Attack, record and threshold are chosen on other trainings than those read; several audits "
+        "of one generator are not corrected for their number. Gaussian bounds hold for mechanisms with a Gaussian "
+        "trade-off only, and refute nothing here.",
+        *(italic("Epsilon ≥"), italic("could show")),
     )
-    head = columns(["generator", "bound"], ["tested epsilon", "delta", "epsilon ≥", "could show", "confidence"])
-    head += columns(["verdict", "best attack", "evidence"], ["canaries", "trainings"])
+    head = [*words("generator", "bound"), *numbers("tested epsilon", "delta", "epsilon ≥", "could show", "confidence")]
+    head += [*words("verdict", "best attack", "evidence"), *numbers("canaries", "trainings")]
     yield board.table("Audits", note, head, [_line(board, line) for line in audits.to_dict("records")])
 
 
-def _line(board: Board, line: Mapping[Hashable, Any]) -> list[str]:
-    outcome = ABSENT if line["bound"] == GAUSSIAN else VERDICT_WORDS[line["verdict"]]
+def _line(board: Board, line: Mapping[Hashable, Any]) -> list[Content]:
+    refuted = line["verdict"] == "refuted"
+    verdict = Cell(VERDICT_WORDS[line["verdict"]]).flagged("refuted" if refuted else None)
     return [
         board.head(line["label"]),
         line["bound"],
-        *(f"{line[name]:g}" for name in ("epsilon", "delta")),
-        *(f"{line[name]:.2f}" for name in ("low", "ceiling")),
-        f"{line['confidence']:g}",
-        strong(outcome) if line["bound"] != GAUSSIAN and line["verdict"] == "refuted" else outcome,
-        f"`{line['attack']}`",
+        *(figure(line[name], "g") for name in ("epsilon", "delta")),
+        *(figure(line[name], ".2f") for name in ("low", "ceiling")),
+        figure(line["confidence"], "g"),
+        ABSENT if line["bound"] == GAUSSIAN else verdict,
+        code(line["attack"]),
         line["detail"],
-        str(line["canaries"]),
-        str(line["runs"]),
+        figure(line["canaries"], "d"),
+        figure(line["runs"], "d"),
     ]

@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
+from bench.report.table import ABSENT, Cell, Column, Content, Table, Text, code, italic
 from bench.store.rows import with_labels
-
-Column = tuple[str, str]  # its head and its alignment
-ABSENT = "-"  # planned for no fold
 
 
 @dataclass(frozen=True)
@@ -61,44 +58,21 @@ def decimals_for(summaries: Iterable[Summary], measure: Measure | None = None) -
     return int(np.clip((3 if typical >= 1 else 2) - math.floor(math.log10(typical)), 1, 5))
 
 
-class Cell(str):
-    """The text of a table's cell that keeps the unrounded number behind it, for pages that sort by it."""
-
-    value: float
-
-    @classmethod
-    def of(cls, text: str, value: float) -> Cell:
-        """Return the cell with this text and this number behind it."""
-        cell = cls(text)
-        cell.value = value
-        return cell
-
-
-def strong(text: str) -> str:
-    """Return the text of a cell in bold; the number behind it stays."""
-    return Cell.of(f"**{text}**", text.value) if isinstance(text, Cell) else f"**{text}**"
-
-
-def number(summary: Summary, decimals: int) -> str:
+def number(summary: Summary, decimals: int) -> Cell:
     """Return ``"0.848 ± 0.018"``; a mean over the folds that survived says so: ``"0.848 ± 0.018 (4/5)"``."""
     if summary.n_planned == 0:
         return ABSENT
     share = f"({summary.n_ok}/{summary.n_planned})"
     if summary.n_ok == 0:
-        return f"none {share}"
+        return Cell(f"none {share}")
     text = _fixed(summary.mean, decimals)
     text += "" if math.isnan(summary.sd) else f" ± {_fixed(summary.sd, decimals)}"
-    return Cell.of(text if summary.complete else f"{text} {share}", summary.mean)
+    return Cell(text if summary.complete else f"{text} {share}", summary.mean)
 
 
 def _fixed(value: float, decimals: int) -> str:
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
-
-
-def columns(left: Iterable[str], right: Iterable[str], *more_left: str) -> list[Column]:
-    """Return column heads with their alignment: text to the left, then numbers to the right, then text again."""
-    return [*((h, "left") for h in left), *((h, "right") for h in right), *((h, "left") for h in more_left)]
 
 
 def runs_of(numbers: Iterable[int]) -> str:
@@ -113,13 +87,6 @@ def coverage(rows: pd.DataFrame) -> str:
     """Return which folds of which seeds rows are about: ``"seed 42: folds 1-5"``."""
     folds = {seed: sorted(set(rows["fold"][rows["seed"] == seed])) for seed in sorted(set(rows["seed"]))}
     return "; ".join(f"seed {seed}: fold{'s' if len(f) > 1 else ''} {runs_of(f)}" for seed, f in folds.items())
-
-
-def escape(text: str) -> str:
-    """Return text that neither ends a table cell nor turns into markup."""
-    for mark, safe in (("|", "\\|"), ("<", "&lt;"), ("*", "\\*"), ("`", "'")):
-        text = text.replace(mark, safe)
-    return " ".join(text.split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,31 +115,29 @@ class Board:
         """The labels that are no control."""
         return [label for label in self.labels if label not in self.controls]
 
-    def head(self, label: str) -> str:
-        """Return the first cell of a generator's line; a control is in italics."""
-        return f"*{label}* (control)" if label in self.controls else f"`{label}`"
+    def named(self, label: str) -> Text:
+        """Return the name of a generator; a control is in italics and called one."""
+        return italic(label) + " (control)" if label in self.controls else code(label)
+
+    def head(self, label: str) -> Cell:
+        """Return the first cell of a generator's line."""
+        return Cell(self.named(label), generator=True, control=label in self.controls)
 
     def summary(self, label: str, measure: str, attack: str = "") -> Summary:
         """Return the summary of one number of one generator."""
         return self.summaries.get((label, measure, attack), NOT_PLANNED)
 
-    def share(self, label: str, measures: Sequence[str], attacks: Sequence[str] = ("",)) -> str:
+    def share(self, label: str, measures: Sequence[str], attacks: Sequence[str] = ("",)) -> Cell:
         """Return on how many of the planned folds every one of these numbers of a generator exists, as ``"4 / 5"``."""
         r = self.rows
         part = r[(r["label"] == label) & r["measure"].isin(measures) & r["attack"].isin(attacks)]
         good = part["value"].notna() & (part["status"] == "ok")
         cells = good.groupby([part["seed"], part["fold"]]).all()
-        return f"{int(cells.sum())} / {len(cells)}"
+        return Cell(f"{int(cells.sum())} / {len(cells)}", float(cells.sum()))
 
-    def table(self, title: str, note: str, head: Sequence[Column], body: Sequence[Sequence[str]]) -> str:
-        """Return a Markdown table under its caption, which says so if the data are simulated.
-
-        `head` comes from `columns`.
-        """
-        caption = f"**{title}{', SIMULATED data' if self.simulated else ''}.** {note}"
-        heads, align = [text for text, _ in head], [side for _, side in head] if body else None
-        lines = tabulate(body, heads, tablefmt="github", disable_numparse=True, colalign=align)
-        return f"{caption}\n\n{lines}\n"
+    def table(self, title: str, note: Text | str, head: Sequence[Column], body: Iterable[Sequence[Content]]) -> Table:
+        """Return a table whose caption says so if the data are simulated; `head` comes from `words` and `numbers`."""
+        return Table.of(title, note, head, body, simulated=self.simulated)
 
 
 def make_board(rows: pd.DataFrame, *, simulated: bool) -> Board:

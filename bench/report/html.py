@@ -15,25 +15,37 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from bench.report.audits import audit_table
-from bench.report.board import make_board
+from bench.report.board import Board, make_board
 from bench.report.figures.close_ups import read_numbers
 from bench.report.figures.front import AXES, KEY, front_points, front_svg, undominated
-from bench.report.figures.html_pictures import close_ups, draw_close_ups, picture, picture_facts
+from bench.report.figures.html_pictures import close_ups, draw_close_ups, picture_facts
 from bench.report.findings import USE, Finding, findings
-from bench.report.html_parts import Html, HtmlBoard, anchor, bullets, element, html_board, inline, join, paragraphs
-from bench.report.leaderboard import LEGEND, audits_of, facts_of, picture_texts, pictures_of
+from bench.report.leaderboard import LEGEND, audits_of, facts_of, picture_blocks, pictures_of
 from bench.report.measures import cost_table, failures, measure_tables
 from bench.report.privacy import attack_tables, claim_table
 from bench.report.published import published_table
 from bench.report.ranking import comparison_tables
-from bench.report.study_html import study_sections
+from bench.report.study_page import study_section
 from bench.report.summary import summary
+from bench.report.table import (
+    Block,
+    Facts,
+    Heading,
+    Paragraph,
+    Picture,
+    Text,
+    code,
+    html,
+    joined,
+    marked,
+    prose,
+    templates,
+)
 from bench.store.rows import read_rows
 from bench.store.store import write_atomic
-
-Section = tuple[str, Html]  # its title and what stands under it
 
 
 def report_of(rows: Path) -> Path:
@@ -64,126 +76,99 @@ def stale_report(rows: Path) -> str | None:
 def page_text(path: Path) -> str:
     """Return the whole page of a rows file; the same rows, audits and pictures give the same text."""
     rows, about = read_rows(path)
-    board = html_board(make_board(rows, simulated=about["data"]["simulated"]))
+    board = make_board(rows, simulated=about["data"]["simulated"])
     audits = audits_of(path, about["data"]["digest"])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    sections = list(_sections(path, board, about, audits, f"{path.name}, SHA-256 {digest}"))
-    return _page(board, about, sections)
+    blocks = _blocks(path, board, about, audits, f"{path.name}, SHA-256 {digest}")
+    return _page(about, {title: html(held) for title, held in _sections(blocks).items()})
 
 
-def _sections(
-    path: Path, board: HtmlBoard, about: Mapping[str, Any], audits: pd.DataFrame, rows: str
-) -> Iterator[Section]:
-    found = findings(board, audits, about["data"]["samples"])
-    yield "Summary", summary(board, found, about, audits)
-    yield "Use against exposure", _front(board, found)
-    n = about["data"]["samples"]
-    tables = (measure_tables(board), attack_tables(board, n), comparison_tables(board, n))
-    yield from _cut(chain(*tables))
-    yield from (_picture(kind, drawn, about["data"]) for kind, drawn in pictures_of(path).items())
-    closely = read_numbers(path, about["data"]["digest"])
-    yield from close_ups(path, board, closely, about["data"])
-    claims_and_audits = chain(claim_table(board, n, audits), audit_table(board, audits))
-    rest = chain(cost_table(board), published_table(board, about["data"]["name"]), failures(board))
-    yield from _cut(claims_and_audits)
-    yield from study_sections(path, board)
-    yield from _cut(rest)
-    yield "Where the numbers come from", _provenance(board, about, rows, closely)
+def _blocks(path: Path, board: Board, about: Mapping[str, Any], audits: pd.DataFrame, rows: str) -> Iterator[Block]:
+    data = about["data"]
+    n, found = data["samples"], findings(board, audits, data["samples"])
+    yield Heading("Summary")
+    yield from summary(board, found, about, audits)
+    yield Heading("Use against exposure")
+    yield from _front(board, found)
+    yield from chain(measure_tables(board), attack_tables(board, n), comparison_tables(board, n))
+    yield from chain.from_iterable(picture_blocks(kind, drawn, data) for kind, drawn in pictures_of(path).items())
+    closely = read_numbers(path, data["digest"])
+    yield from close_ups(path, board, closely, data)
+    yield from chain(claim_table(board, n, audits), audit_table(board, audits))
+    yield from study_section(path, simulated=board.simulated)
+    yield from chain(cost_table(board), published_table(board, data["name"]), failures(board))
+    yield Heading("Where the numbers come from")
+    yield from _provenance(board, about, rows, closely)
 
 
-def _cut(blocks: Iterable[str]) -> Iterator[Section]:
-    """Yield the sections of a leaderboard: each block that starts with ``## `` is the title of those after it."""
-    title, held = "", list[Html]()
+def _sections(blocks: Iterable[Block]) -> dict[str, list[Block]]:
+    """Return the blocks of each section under its title."""
+    found: dict[str, list[Block]] = {}
     for block in blocks:
-        if block.startswith("## "):
-            if held:
-                yield title, join(held)
-            title, held = block[3:].strip(), []
+        if isinstance(block, Heading) and block.level == 2:
+            held = found.setdefault(str(block.text), [])
         else:
-            held.append(block if isinstance(block, Html) else paragraphs(block))
-    if held:
-        yield title, join(held)
+            held.append(block)
+    return found
 
 
-def _front(board: HtmlBoard, found: Mapping[str, Finding]) -> Html:
+def _front(board: Board, found: Mapping[str, Finding]) -> Iterator[Block]:
     points = front_points(board, {label: f.auc for label, f in found.items()}, USE)
     if not points:
-        return element("p", "Nothing to draw: no generator has both an accuracy and attacks.")
-    mark = "SIMULATED data" if board.simulated else ""
-    best = undominated(points)
-    described = (
-        f"{f'{mark}. ' if mark else ''}Accuracy of a classifier trained on synthetic samples against the AUC of the "
-        f"strongest attack, for {len(points)} generators and controls. On the front: {', '.join(best) or 'none'}. The "
-        "numbers are in the table At a glance."
-    )
-    gone = [label for label in board.labels if label not in {p.label for p in points}]
-    missing = (
-        f" Not drawn, because one of the two numbers is missing: {', '.join(board.head(x) for x in gone)}."
-        if gone
-        else ""
-    )
-    caption = element(
-        "figcaption", element("strong", f"{board.marked('Use against exposure')}. "), inline(KEY + missing)
-    )
-    picture = element(
-        "div",
-        Html(front_svg(points, AXES, described, mark)),
-        class_="box",
-        role="region",
-        tabindex="0",
-        aria_label=board.marked("Picture: use against exposure"),
-    )
-    note = (
+        yield Paragraph("Nothing to draw: no generator has both an accuracy and attacks.")
+        return
+    yield Paragraph(
         "Up is more useful, left is more private. An attack that finds nothing proves nothing, so that the left edge "
         "is known exposure, not safety. There is no overall rank: what is worth how much privacy is yours to decide."
     )
-    return join([element("p", note), element("figure", picture, caption)])
+    mark = "SIMULATED data" if board.simulated else ""
+    described = (
+        f"{f'{mark}. ' if mark else ''}Accuracy of a classifier trained on synthetic samples against the AUC of the "
+        f"strongest attack, for {len(points)} generators and controls. On the front: "
+        f"{', '.join(undominated(points)) or 'none'}. The numbers are in the table At a glance."
+    )
+    drawn = {p.label for p in points}
+    gone = joined(board.named(label) for label in board.labels if label not in drawn)
+    missing = " Not drawn, because one of the two numbers is missing: " + gone + "." if gone.spans else Text()
+    svg = front_svg(points, AXES, described, mark)
+    yield Picture(svg, marked("Use against exposure", simulated=board.simulated), KEY + missing, described)
 
 
-def _picture(kind: str, path: Path, data: Mapping[str, Any]) -> Section:
-    heading, caption, note, shown = picture_texts(kind, data)
-    return heading, picture(path, caption, note, shown)
-
-
-def _provenance(board: HtmlBoard, about: Mapping[str, Any], rows: str, closely: Mapping[str, Any] | None) -> Html:
-    facts = {**facts_of(board, about), "Data digest": f"`{about['data']['digest']}` (SHA-256)", "Rows": f"`{rows}`"}
+def _provenance(
+    board: Board, about: Mapping[str, Any], rows: str, closely: Mapping[str, Any] | None
+) -> Iterator[Block]:
+    facts = dict(facts_of(board, about))
+    facts |= {"Data digest": code(about["data"]["digest"]) + " (SHA-256)", "Rows": code(rows)}
     if closely is not None:
         facts["Pictures of samples"] = picture_facts(closely["about"])
-    lines = chain.from_iterable((element("dt", name), element("dd", inline(text))) for name, text in facts.items())
-    how = element("h3", "How to read the tables")
-    return join([element("dl", *lines), how, element("p", inline(" ".join(LEGEND.split())))])
+    yield Facts(tuple(facts.items()))
+    yield Heading("How to read the tables", level=3)
+    yield Paragraph(LEGEND)
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
-def _page(board: HtmlBoard, about: Mapping[str, Any], sections: list[Section]) -> str:
-    data = about["data"]
+def _page(about: Mapping[str, Any], sections: Mapping[str, Markup]) -> str:
+    simulated, title = about["data"]["simulated"], f"Synthetic data report: {about['data']['title']}"
     style, script = (
         resources.files("bench.report").joinpath(f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
     )
-    if board.simulated:
+    if simulated:
         style += '@page { @top-center { content: "SIMULATED DATA"; font-weight: bold } }\n'
-    title = board.marked(f"Synthetic data report: {data['title']}")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("link", rel="icon", href="data:,"),
-        element("style", Html(style)),
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            title=marked(title, simulated=simulated),
+            simulated=simulated,
+            lead=html([Paragraph(_lead(about), "lead")]),
+            sections=sections.items(),
+            policy=_policy(style, script),
+            style=Markup(style),  # noqa: S704 - files of this package
+            script=Markup(script),  # noqa: S704
+        )
     )
-    body = element(
-        "body",
-        element("a", "Skip to the summary", href="#summary", class_="skip"),
-        _bar(board),
-        element("header", element("h1", title), element("p", inline(_lead(about)), class_="lead")),
-        _contents(sections),
-        element("main", *(_section(board, *section) for section in sections)),
-        element("script", Html(script)),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _policy(style: str, script: str) -> str:
@@ -192,39 +177,12 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
 
 
-def _bar(board: HtmlBoard) -> Html:
-    """Return what stays in view: the mark of simulated data, and the filter, which the script brings to light."""
-    mark = "SIMULATED DATA: no number here is about real people."
-    banner = [element("p", mark, class_="banner", role="note")] if board.simulated else []
-    search = element(
-        "div",
-        element("label", "Only generators named", for_="filter"),
-        element("input", id="filter", type="search", placeholder="part of a name", autocomplete="off"),
-        element("output", id="shown", for_="filter"),
-        class_="filter",
-        role="search",
-        hidden=True,
-    )
-    return element("div", *banner, search, class_="bar")
-
-
-def _lead(about: Mapping[str, Any]) -> str:
+def _lead(about: Mapping[str, Any]) -> Text:
     data = about["data"]
     whom = "the people in it" if not data["simulated"] else "those in it, who are SIMULATED"
-    return (
-        f"Dataset `{data['name']}`: {data['samples']} samples, {data['genes']} genes, {len(data['classes'])} classes. "
+    return prose(
+        f"Dataset {{}}: {data['samples']} samples, {data['genes']} genes, {len(data['classes'])} classes. "
         f"Last run {about['created'][:10]}, omics-bench {about['bench']}. What synthetic copies of it are worth to "
-        f"science, and what they give away about {whom}."
+        f"science, and what they give away about {whom}.",
+        code(data["name"]),
     )
-
-
-def _contents(sections: list[Section]) -> Html:
-    links = (element("a", title, href=f"#{anchor(title)}") for title, _ in sections)
-    return element("nav", bullets(links), aria_label="Contents")
-
-
-def _section(board: HtmlBoard, title: str, content: Html) -> Html:
-    name = anchor(title)
-    mark = [element("span", "SIMULATED data", class_="mark")] if board.simulated else []
-    heading = element("h2", f"{title} " if mark else title, *mark, id=f"{name}-title")
-    return element("section", heading, content, id=name, aria_labelledby=f"{name}-title", tabindex="-1")

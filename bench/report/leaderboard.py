@@ -11,29 +11,46 @@ import pandas as pd
 
 from bench.core.errors import StoreError
 from bench.report.audits import audit_table
-from bench.report.board import Board, coverage, escape, make_board
+from bench.report.board import Board, coverage, make_board
 from bench.report.figures.png_files import drawn_from
 from bench.report.figures.ranks import rank_picture
 from bench.report.measures import cost_table, failures, measure_tables
 from bench.report.privacy import attack_tables, claim_table
 from bench.report.published import published_table
 from bench.report.ranking import comparison_tables
+from bench.report.table import (
+    Block,
+    Fact,
+    Facts,
+    Heading,
+    Paragraph,
+    Picture,
+    Quote,
+    Text,
+    code,
+    italic,
+    joined,
+    markdown,
+    marked,
+    prose,
+)
 from bench.store.rows import read_rows, with_labels
 from bench.store.store import write_atomic
 from bench.studies.audit_records import audits_file, read_audits
 
 _MARK = "<!-- Written by `bench report` from rows/{name}. Do not edit: the next report replaces it. -->"
-_BANNER = """> ## ⚠ SIMULATED DATA
->
-> The real cohort was not on the machine that made these rows; an embedded simulated cohort of the same name and shape
-> stood in for it. No number on this page is about real people, and none may be quoted as a result on the real cohort.
+_BANNER = """
+The real cohort was not on the machine that made these rows; an embedded simulated cohort of the same name and shape
+stood in for it. No number on this page is about real people, and none may be quoted as a result on the real cohort.
 """
-LEGEND = """Every number is mean ± standard deviation (n - 1) over folds and seeds. `(4/5)` after a number: only 4
-of the 5 planned folds gave one, and the mean is over those 4; *Failures* says why. Bold in the tables with arrows: the
-best generator and all within one standard deviation of it; incomplete means and controls take no part. *Controls*
+LEGEND = prose(
+    """Every number is mean ± standard deviation (n - 1) over folds and seeds. {} after a number: only 4
+of the 5 planned folds gave one, and the mean is over those 4; {} says why. Bold in the tables with arrows: the
+best generator and all within one standard deviation of it; incomplete means and controls take no part. {}
 (italics) bracket the tables and are not ranked. Generators stand in the order of the first column with an arrow, in
-every table.
-"""
+every table.""",
+    *(code("(4/5)"), italic("Failures"), italic("Controls")),
+)
 # of the pictures that lie beside a page; kind: heading, caption, what to know, text for those who cannot see it
 _PICTURES = {
     "ranks": (
@@ -117,8 +134,7 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
 
 
 def _text(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    pictures = {kind: picture.name for kind, picture in pictures_of(path).items()}
-    body = render(rows, about, pictures, audits_of(path, about["data"]["digest"]))
+    body = render(rows, about, pictures_of(path), audits_of(path, about["data"]["digest"]))
     return f"{_MARK.format(name=path.name)}\n\n{body}"
 
 
@@ -141,85 +157,87 @@ def audits_of(path: Path, digest: str) -> pd.DataFrame:
 def render(
     rows: pd.DataFrame,
     about: Mapping[str, Any],
-    pictures: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Path] | None = None,
     audits: pd.DataFrame | None = None,
 ) -> str:
-    """Return the whole page as Markdown; the same rows give the same text.
+    """Return the whole page as Markdown; the same rows give the same text. Parameters: see `leaderboard_blocks`."""
+    return markdown(leaderboard_blocks(rows, about, pictures, audits))
+
+
+def leaderboard_blocks(
+    rows: pd.DataFrame,
+    about: Mapping[str, Any],
+    pictures: Mapping[str, Path] | None = None,
+    audits: pd.DataFrame | None = None,
+) -> Iterator[Block]:
+    """Yield the blocks of the page.
 
     Parameters
     ----------
     rows, about : as `bench.store.rows.read_rows` returns them
-    pictures : file names of the pictures beside the page, by kind: ``"ranks"``, ``"roc"`` and ``"pca"``
+    pictures : the pictures beside the page, by kind: ``"ranks"``, ``"roc"`` and ``"pca"``
     audits : as `bench.studies.audit_records.read_audits` returns them, with a further column ``label``
     """
-    board = make_board(rows, simulated=about["data"]["simulated"])
-    sections = [
-        *_header(board, about),
-        *measure_tables(board),
-        *attack_tables(board, about["data"]["samples"]),
-        *claim_table(board, about["data"]["samples"], audits),
-        *audit_table(board, audits),
-        *comparison_tables(board, about["data"]["samples"]),
-        *cost_table(board),
-        *published_table(board, about["data"]["name"]),
-        *failures(board),
-        *(line for kind, name in (pictures or {}).items() for line in _picture(kind, name, about["data"])),
-    ]
-    return "\n".join(sections)
-
-
-def _header(board: Board, about: Mapping[str, Any]) -> Iterator[str]:
     data = about["data"]
-    yield f"# Leaderboard: {data['title']} (`{data['name']}`{', simulated' if board.simulated else ''})\n"
+    board = make_board(rows, simulated=data["simulated"])
+    yield from _header(board, about)
+    yield from measure_tables(board)
+    yield from attack_tables(board, data["samples"])
+    yield from claim_table(board, data["samples"], audits)
+    yield from audit_table(board, audits)
+    yield from comparison_tables(board, data["samples"])
+    yield from cost_table(board)
+    yield from published_table(board, data["name"])
+    yield from failures(board)
+    for kind, path in (pictures or {}).items():
+        yield from picture_blocks(kind, path, data)
+
+
+def _header(board: Board, about: Mapping[str, Any]) -> Iterator[Block]:
+    data = about["data"]
+    mark = ", simulated)" if board.simulated else ")"
+    yield Heading(f"Leaderboard: {data['title']} (" + code(data["name"]) + mark, level=1)
     if board.simulated:
-        yield _BANNER
-    yield "".join(f"- **{name}:** {text}\n" for name, text in facts_of(board, about).items())
-    yield LEGEND
+        yield Quote(_BANNER.strip(), "⚠ SIMULATED DATA")
+    yield Facts(facts_of(board, about))
+    yield Paragraph(LEGEND)
 
 
-def facts_of(board: Board, about: Mapping[str, Any]) -> dict[str, str]:
-    """Return where the numbers come from, as Markdown, each fact by its name."""
+def facts_of(board: Board, about: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Return where the numbers come from, each fact with its name."""
     data, versions = about["data"], about["versions"]
     classes = ", ".join(f"{label} {n}" for label, n in sorted(data["classes"].items()))
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     machine = about["machine"]
-    facts = {
+    facts: dict[str, Text | str] = {
         "Cohort": f"{data['samples']} samples x {data['genes']} genes{', SIMULATED' if board.simulated else ''}",
         "Classes": f"{len(data['classes'])} ({classes})",
-        "Source": escape(data["source"]),
-        "Data digest": f"`{data['digest'][:12]}` (SHA-256, first 12 digits)",
+        "Source": data["source"],
+        "Data digest": code(data["digest"][:12]) + " (SHA-256, first 12 digits)",
         "Folds": _folds(board),
-        "Last run": f"`{about['command']}`, {about['created']}",
+        "Last run": code(about["command"]) + f", {about['created']}",
         "Versions": f"bench {about['bench']}, {libraries}",
         "Machine": f"{machine['system']}, {machine['cpus']} CPUs, {machine['threads_per_task']} threads per task, "
         f"--device {machine.get('device', 'auto')}",
     }
     if left_out := about.get("attacks_left_out"):
         facts["Attacks left out"] = f"{', '.join(left_out)}: they need a reference set, which this cohort lacks"
-    for name, notes in about.get("notes", {}).items():
-        facts[f"As given, `{name}`"] = escape("; ".join(notes))
-    return facts
+    given = (("As given, " + code(name), "; ".join(notes)) for name, notes in about.get("notes", {}).items())
+    return (*facts.items(), *given)
 
 
-def _folds(board: Board) -> str:
+def _folds(board: Board) -> Text | str:
     """Return which folds the rows are about; generators on other folds than the rest are named."""
     per_label = {label: coverage(board.rows[board.rows["label"] == label]) for label in board.labels}
     if len(set(per_label.values())) <= 1:
         return next(iter(per_label.values()), "none")
-    each = "; ".join(f"{board.head(label)} on {text}" for label, text in per_label.items())
-    return f"NOT THE SAME for all generators, so that their means do not compare exactly: {each}"
+    each = joined((board.named(label) + f" on {text}" for label, text in per_label.items()), "; ")
+    return "NOT THE SAME for all generators, so that their means do not compare exactly: " + each
 
 
-def _picture(kind: str, name: str, data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the section of a page that shows the picture in the file `name`."""
-    heading, caption, note, shown = picture_texts(kind, data)
-    yield f"## {heading}\n"
-    yield f"**{caption}.** {note}\n"
-    yield f"![{shown}]({name})\n"
-
-
-def picture_texts(kind: str, data: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return heading, caption, what to know, and the text for those who cannot see it, of a kind of picture."""
+def picture_blocks(kind: str, path: Path, data: Mapping[str, Any]) -> tuple[Heading, Picture]:
+    """Return the section of a page that shows a picture: ``"ranks"``, ``"roc"`` or ``"pca"``."""
     heading, caption, note, shown = _PICTURES[kind]
-    word, mark = ("SIMULATED ", ", SIMULATED data") if data["simulated"] else ("", "")
-    return heading, f"{caption}{mark}", note, shown.format(name=word + data["name"])
+    named = f"{'SIMULATED ' if data['simulated'] else ''}{data['name']}"
+    caption = marked(caption, simulated=data["simulated"])
+    return Heading(heading), Picture(path, caption, note, shown.format(name=named))

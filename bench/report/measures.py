@@ -9,17 +9,30 @@ import pandas as pd
 
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
-from bench.report.board import Board, Summary, columns, coverage, decimals_for, escape, in_tables, number, strong
+from bench.report.board import Board, Summary, coverage, decimals_for, in_tables, number
+from bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Content,
+    Heading,
+    Paragraph,
+    Table,
+    code,
+    joined,
+    numbers,
+    text_of,
+    words,
+)
 
 WIDEST = 10  # measures side by side; a longer table is cut into even parts
-ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
 
 
-def measure_tables(board: Board) -> Iterator[str]:
+def measure_tables(board: Board) -> Iterator[Block]:
     """Yield a section for each table that the metrics declare, generators as rows and measures as columns."""
     for table, measures in in_tables(board.measures.values()).items():
         title = table.replace("_", " ").capitalize()
-        yield f"## {title}\n"
+        yield Heading(title)
         n = -(-len(measures) // WIDEST)
         parts = [measures[i * len(measures) // n : (i + 1) * len(measures) // n] for i in range(n)]
         for i, part in enumerate(parts):
@@ -27,25 +40,24 @@ def measure_tables(board: Board) -> Iterator[str]:
             yield _measure_table(board, numbered, part)
 
 
-def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> str:
+def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> Table:
     found = [_column(board, m) for m in measures]
     body = [
         [board.head(label), *(column[label] for column in found), board.share(label, [m.name for m in measures])]
         for label in board.labels
     ]
-    heads = [f"{m.title or m.name}{ARROWS[m.better]}" for m in measures]
-    names = ", ".join(f"{m.title} = `{m.name}`" for m in measures if m.title and m.title != m.name)
-    note = "↑ higher is better, ↓ lower is better, no arrow: a value to compare with, not a score."
-    note += f" {names}." if names else ""
-    return board.table(title, note, columns(["generator"], [*heads, "ok / planned"]), body)
+    heads = [Column(m.title or m.name, True, m.better) for m in measures]
+    names = joined(f"{m.title} = " + code(m.name) for m in measures if m.title and m.title != m.name)
+    note = text_of("↑ higher is better, ↓ lower is better, no arrow: a value to compare with, not a score.")
+    note += " " + names + "." if names.spans else ""
+    return board.table(title, note, [*words("generator"), *heads, *numbers("ok / planned")], body)
 
 
-def _column(board: Board, measure: Measure) -> dict[str, str]:
+def _column(board: Board, measure: Measure) -> dict[str, Cell]:
     summaries = {label: board.summary(label, measure.name) for label in board.labels}
     decimals = decimals_for(summaries.values(), measure)
     best = leaders({label: summaries[label] for label in board.ranked}, measure)
-    texts = {label: number(summary, decimals) for label, summary in summaries.items()}
-    return {label: strong(text) if label in best else text for label, text in texts.items()}
+    return {label: number(s, decimals).flagged("best" if label in best else None) for label, s in summaries.items()}
 
 
 def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
@@ -65,7 +77,7 @@ def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
 # -- cost --------------------------------------------------------------------------------------------------------------
 
 
-def cost_table(board: Board) -> Iterator[str]:
+def cost_table(board: Board) -> Iterator[Block]:
     """Yield the section on what fitting and sampling cost per fold; nothing if the rows say nothing."""
     if not (board.rows["family"] == "cost").any():
         return
@@ -79,31 +91,31 @@ def cost_table(board: Board) -> Iterator[str]:
         for label, (wall, peak, *size) in found.items()
     ]
     note = "Per fold, fit and sample together, scoring not included. Peak memory is that of the generator's process."
-    head = columns(["generator"], ["wall time, s ↓", "peak memory, MB ↓", *sizes])
-    yield "## Cost\n"
+    head = [*words("generator"), *numbers("wall time, s", "peak memory, MB", better="lower"), *numbers(*sizes)]
+    yield Heading("Cost")
     yield board.table("Cost", note, head, body)
 
 
-def _seconds(summary: Summary) -> str:
+def _seconds(summary: Summary) -> Cell:
     return number(summary, min(decimals_for([summary]), 3))
 
 
 # -- what is missing ---------------------------------------------------------------------------------------------------
 
 
-def failures(board: Board) -> Iterator[str]:
+def failures(board: Board) -> Iterator[Block]:
     """Yield the section that lists every planned number that does not exist, with the reason."""
-    yield "## Failures\n"
+    yield Heading("Failures")
     lost = lost_rows(board.rows)
     if lost.empty:
-        yield f"None: every planned number exists ({len(board.rows)} rows).\n"
+        yield Paragraph(f"None: every planned number exists ({len(board.rows)} rows).")
         return
-    body = []
+    body: list[list[Content]] = []
     for (label, status, reason), part in lost.groupby(["label", "status", "reason"]):
         where = coverage(part)
-        body.append([board.head(str(label)), where, _what(part), str(status), escape(str(reason))])
+        body.append([board.head(str(label)), where, _what(part), str(status), str(reason)])
     note = f"{len(lost)} of {len(board.rows)} planned numbers do not exist. No mean above hides one: (k/n) marks it."
-    yield board.table("Failures", note, columns(["generator", "where", "what", "status", "reason"], []), body)
+    yield board.table("Failures", note, words("generator", "where", "what", "status", "reason"), body)
 
 
 def lost_rows(rows: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from bench.core.errors import BenchError, near_name
 from bench.report.board import Board, Summary, in_tables, make_board, sound_attacks
 from bench.report.leaderboard import page_of, rows_files
 from bench.report.measures import lost_rows
-from bench.report.paper_figures import figure_makers
+from bench.report.paper import figure_makers
 from bench.report.privacy import candidates_of
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import read_rows

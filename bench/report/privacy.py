@@ -17,8 +17,25 @@ import pandas as pd
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
 from bench.report.audits import NOT_AUDITED, AuditReading, audited
-from bench.report.board import ABSENT, Board, Summary, columns, escape, number, sound_attacks, strong
+from bench.report.board import Board, Summary, number, sound_attacks
 from bench.report.ranking import held_out_per_train
+from bench.report.table import (
+    ABSENT,
+    Block,
+    Cell,
+    Content,
+    Flag,
+    Heading,
+    Paragraph,
+    Table,
+    code,
+    figure,
+    italic,
+    joined,
+    numbers,
+    prose,
+    words,
+)
 from bench.statistics.comparison import holm
 from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
 from bench.statistics.membership import FPR_TARGETS, OFFICIAL_TARGETS, chance_of_tpr
@@ -37,6 +54,11 @@ AUDIT_WORDS: dict[Verdict | None, str] = {  # beside a claim
     "not testable": "untested: no bound could reach the claim",
     None: "not audited",
 }
+
+
+def audit_cell(verdict: Verdict | None) -> Cell:
+    """Return what audits say of a claim, for a table."""
+    return Cell(AUDIT_WORDS[verdict]).flagged("refuted" if verdict == "refuted" else None)
 
 
 @dataclass(frozen=True)
@@ -68,7 +90,7 @@ class StatedClaim:
         return f"{self.epsilon:g}{some}"
 
 
-def attack_tables(board: Board, n_samples: int) -> Iterator[str]:
+def attack_tables(board: Board, n_samples: int) -> Iterator[Block]:
     """Yield the section on membership inference; nothing if no attack was planned.
 
     Parameters
@@ -81,7 +103,7 @@ def attack_tables(board: Board, n_samples: int) -> Iterator[str]:
     known = plugins("attack")
     sound = sound_attacks(board.rows)
     official = [name for name in names if name not in sound]
-    yield "## Membership inference\n"
+    yield Heading("Membership inference")
     if sound:
         yield _strongest_table(board, known, n_samples)
         yield from (_matrix(board, sound, measure, n_samples) for measure in _READINGS)
@@ -149,12 +171,10 @@ def leak_p_values(board: Board, readings: Sequence[Strongest]) -> dict[str, floa
 
 def p_text(p_value: float) -> str:
     """Return a p value as the pages print it: ``"0.012"``, ``"< 0.001"``."""
-    if math.isnan(p_value):
-        return ABSENT
     return f"< {LEAST:g}" if p_value < LEAST else f"{p_value:.3f}"
 
 
-def _strongest_table(board: Board, known: Mapping[str, PluginInfo], n_samples: int) -> str:
+def _strongest_table(board: Board, known: Mapping[str, PluginInfo], n_samples: int) -> Table:
     by_auc, by_tpr = (strongest(board, measure, n_samples) for measure in JUDGED_BY)
     p_values = leak_p_values(board, [by_auc, by_tpr])
     body = []
@@ -175,19 +195,21 @@ def _strongest_table(board: Board, known: Mapping[str, PluginInfo], n_samples: i
         "number of attacks, for the two readings and for the number of generators (Holm); bold below 0.05, where the "
         "release leaks. Lower is more private."
     )
-    head = columns(["generator", "strongest by AUC", "sees"], ["AUC ↓", "95 % interval", "worst class ↓", "outliers ↓"])
-    head += columns(["strongest by TPR at FPR 1 %"], ["TPR ↓", "p"])
+    head = [*words("generator", "strongest by AUC", "sees"), *numbers("AUC", better="lower"), *numbers("95 % interval")]
+    head += [*numbers("worst class", "outliers", better="lower"), *words("strongest by TPR at FPR 1 %")]
+    head += [*numbers("TPR", better="lower"), *numbers("p")]
     return board.table("Strongest attack on each generator", note, head, body)
 
 
-def _p_cell(p_value: float) -> str:
-    text = p_text(p_value)
-    return strong(text) if p_value < LUCK else text
+def _p_cell(p_value: float) -> Cell:
+    if math.isnan(p_value):
+        return ABSENT
+    return Cell(p_text(p_value), p_value).flagged("leak" if p_value < LUCK else None)
 
 
-def _interval(reading: Strongest, label: str) -> str:
+def _interval(reading: Strongest, label: str) -> Cell:
     low, high = reading.of(label, "low"), reading.of(label, "high")
-    return ABSENT if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+    return ABSENT if math.isnan(low) else Cell(f"[{low:.3f}, {high:.3f}]", low)
 
 
 def _read_with(board: Board, chosen: pd.DataFrame, measure: str) -> pd.Series[float]:
@@ -202,14 +224,15 @@ def summary_of(values: pd.Series[float]) -> Summary:
     return Summary(float(values.mean()), float(values.std()), int(values.notna().sum()), len(values))
 
 
-def _name(reading: Strongest, label: str) -> str:
+def _name(reading: Strongest, label: str) -> Cell:
     name = reading.of(label, "attack")
-    return f"`{name}`" if isinstance(name, str) and name else ABSENT
+    return Cell(code(name)) if isinstance(name, str) and name else ABSENT
 
 
-def _sees(chosen: pd.DataFrame, known: Mapping[str, PluginInfo]) -> str:
+def _sees(chosen: pd.DataFrame, known: Mapping[str, PluginInfo]) -> Cell:
     names = [str(name) for name in chosen["attack"].unique() if name in known]
-    return " / ".join(sorted({str(known[name].option(*_DEFAULTS[0])) for name in names})) or ABSENT
+    seen = sorted({str(known[name].option(*_DEFAULTS[0])) for name in names})
+    return Cell(" / ".join(seen)) if seen else ABSENT
 
 
 def _above_chance(found: Mapping[str, Summary], p_value: float) -> list[str]:
@@ -218,15 +241,14 @@ def _above_chance(found: Mapping[str, Summary], p_value: float) -> list[str]:
     return [name for name, s in found.items() if s.n_ok and round(s.mean, 3) == top and p_value < LUCK]
 
 
-def _matrix(board: Board, attacks: Sequence[str], measure: str, n_samples: int) -> str:
+def _matrix(board: Board, attacks: Sequence[str], measure: str, n_samples: int) -> Table:
     title, reading = _READINGS[measure], strongest(board, measure, n_samples)
     body = []
     for label in board.labels:
         found = {name: board.summary(label, measure, name) for name in attacks}
-        texts = {name: number(summary, 3) for name, summary in found.items()}
-        for name in _above_chance(found, reading.of(label, "p_value")):
-            texts[name] = strong(texts[name])
-        body.append([board.head(label), *texts.values(), board.share(label, [measure], attacks)])
+        above = _above_chance(found, reading.of(label, "p_value"))
+        cells = [number(s, 3).flagged("strongest" if name in above else None) for name, s in found.items()]
+        body.append([board.head(label), *cells, board.share(label, [measure], attacks)])
     _, others = candidates_of(board, n_samples)
     chance = "0.5" if measure == "auc" else f"{chance_level(measure, others):.4f} ({others} non-members)"
     note = (
@@ -235,39 +257,40 @@ def _matrix(board: Board, attacks: Sequence[str], measure: str, n_samples: int) 
     )
     if measure != "auc":
         note += " Strict: at the last threshold whose FPR is at or below the target, tied scores not split."
-    return board.table(f"{title}, attacks side by side", note, columns(["generator"], [*attacks, "ok / planned"]), body)
+    head = [*words("generator"), *numbers(*attacks, "ok / planned")]
+    return board.table(f"{title}, attacks side by side", note, head, body)
 
 
-def _official_table(board: Board, attacks: Sequence[str]) -> str:
+def _official_table(board: Board, attacks: Sequence[str]) -> Table:
     measures = ["auc", "pr_auc", "pr_auc_chance", *OFFICIAL_TARGETS, "ties"]
-    body = []
+    body: list[list[Content]] = []
     for label in board.labels:
         for name in attacks:
             found = [board.summary(label, measure, name) for measure in measures]
             if any(summary.n_planned for summary in found):
-                body.append([board.head(label), f"`{name}`", *(number(summary, 3) for summary in found)])
+                body.append([board.head(label), code(name), *(number(summary, 3) for summary in found)])
     note = (
         "The published arithmetic, kept only to be compared with published numbers. Its TPR is read at the first "
         "threshold at or beyond the target FPR and over-reports where scores are tied (the last column: share of "
         "candidates whose score another one has too)."
     )
     heads = ["AUC", "PR AUC", "PR AUC chance", "official TPR at FPR 1 %", "official TPR at FPR 10 %", "tied scores"]
-    return board.table("Official attacks", note, columns(["generator", "attack (official)"], heads), body)
+    return board.table("Official attacks", note, [*words("generator", "attack (official)"), *numbers(*heads)], body)
 
 
-def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> str:
-    body = []
+def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, PluginInfo]) -> Table:
+    body: list[list[Content]] = []
     for name in attacks:
         info = known.get(name)
         access, family = (str(info.option(k, v)) for k, v in _DEFAULTS) if info else ("not installed here",) * 2
         official = "official" if info and info.option("official", False) else "sound"
         ties = [board.summary(label, "ties", name) for label in board.labels]
         shares = [summary.mean for summary in ties if summary.n_ok]
-        spread = f"{min(shares):.3f} to {max(shares):.3f}" if shares else ABSENT
+        spread = Cell(f"{min(shares):.3f} to {max(shares):.3f}", min(shares)) if shares else ABSENT
         ok, planned = sum(s.n_ok for s in ties), sum(s.n_planned for s in ties)
-        body.append([f"`{name}`", official, access, family, spread, f"{ok} / {planned}"])
+        body.append([code(name), official, access, family, spread, Cell(f"{ok} / {planned}", ok)])
     note = "What the attacker sees beside the candidates, and what the attack looks at. Ties: over all generators."
-    head = columns(["attack", "arithmetic", "sees", "looks at"], ["tied scores", "ok / planned"])
+    head = [*words("attack", "arithmetic", "sees", "looks at"), *numbers("tied scores", "ok / planned")]
     return board.table("The attacks", note, head, body)
 
 
@@ -277,30 +300,31 @@ _DEFAULTS = (("access", "black-box"), ("family", "distance"))  # those of the @a
 # -- claims ------------------------------------------------------------------------------------------------------------
 
 
-def claim_table(board: Board, n_samples: int, audits: pd.DataFrame | None = None) -> Iterator[str]:
+def claim_table(board: Board, n_samples: int, audits: pd.DataFrame | None = None) -> Iterator[Block]:
     """Yield the section on what generators claim; it stands beside the attacks so that both are read together."""
     claims = board.rows[board.rows["family"] == "claim"]
     if claims.empty:
         return
-    yield "## Privacy claims\n"
+    yield Heading("Privacy claims")
     reached = strongest(board, "auc", n_samples)
     claims_made = stated_claims(board, audits).items()
     body = [_claim_line(board, label, stated, reached.of(label, "value")) for label, stated in claims_made]
     silent = claim_nothing(board)
-    note = (
+    note = prose(
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
         "claim covers the choice of hyper-parameters, nor several releases together. Audited: the largest lower bound "
-        "that `bench audit` found, at the claim's delta; above the claim it refutes it, below it proves nothing. "
-        "*Untested*: with perfect guesses the audit would still have shown less than the claim. AUC allowed: the "
-        "largest that any attack on one person can have, if the mechanism's trade-off is Gaussian; used: how much of "
-        "the way there from guessing the strongest attack went."
+        "that {} found, at the claim's delta; above the claim it refutes it, below it proves nothing. {}: with perfect "
+        "guesses the audit would still have shown less than the claim. AUC allowed: the largest that any attack on one "
+        "person can have, if the mechanism's trade-off is Gaussian; used: how much of the way there from guessing the "
+        "strongest attack went.",
+        *(code("bench audit"), italic("Untested")),
     )
-    head = columns(["generator"], ["epsilon", "delta", "AUC allowed", "used"], "end to end", "audited epsilon ≥")
-    head += columns(["verdict", "claim"], [])
+    head = [*words("generator"), *numbers("epsilon", "delta", "AUC allowed", "used")]
+    head += words("end to end", "audited epsilon ≥", "verdict", "claim")
     if body:
         yield board.table("Claims", note, head, body)
     if silent:
-        yield f"Claim nothing: {', '.join(board.head(label) for label in silent)}.\n"
+        yield Paragraph("Claim nothing: " + joined(map(board.named, silent)) + ".")
 
 
 def stated_claims(board: Board, audits: pd.DataFrame | None = None) -> dict[str, StatedClaim]:
@@ -341,27 +365,26 @@ def _claim_in_words(row: Mapping[Hashable, Any]) -> str:
     )
 
 
-def _ceiling_cells(stated: StatedClaim, auc: float) -> list[str]:
+def _ceiling_cells(stated: StatedClaim, auc: float) -> list[Cell]:
     """Return the largest AUC that a claim allows, and which share of the way there was gone; none without a delta."""
     if not stated.deltas or not 0 < max(stated.deltas) < 1:
         return [ABSENT, ABSENT]
     claim = stated.epsilon, max(stated.deltas)
-    share = ABSENT if math.isnan(auc) else f"{100 * share_of_ceiling(auc, *claim):.0f} %"
-    return [f"{auc_ceiling(*claim):.3f}", share]
+    share = ABSENT if math.isnan(auc) else figure(100 * share_of_ceiling(auc, *claim), ".0f", "{} %")
+    return [figure(auc_ceiling(*claim), ".3f"), share]
 
 
-def _claim_line(board: Board, label: str, stated: StatedClaim, auc: float) -> list[str]:
+def _claim_line(board: Board, label: str, stated: StatedClaim, auc: float) -> list[Content]:
     audit = stated.audit
-    bound = f"{audit.low:.2f} (at most {audit.ceiling:.2f} could be shown)" if audit.verdict else ABSENT
-    above = audit.verdict in ("refuted", "exceeded")
-    words = AUDIT_WORDS[audit.verdict]
+    bound = Cell(f"{audit.low:.2f} (at most {audit.ceiling:.2f} could be shown)", audit.low)
+    above: Flag | None = audit.verdict if audit.verdict in ("refuted", "exceeded") else None
     return [
         board.head(label),
-        stated.epsilon_text,
-        " or ".join(f"{delta:g}" for delta in stated.deltas) or ABSENT,
+        Cell(stated.epsilon_text, stated.epsilon),
+        Cell(" or ".join(f"{d:g}" for d in stated.deltas), min(stated.deltas)) if stated.deltas else ABSENT,
         *_ceiling_cells(stated, auc),
         "yes" if stated.end_to_end else "no",
-        strong(bound) if above else bound,
-        strong(words) if audit.verdict == "refuted" else words,
-        escape(" / ".join(stated.texts)),
+        bound.flagged(above) if audit.verdict else ABSENT,
+        audit_cell(audit.verdict),
+        " / ".join(stated.texts),
     ]

@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
-from bench.report.board import Board, Summary, columns, coverage, decimals_for, number, summarise
+from bench.report.board import Board, Summary, coverage, decimals_for, number, summarise
+from bench.report.table import Block, Bullets, Cell, Content, Heading, code, figure, italic, numbers, prose, words
 
 
 @dataclass(frozen=True)
@@ -53,26 +54,27 @@ def published_numbers() -> list[Published]:
     ]
 
 
-def published_table(board: Board, dataset: str) -> Iterator[str]:
+def published_table(board: Board, dataset: str) -> Iterator[Block]:
     """Yield the section *published versus ours*; nothing if our rows hold none of the published numbers."""
     pairs = list(_pairs(board, dataset))
     if not pairs:
         return
     body = [_line(board, label, theirs) for label, theirs in pairs]
-    note = (
+    note = prose(
         "Difference = ours - published. A source that names the seed of its folds is compared with our rows of that "
-        "seed; *other folds* means that it names none, or one that was not run here."
+        "seed; {} means that it names none, or one that was not run here.",
+        italic("other folds"),
     )
     if board.simulated:
         note = (
             "The published numbers are on the real cohort and ours are on SIMULATED data, so that a difference is "
-            f"expected and agreement proves nothing. {note}"
+            "expected and agreement proves nothing. " + note
         )
     urls = {theirs.source: theirs.url for _, theirs in pairs}
-    head = columns(["generator", "measure"], ["published", "ours", "difference"], "ours on", "source")
-    yield "## Published versus ours\n"
+    head = [*words("generator", "measure"), *numbers("published", "ours", "difference"), *words("ours on", "source")]
+    yield Heading("Published versus ours")
     yield board.table("Published versus ours", note, head, body)
-    yield "".join(f"- {source}: {url}\n" for source, url in sorted(urls.items()))
+    yield Bullets(tuple(f"{source}: {url}" for source, url in sorted(urls.items())))
 
 
 def _pairs(board: Board, dataset: str) -> Iterator[tuple[str, Published]]:
@@ -94,15 +96,16 @@ def _held(board: Board, label: str, theirs: Published) -> bool:
     return (label, theirs.measure, theirs.attack) in board.summaries
 
 
-def _line(board: Board, label: str, theirs: Published) -> list[str]:
+def _line(board: Board, label: str, theirs: Published) -> list[Content]:
     summary, where = _ours(board, label, theirs)
     digits = len(theirs.text.partition(".")[2])
     needed = 3 if theirs.attack else decimals_for([summary], board.measures.get(theirs.measure))
     decimals = max(min(digits, 4), needed)
-    difference = f"{round(summary.mean - theirs.value, decimals) + 0:+.{decimals}f}" if summary.n_ok else ""
+    difference = figure(round(summary.mean - theirs.value, decimals) + 0, f"+.{decimals}f") if summary.n_ok else ""
     measure = f"{theirs.attack}: {theirs.measure}" if theirs.attack else theirs.measure
-    head = board.head(label) if theirs.generator else "real data"
-    return [head, f"`{measure}`", theirs.text, number(summary, decimals), difference, where, theirs.source]
+    head = board.head(label) if theirs.generator else Cell("real data", generator=True)
+    published = Cell(theirs.text, theirs.value)
+    return [head, code(measure), published, number(summary, decimals), difference, where, theirs.source]
 
 
 def _ours(board: Board, label: str, theirs: Published) -> tuple[Summary, str]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from bench.challenge.blue_entry import OTHER_FOLDS
 from bench.registry.declarations import Measure
-from bench.report.board import ABSENT, Board, columns, in_tables, sound_attacks
+from bench.report.board import Board, in_tables, sound_attacks
+from bench.report.table import ABSENT, Block, Cell, Heading, Table, code, figure, italic, numbers, prose, words
 from bench.statistics.comparison import (
     RESAMPLES,
     Floats,
@@ -29,7 +30,7 @@ from bench.store.rows import with_labels
 _COLUMNS = ["label", "seed", "fold", "value"]
 
 
-def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
+def comparison_tables(board: Board, n_samples: int) -> Iterator[Block]:
     """Yield the section; nothing if fewer than two complete generators share two folds.
 
     Parameters
@@ -41,7 +42,7 @@ def comparison_tables(board: Board, n_samples: int) -> Iterator[str]:
         return
     measure, labels, utility = compared
     values, exposure = by_fold(utility, labels), _exposure(board)
-    yield "## Comparison\n"
+    yield Heading("Comparison")
     yield _paired_table(board, measure, labels, values, n_samples)
     exposed = [label for label in labels if label in set(exposure["label"])]
     both = utility.merge(exposure, on=["label", "seed", "fold"], suffixes=("", "_exposure"))
@@ -83,7 +84,7 @@ def _exposure(board: Board) -> pd.DataFrame:
     return chosen.loc[chosen["value"].notna(), _COLUMNS]
 
 
-def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> str:
+def _paired_table(board: Board, measure: Measure, labels: list[str], values: Floats, n_samples: int) -> Table:
     sign = -1 if measure.better == "lower" else 1
     top = int(np.argmax(sign * values.mean(axis=1)))
     share = held_out_per_train(board, labels, n_samples)
@@ -96,31 +97,35 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
                 board.head(label),
                 _interval(corrected_interval(values[i], share)),
                 *([ABSENT] * 3 if i == top else _against_best(values[i] - values[top], share, measure)),
-                f"{low:.0f} to {high:.0f}",
-                f"{(places[:, i] == 1).mean():.2f}",
+                Cell(f"{low:.0f} to {high:.0f}", float(low)),
+                figure((places[:, i] == 1).mean(), ".2f"),
             ]
         )
     pairs = len(labels) * (len(labels) - 1) // 2
     told = int((ranking(labels, sign * values, share).p_values < 0.05).sum()) // 2
-    note = (
-        f"`{measure.name}`, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets "
-        "(Nadeau and Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of "
-        f"comparisons; when it is (Holm), {told} of all {pairs} pairs {'is' if told == 1 else 'are'} told apart. "
-        f"*As good*: probability that it is {_as_good(measure)} (Bayesian correlated t test, flat "
-        f"prior, Corani and Benavoli 2015). Rank: 95 % range over {RESAMPLES:,} resamples of the folds; *first*: in "
-        "which share of them. Folds are few and overlap, and the best is chosen on the same folds: both ranges are too "
-        "narrow."
+    note = prose(
+        f"{{}}, 95 % intervals over {values.shape[1]} folds; corrected for the overlap of training sets (Nadeau and "
+        "Bengio 2003). Difference: to the best mean, fold by fold, not corrected for the number of comparisons; when "
+        f"it is (Holm), {told} of all {pairs} pairs {'is' if told == 1 else 'are'} told apart. {{}}: probability that "
+        f"it is {_as_good(measure)} (Bayesian correlated t test, flat prior, Corani and Benavoli 2015). Rank: 95 % "
+        f"range over {RESAMPLES:,} resamples of the folds; {{}}: in which share of them. Folds are few and overlap, "
+        "and the best is chosen on the same folds: both ranges are too narrow.",
+        *(code(measure.name), italic("As good"), italic("first")),
     )
-    head = columns(["generator"], ["mean", "difference to the best"], "told apart")
-    head += columns([], ["as good", "rank", "first"])
+    head = [*words("generator"), *numbers("mean", "difference to the best"), *words("told apart")]
+    head += numbers("as good", "rank", "first")
     return board.table("Paired comparison", note, head, body)
 
 
-def _against_best(differences: Floats, share: float, measure: Measure) -> list[str]:
+def _against_best(differences: Floats, share: float, measure: Measure) -> list[Cell]:
     """Return the difference, whether it is told apart from none, and how probable it is that it does not matter."""
     found = corrected_interval(differences, share)
     known = posterior(-differences if measure.better == "lower" else differences, share, _rope(measure))
-    return [_interval(found, signed=True), "yes" if found.excludes_zero else "no", f"{known.same + known.better:.2f}"]
+    return [
+        _interval(found, signed=True),
+        Cell("yes" if found.excludes_zero else "no"),
+        figure(known.same + known.better, ".2f"),
+    ]
 
 
 def _rope(measure: Measure) -> float:
@@ -143,14 +148,13 @@ def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float
     return n_samples / float(np.median(usual)) - 1 if usual else 0.25
 
 
-def _interval(found: Interval, signed: bool = False) -> str:
+def _interval(found: Interval, signed: bool = False) -> Cell:
     sign = "+" if signed else ""
-    if math.isnan(found.low):
-        return f"{found.mean:{sign}.3f}"
-    return f"{found.mean:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
+    ends = "" if math.isnan(found.low) else f" [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
+    return Cell(f"{found.mean:{sign}.3f}{ends}", found.mean)
 
 
-def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.DataFrame) -> str:
+def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.DataFrame) -> Table:
     good = by_fold(both[_COLUMNS], labels)
     leak = by_fold(both.assign(value=both["value_exposure"])[_COLUMNS], labels)
     sign = -1 if measure.better == "lower" else 1
@@ -158,17 +162,17 @@ def _front_table(board: Board, measure: Measure, labels: list[str], both: pd.Dat
     now = on_front(_no_better_than_chance(values.mean(axis=1)))
     often = on_front(_no_better_than_chance(resampled_means(values))).mean(axis=0)
     body = [
-        [board.head(label), f"{g:.3f}", f"{a:.3f}", "yes" if here else "no", f"{share:.2f}"]
+        [board.head(label), figure(g, ".3f"), figure(a, ".3f"), "yes" if here else "no", figure(share, ".2f")]
         for label, g, a, here, share in zip(labels, good.mean(axis=1), leak.mean(axis=1), now, often, strict=True)
     ]
-    note = (
-        f"`{measure.name}` against the AUC of the strongest attack, less the luck of being the best. On the "
-        "front: no other generator is at least as good in both. *How often*: in which share of the resamples of the "
-        "folds. An attack that finds nothing proves nothing, so that the front is of known exposure; an AUC below 0.5 "
-        "counts as 0.5."
+    note = prose(
+        "{} against the AUC of the strongest attack, less the luck of being the best. On the front: no other generator "
+        "is at least as good in both. {}: in which share of the resamples of the folds. An attack that finds nothing "
+        "proves nothing, so that the front is of known exposure; an AUC below 0.5 counts as 0.5.",
+        *(code(measure.name), italic("How often")),
     )
-    head = columns(["generator"], [measure.title or measure.name, "AUC ↓"], "on the front")
-    head += columns([], ["how often"])
+    head = [*words("generator"), *numbers(measure.title or measure.name), *numbers("AUC", better="lower")]
+    head += [*words("on the front"), *numbers("how often")]
     return board.table("Front of utility and exposure", note, head, body)
 
 
@@ -178,7 +182,7 @@ def _no_better_than_chance(means: Floats) -> Floats:
     return found
 
 
-def _scaled_table(board: Board) -> Iterator[str]:
+def _scaled_table(board: Board) -> Iterator[Block]:
     controls = [label for label in board.labels if label in board.controls]
     shown = [m for table in in_tables(board.measures.values()).values() for m in table if m.better != "none"]
     means = {m.name: [board.summary(label, m.name).mean for label in controls] for m in shown}
@@ -190,11 +194,10 @@ def _scaled_table(board: Board) -> Iterator[str]:
         for label in board.ranked
     ]
     note = "Means between the controls: 0 is the worst control, 1 the best; beyond them is possible."
-    yield board.table(
-        "On the scale of the controls", note, columns(["generator"], [m.title or m.name for m in usable]), body
-    )
+    head = [*words("generator"), *numbers(*(m.title or m.name for m in usable))]
+    yield board.table("On the scale of the controls", note, head, body)
 
 
-def _scaled(mean: float, controls: list[float], measure: Measure) -> str:
+def _scaled(mean: float, controls: list[float], measure: Measure) -> Cell:
     value = control_scaled(mean, controls, measure.better == "higher")
-    return ABSENT if math.isnan(value) else f"{value:.2f}"
+    return ABSENT if math.isnan(value) else figure(value, ".2f")

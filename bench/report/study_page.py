@@ -1,9 +1,9 @@
-"""Shows the study of exposure against cohort size: a Markdown page, the tidy rows as CSV, and a picture."""
+"""Shows the study of exposure against cohort size: a page, the tidy rows as CSV, a picture, and a section in HTML."""
 
 from __future__ import annotations
 
 import hashlib
-import math
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,25 @@ from numpy.typing import NDArray
 from bench.datasets import Dataset
 from bench.registry.digests import own_digest
 from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.table import (
+    ABSENT,
+    Block,
+    Bullets,
+    Cell,
+    Heading,
+    Paragraph,
+    Picture,
+    Quote,
+    Table,
+    bold,
+    code,
+    figure,
+    markdown,
+    marked,
+    numbers,
+    prose,
+    words,
+)
 from bench.store.store import write_atomic
 from bench.studies.cohort_size import TOTAL, by_generator, curves, falls_off
 
@@ -24,8 +43,10 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # of Okabe and Ito
 _MARKERS = ("o", "^", "s", "X")
-_SIMULATED = (
-    "> **SIMULATED DATA.** A simulated cohort stands in for the real one; no number here is about real people.\n"
+_SIMULATED = " A simulated cohort stands in for the real one; no number here is about real people."
+_NOTE = (
+    "Mean AUC of the strongest attack, less the luck of being the best, against the number of people that the "
+    "generator was trained on; bands from the smallest to the largest fold."
 )
 
 
@@ -41,43 +62,53 @@ def write_study(folder: Path, dataset: Dataset, rows: pd.DataFrame, command: str
     found, n_genes = curves(rows), dataset.cohort.n_genes
     write_atomic(page.with_suffix(".csv"), lambda f: f.write(rows.assign(n_genes=n_genes).to_csv(index=False).encode()))
     _draw(page.with_suffix(".png"), dataset, found)
-    text = "\n".join(_page(dataset, rows, found, page.with_suffix("").name, command))
+    text = markdown(_page(dataset, rows, found, page, command))
     write_atomic(page, lambda f: f.write(text.encode()))
     return page
 
 
-def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, stem: str, command: str) -> Iterator[str]:
+def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, path: Path, command: str) -> Iterator[Block]:
     n_genes = dataset.cohort.n_genes
-    yield f"# Exposure against cohort size: {dataset.title}\n"
+    yield Heading(f"Exposure against cohort size: {dataset.title}", level=1)
     if dataset.simulated:
-        yield _SIMULATED
-    yield (
-        f"{len(dataset.cohort)} people, {n_genes} genes; data digest `{dataset.digest[:12]}`. The training set of each "
+        yield Quote(bold("SIMULATED DATA.") + _SIMULATED)
+    text = (
+        f"{len(dataset.cohort)} people, {n_genes} genes; data digest {{}}. The training set of each "
         "fold is cut to several sizes, each of which holds the smaller ones; the people held out stay. AUC and TPR are "
         "those of the strongest attack, less the luck of being the best of many: mean, and smallest to largest over "
         "folds. A generator that is fitted class by class has as many people as genes only where each class has, far "
-        f"to the right of n = genes. Written by `{command}`; every attack is in [{stem}.csv]({stem}.csv).\n"
+        "to the right of n = genes. Written by {}; every attack is in {}."
     )
-    yield f"![AUC of the strongest attack against the size of the training set, one line per generator]({stem}.png)\n"
-    yield "## Where exposure falls off\n"
-    yield from (f"- `{name}`: {fall(curve, n_genes)}" for name, curve in by_generator(found))
-    for name, curve in by_generator(found):
-        yield f"\n## `{name}`\n"
-        yield "| n | n / genes | AUC | smallest to largest | TPR at FPR 1 % | strongest attack | folds |"
-        yield "|---:|---:|---:|---|---:|---|---|"
-        yield from (_line(point, n_genes) for point in curve.to_dict("records"))
+    yield Paragraph(prose(text, code(dataset.digest[:12]), code(command), code(path.with_suffix(".csv").name)))
+    yield from _results(found, n_genes, path.with_suffix(".png"), simulated=dataset.simulated)
     yield from _lost(rows)
-    yield ""
 
 
-def _line(point: Mapping[Hashable, Any], n_genes: int) -> str:
-    n, folds = int(point["n_train"]), f"{point['ok']}/{point['planned']}"
-    if math.isnan(point["auc"]):
-        return f"| {n} | {n / n_genes:.2f} | — | — | — | — | {folds} |"
-    return (
-        f"| {n} | {n / n_genes:.2f} | {point['auc']:.3f} | {point['auc_low']:.3f} to {point['auc_high']:.3f} | "
-        f"{point['tpr']:.3f} | {point['attacks']} | {folds} |"
-    )
+def _results(found: pd.DataFrame, n_genes: int, image: Path, *, simulated: bool) -> Iterator[Block]:
+    """Yield what a study found: in words, as a picture if there is one, and as a table."""
+    yield Heading("Where exposure falls off", level=3)
+    yield Bullets(tuple(code(name) + f": {fall(curve, n_genes)}" for name, curve in by_generator(found)))
+    title = f"Exposure against cohort size, {n_genes} genes"
+    caption = marked(title, simulated=simulated)
+    if image.exists():
+        yield Picture(image, caption, _NOTE, f"{caption}: one line per generator. {_NOTE}")
+    body = [_line(name, p, n_genes) for name, curve in by_generator(found) for p in curve.to_dict("records")]
+    note = "The numbers of the picture: AUC as mean, smallest and largest over folds; TPR as mean."
+    head = [*words("generator"), *numbers("people", "people / genes"), *numbers("AUC", better="lower")]
+    head += [*numbers("smallest", "largest"), *numbers("TPR at FPR 1 %", better="lower"), *numbers("folds")]
+    yield Table.of(title, note, [*head, *words("strongest attack")], body, simulated=simulated)
+
+
+def _line(name: str, point: Mapping[Hashable, Any], n_genes: int) -> list[Cell]:
+    read = [figure(point[c], ".3f") if point["ok"] else ABSENT for c in ("auc", "auc_low", "auc_high", "tpr")]
+    return [
+        Cell(code(name), generator=True),
+        figure(int(point["n_train"]), "d"),
+        figure(point["n_train"] / n_genes, ".2f"),
+        *read,
+        Cell(f"{point['ok']} / {point['planned']}", point["ok"]),
+        Cell(str(point["attacks"])) if point["ok"] else ABSENT,
+    ]
 
 
 def fall(curve: pd.DataFrame, n_genes: int) -> str:
@@ -94,12 +125,42 @@ def fall(curve: pd.DataFrame, n_genes: int) -> str:
     return f"AUC {TOTAL} or more up to n = {last} ({last / n_genes:.2f} x genes), then {between}{at_end}."
 
 
-def _lost(rows: pd.DataFrame) -> Iterator[str]:
+def _lost(rows: pd.DataFrame) -> Iterator[Block]:
     lost = rows[rows["status"] != "ok"]
     if len(lost):
-        yield "\n## Failures\n"
-    for (generator, n, reason), group in lost.groupby(["generator", "n_train", "reason"], sort=True):
-        yield f"- `{generator}`, n = {n}, {group['attack'].nunique()} attacks: {reason}"
+        counts = lost.groupby(["generator", "n_train", "reason"])["attack"].nunique().reset_index().to_dict("records")
+        yield Heading("Failures")
+        yield Bullets(
+            tuple(code(c["generator"]) + f", n = {c['n_train']}, {c['attack']} attacks: {c['reason']}" for c in counts)
+        )
+
+
+# -- on the page of the dataset ----------------------------------------------------------------------------------------
+
+
+def studies_of(rows: Path) -> list[Path]:
+    """Return the tables of the studies that were made with the dataset of a rows file, on all or some of its genes."""
+    wanted = re.compile(rf"{re.escape(rows.stem)}(-\d+genes)?_cohort_size\.csv")
+    simulated = re.compile(rf"{re.escape(rows.stem.removesuffix('-simulated'))}-\d+genes-simulated_cohort_size\.csv")
+    fits = simulated.fullmatch if rows.stem.endswith("-simulated") else wanted.fullmatch
+    found = sorted((rows.parent.parent / "studies").glob("*_cohort_size.csv"))
+    return [path for path in found if fits(path.name) or wanted.fullmatch(path.name)]
+
+
+def read_study(path: Path) -> tuple[pd.DataFrame, int]:
+    """Return the rows of a study and how many genes it is about."""
+    table = pd.read_csv(path, keep_default_na=False, na_values={"value": [""], "low": [""], "high": [""]})
+    return table, int(table["n_genes"].iloc[0])
+
+
+def study_section(rows: Path, *, simulated: bool) -> Iterator[Block]:
+    """Yield the section on the studies that were made with the dataset of a rows file; nothing if there is none."""
+    for i, path in enumerate(studies_of(rows)):
+        if i == 0:
+            yield Heading("Exposure against cohort size")
+        table, n_genes = read_study(path)
+        yield Paragraph("The training sets of some folds were cut to several sizes; the people held out stayed.")
+        yield from _results(curves(table), n_genes, path.with_suffix(".png"), simulated=simulated)
 
 
 # -- the picture -------------------------------------------------------------------------------------------------------

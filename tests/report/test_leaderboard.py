@@ -15,10 +15,11 @@ from bench.cli.report import command
 from bench.core.errors import StoreError
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
-from bench.report.board import Summary, decimals_for, escape, make_board, number, runs_of, summarise
+from bench.report.board import Summary, decimals_for, make_board, number, runs_of, summarise
 from bench.report.leaderboard import page_of, render, rows_files, stale, write_leaderboard
 from bench.report.measures import leaders
 from bench.report.published import published_numbers, published_table
+from bench.report.table import Cell, markdown
 from bench.store.rows import read_rows, table, write_rows
 
 ACCURACY = {
@@ -89,15 +90,15 @@ def test_a_measure_that_is_not_defined_counts_as_missing() -> None:
 
 
 def test_a_mean_over_surviving_folds_says_so() -> None:
-    assert number(Summary(0.84, 0.01, 4, 5), 2) == "0.84 ± 0.01 (4/5)"
-    assert number(Summary(0.84, 0.01, 5, 5), 2) == "0.84 ± 0.01"
-    assert number(Summary(math.nan, math.nan, 0, 5), 2) == "none (0/5)"
-    assert number(Summary(math.nan, math.nan, 0, 0), 2) == "-"
+    assert number(Summary(0.84, 0.01, 4, 5), 2).text == "0.84 ± 0.01 (4/5)"
+    assert number(Summary(0.84, 0.01, 5, 5), 2).text == "0.84 ± 0.01"
+    assert number(Summary(math.nan, math.nan, 0, 5), 2).text == "none (0/5)"
+    assert number(Summary(math.nan, math.nan, 0, 0), 2).text == "-"
 
 
 def test_a_single_fold_has_no_sd_and_zero_no_sign() -> None:
-    assert number(Summary(0.84, math.nan, 1, 1), 3) == "0.840"
-    assert number(Summary(-0.00001, 0.0002, 5, 5), 3) == "0.000 ± 0.000"
+    assert number(Summary(0.84, math.nan, 1, 1), 3).text == "0.840"
+    assert number(Summary(-0.00001, 0.0002, 5, 5), 3).text == "0.000 ± 0.000"
 
 
 @pytest.mark.parametrize(("value", "decimals"), [(0.018, 4), (0.4, 3), (5.43, 3), (28.53, 2), (281.0, 1), (1e6, 1)])
@@ -292,7 +293,7 @@ def test_every_failure_is_listed_with_its_fold_and_reason() -> None:
 
 
 def test_text_from_a_plugin_cannot_break_the_table() -> None:
-    assert escape("a|b\n<script> *x* `y`") == "a\\|b &lt;script> \\*x\\* 'y'"
+    assert Cell("a|b\n<script> *x* `y`").markdown() == "a\\|b &lt;script> \\*x\\* \\`y\\`"
 
 
 # -- simulated data ----------------------------------------------------------------------------------------------------
@@ -315,7 +316,7 @@ def test_simulated_data_are_named_in_the_title_a_banner_and_every_caption() -> N
 
 
 def published(rows: list[dict[str, Any]], dataset: str = "brca") -> str:
-    return "\n".join(published_table(make_board(table(rows), simulated=False), dataset))
+    return markdown(published_table(make_board(table(rows), simulated=False), dataset))
 
 
 def test_published_numbers_are_compared_on_the_seed_of_their_folds() -> None:
@@ -442,7 +443,7 @@ def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see
 
 
 def test_a_simulated_picture_is_called_so_in_caption_and_text() -> None:
-    text = render(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": "x.png"})
+    text = render(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": Path("x.png")})
     section = text.split("## Principal components")[1]
     assert section.count("SIMULATED") == 2
 

@@ -13,8 +13,8 @@ from report_rows import audit, small_rows, written
 
 from bench.cli.report import command
 from bench.report.figures.front import front_figure, front_points
-from bench.report.paper_figures import write_figures
-from bench.report.paper_tables import Table, tables_of, write_tables
+from bench.report.paper import tables_of, write_figures, write_tables
+from bench.report.table import Table, code, figure, numbers, words
 
 
 def test_figures_open_in_every_format_and_come_out_the_same_twice(tmp_path: Path) -> None:
@@ -22,14 +22,14 @@ def test_figures_open_in_every_format_and_come_out_the_same_twice(tmp_path: Path
     one, two = (write_figures(path, tmp_path / name, ["svg", "png", "pdf"], ["front", "ranks"]).paths for name in "ab")
     assert [p.name for p in one] == [f"brca_{n}.{k}" for n in ("front", "ranks") for k in ("svg", "png", "pdf")]
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
-    for figure in one:
-        if figure.suffix == ".svg":
-            assert ElementTree.parse(figure).getroot().tag.endswith("svg")
-        elif figure.suffix == ".png":
-            with Image.open(figure) as image:
+    for drawn in one:
+        if drawn.suffix == ".svg":
+            assert ElementTree.parse(drawn).getroot().tag.endswith("svg")
+        elif drawn.suffix == ".png":
+            with Image.open(drawn) as image:
                 assert min(image.size) > 300
         else:
-            assert figure.read_bytes().startswith(b"%PDF-")
+            assert drawn.read_bytes().startswith(b"%PDF-")
 
 
 def test_figures_without_numbers_are_named(tmp_path: Path) -> None:
@@ -83,8 +83,9 @@ def test_every_table_of_the_page_is_written_as_csv_and_latex(tmp_path: Path) -> 
 
 
 def test_latex_keeps_bold_and_escapes_what_means_something_to_it() -> None:
-    head = [("generator", "left"), ("acc_syn ↑", "right")]
-    text = Table("50 % & more", "note", head, [["`a_b[x=1]`", "**0.9 ± 0.1**"], ["\\|c\\|", "<1"]]).tex()
+    head = [*words("generator"), *numbers("acc_syn", better="higher")]
+    body = [[code("a_b[x=1]"), figure(0.9, ".1f", "{} ± 0.1").flagged("best")], ["|c|", "<1"]]
+    text = Table.of("50 % & more", "note", head, body).latex()
     assert r"\caption{50 \% \& more}" in text
     assert r"\begin{tabular}{lr}" in text
     assert r"generator & acc\_syn $\uparrow$ \\" in text
@@ -98,7 +99,7 @@ def test_a_failure_is_in_its_table_too(tmp_path: Path) -> None:
     path = written(tmp_path, rows)
     failures = next(table for table in tables_of(path) if table.caption == "Failures")
     assert "100 % of the loss is NaN_1" in failures.csv()
-    assert r"100 \% of the loss is NaN\_1" in failures.tex()
+    assert r"100 \% of the loss is NaN\_1" in failures.latex()
 
 
 @pytest.mark.parametrize("wrong", [["--format", "gif"], ["--only", "nothing"], ["--check", "--tables", "x"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from bench.report import audits as audit_page
 from bench.report import privacy, summary
 from bench.report.board import make_board
 from bench.report.findings import findings
+from bench.report.html import page_text
 from bench.report.leaderboard import write_leaderboard
+from bench.report.paper import tables_of
+from bench.report.table import Span, Table, Text, html
 from bench.store.rows import read_rows
 from bench.studies import audit_reading
 from bench.studies.audit_records import read_audits
@@ -48,20 +52,60 @@ def _reworded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(privacy, "_claim_in_words", lambda row: "reworded")
 
 
-def test_every_verdict_stays_when_every_sentence_about_claims_is_reworded(
+def _flags(path: Path) -> list[list[list[str | None]]]:
+    return [[[cell.flag for cell in row] for row in table.rows] for table in tables_of(path)]
+
+
+def test_every_verdict_and_every_flag_stays_when_every_sentence_about_claims_is_reworded(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, text = _read(page), write_leaderboard(page).read_text()
+    before, text, flags, strong = (
+        _read(page),
+        write_leaderboard(page).read_text(),
+        _flags(page),
+        _strong(page_text(page)),
+    )
     assert before["private_pgm"][1] == (4.0, (1e-5,), True, "refuted")
     assert before["smote"][1] == (4.0, (1e-5,), True, "not refuted")
     assert before["c"][1] == (4.0, (1e-5,), False, None)
+    assert {"best", "strongest", "leak", "refuted"} <= {flag for table in flags for row in table for flag in row}
     _reworded(monkeypatch)
     assert _read(page) == before
+    assert _flags(page) == flags
+    assert _strong(page_text(page)) == strong
     reworded = write_leaderboard(page).read_text()
     assert "REFUTED" in text
     assert "REFUTED" not in reworded
     marks = [re.findall(r"\*\*[^*]+\*\*", part) for part in (text, reworded)]
     assert len(marks[0]) == len(marks[1])  # as many things are bold
+
+
+def _strong(html_page: str) -> list[list[bool]]:
+    """Which cells of which rows of an HTML page are bold."""
+    rows = re.findall(r"<tr.*?</tr>", html_page, re.DOTALL)
+    return [["<strong>" in cell for cell in re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL)] for row in rows]
+
+
+def _bold(table: Table) -> list[list[list[bool]]]:
+    """Which cells of which rows are bold: as data, in Markdown, in HTML and in LaTeX."""
+    marked = table.markdown().split("\n\n")[1].splitlines()[2:]
+    lines = [line for line in table.latex().splitlines() if line.endswith("\\\\")][1:]
+    return [
+        [[cell.flag is not None for cell in row] for row in table.rows],
+        [[re.fullmatch(r"\*\*.*\*\*", c.strip()) is not None for c in x.split("|")[1:-1]] for x in marked],
+        _strong(html([table]))[1:],
+        [["\\textbf{" in cell for cell in line.split(" & ")] for line in lines],
+    ]
+
+
+@pytest.mark.parametrize("words", ["reworded", "REFUTED", "**0.9**", "none found", "refuted, **leaks** and `best`"])
+def test_what_is_bold_hangs_on_no_word_of_a_cell_in_any_language(page: Path, words: str) -> None:
+    for table in tables_of(page):
+        rows = tuple(tuple(replace(cell, text=words) for cell in row) for row in table.rows)
+        reworded = replace(table, title=words, note=Text((Span(words),)), rows=rows)
+        as_data, *written = _bold(reworded)
+        assert as_data == _bold(table)[0]
+        assert all(found == as_data for found in written)
 
 
 def test_a_verdict_of_another_version_is_refused(page: Path) -> None:

@@ -13,6 +13,7 @@ from scipy.stats import ttest_1samp
 
 from bench.report.board import make_board
 from bench.report.ranking import comparison_tables, held_out_per_train
+from bench.report.table import markdown
 from bench.statistics.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
 
 VALUES = np.array([0.81, 0.84, 0.80, 0.86, 0.83])
@@ -87,7 +88,7 @@ def test_only_folds_that_everybody_has_are_compared() -> None:
 
 
 def section(*args: Any, **more: Any) -> str:
-    return "\n".join(comparison_tables(make_board(board_rows(*args, **more), simulated=False), 100))
+    return markdown(comparison_tables(make_board(board_rows(*args, **more), simulated=False), 100))
 
 
 ACCURACY = {"multivariate": 0.85, "smote": 0.80, "nmf": 0.75, "copy_train": 0.9, "noise": 0.2}
@@ -124,7 +125,7 @@ def test_a_release_of_another_size_does_not_change_what_the_folds_tell_apart() -
 
 def test_a_measure_without_a_known_margin_is_as_good_if_it_is_no_worse() -> None:
     rows = board_rows(ACCURACY, EXPOSURE).replace({"measure": {"accuracy_synthetic": "mmd"}})
-    text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
+    text = markdown(comparison_tables(make_board(rows, simulated=False), 100))
     assert "probability that it is no worse (Bayesian" in text
     assert "worse by less than 0.01" in section(ACCURACY, EXPOSURE)
 
@@ -132,7 +133,7 @@ def test_a_measure_without_a_known_margin_is_as_good_if_it_is_no_worse() -> None
 def test_entries_on_folds_of_their_own_choice_are_not_paired_with_others() -> None:
     rows = board_rows(ACCURACY, EXPOSURE)
     rows.loc[rows["generator"] == "smote", "params"] = "split=own_and_not_of_its_seed,seed=42"
-    text = "\n".join(comparison_tables(make_board(rows, simulated=False), 100))
+    text = markdown(comparison_tables(make_board(rows, simulated=False), 100))
     paired = text.split("**Paired")[1].split("\n**")[0]
     assert "`nmf`" in paired
     assert "smote" not in paired
@@ -150,6 +151,6 @@ def test_one_fold_or_one_generator_gives_no_comparison() -> None:
 
 def test_simulated_data_are_named_in_every_caption() -> None:
     board = make_board(board_rows(ACCURACY, EXPOSURE), simulated=True)
-    captions = [x for x in "\n".join(comparison_tables(board, 100)).splitlines() if x.startswith("**")]
+    captions = [x for x in markdown(comparison_tables(board, 100)).splitlines() if x.startswith("**")]
     assert len(captions) == 3
     assert all("SIMULATED" in x for x in captions)

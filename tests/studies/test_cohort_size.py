@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,8 @@ def test_the_page_the_table_and_the_picture_say_where_it_falls(
     assert page.name == "tiny-simulated_cohort_size.md"
     assert "SIMULATED DATA" in text
     assert "`multivariate`: AUC 0.99 or more up to n = 20 (0.50 x genes)" in text
-    assert "| 96 | 2.40 | — | — | — | — | 0/2 |" in text
+    rows_of_table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    assert ["`copy_train`", "96", "2.40", "-", "-", "-", "-", "0 / 2", "-"] in rows_of_table
     assert "- `copy_train`, n = 96, 3 attacks: it broke" in text
     table = pd.read_csv(page.with_suffix(".csv"))
     assert len(table) == len(rows) == 2 * 2 * 2 * 3 * 2  # generators, sizes, folds, attacks, measures
@@ -160,4 +162,4 @@ def test_the_command_writes_the_study_of_a_simulated_cohort(tmp_path: Path, monk
     done = CliRunner().invoke(study_group, ["cohort-size", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     page = tmp_path / "out/studies/brca-30genes-simulated_cohort_size.md"
-    assert "| 40 | 1.33 |" in page.read_text()
+    assert re.search(r"\| +40 \| +1\.33 \|", page.read_text())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,30 @@ import pandas as pd
 
 from bench.core.errors import StoreError
 from bench.registry.digests import own_digest
-from bench.report.board import Summary, columns, number
+from bench.report.board import Board, Summary, number
 from bench.report.figures.close_up_panels import figure_of
 from bench.report.figures.close_ups import REAL, TABLES, pictures_file
-from bench.report.figures.png_files import drawn_from, size_of, write_png
-from bench.report.html_parts import Html, HtmlBoard, element, inline, join
+from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.table import (
+    Better,
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    code,
+    marked,
+    numbers,
+    prose,
+    words,
+)
 
 _SHOWN = 3  # genes of each release in the table
 _HOW = (
-    "Not drawn: {gone}. These pictures need the released samples: `bench pictures --dataset {name}` reads them where "
-    "the store and the data are (UMAP with the extra `umap`), and the next `bench report --html` draws what it found."
+    ". These pictures need the released samples: {} reads them where the store and the data are (UMAP with the extra "
+    "{}), and the next {} draws what it found."
 )
 # kind: heading, what to know, text for those who cannot see it
 CLOSE_UPS = {
@@ -106,50 +119,35 @@ def picture_facts(about: Mapping[str, Any]) -> str:
     )
 
 
-def close_ups(
-    rows: Path, board: HtmlBoard, numbers: Mapping[str, Any] | None, data: Mapping[str, Any]
-) -> Iterator[tuple[str, Html]]:
-    """Yield the sections, each with its title; the last one names the pictures that are not there."""
-    classes, genes = (read_table(rows, name) for name in TABLES)
-    yield from _section("Classes", [*_class_tables(board, classes)])
-    gone = []
-    for kind, (heading, note, alt) in CLOSE_UPS.items():
-        path, word = close_up_file(rows, kind), "SIMULATED " if data["simulated"] else ""
-        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
-        if numbers is not None and drawn_from(path) == fingerprint(kind, numbers, data):
-            shown = picture(path, board.marked(heading), note, alt.format(name=word + data["name"]))
-            yield from _section("Genes" if kind == "genes" else heading, [shown, *tables])
-        else:
-            gone.append(heading)
-            yield from _section("Genes", tables)
-    if gone:
-        yield "Pictures that are not here", element("p", inline(_HOW.format(gone=", ".join(gone), name=data["name"])))
-
-
-def _section(title: str, blocks: Sequence[Html]) -> Iterator[tuple[str, Html]]:
-    if blocks:
-        yield title, join(blocks)
-
-
-def picture(path: Path, caption: str, note: str, shown: str) -> Html:
-    """Return a picture from a PNG file, inside the page, under it its caption.
+def close_ups(rows: Path, board: Board, found: Mapping[str, Any] | None, data: Mapping[str, Any]) -> Iterator[Block]:
+    """Yield the sections; the last one names the pictures that are not there.
 
     Parameters
     ----------
-    shown : the text for those who cannot see it
+    found : the numbers of the pictures; None if nobody computed them
     """
-    source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    width, height = size_of(path)
-    image = element(
-        "div",
-        element("img", src=source, alt=shown, width=str(width), height=str(height)),
-        class_="box",
-        role="region",
-        tabindex="0",
-        aria_label=f"Picture: {caption}",
-    )
-    legend = element("figcaption", element("strong", f"{caption}. "), inline(note))
-    return element("figure", image, legend, class_="tall" if height > width else None)
+    classes, genes = (read_table(rows, name) for name in TABLES)
+    if not classes.empty:
+        yield Heading("Classes")
+        yield from _class_tables(board, classes)
+    drawn = [] if found is None else [k for k in CLOSE_UPS if _is_drawn(rows, k, found, data)]
+    for kind, (heading, note, alt) in CLOSE_UPS.items():
+        tables = [*_gene_tables(board, genes)] if kind == "genes" else []
+        if kind in drawn or tables:
+            yield Heading("Genes" if kind == "genes" else heading)
+        if kind in drawn:
+            named = f"{'SIMULATED ' if data['simulated'] else ''}{data['name']}"
+            caption = marked(heading, simulated=board.simulated)
+            yield Picture(close_up_file(rows, kind), caption, note, alt.format(name=named))
+        yield from tables
+    if gone := [heading for kind, (heading, *_) in CLOSE_UPS.items() if kind not in drawn]:
+        yield Heading("Pictures that are not here")
+        commands = (f"bench pictures --dataset {data['name']}", "umap", "bench report --html")
+        yield Paragraph(f"Not drawn: {', '.join(gone)}" + prose(_HOW, *map(code, commands)))
+
+
+def _is_drawn(rows: Path, kind: str, found: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    return drawn_from(close_up_file(rows, kind)) == fingerprint(kind, found, data)
 
 
 # -- the tables --------------------------------------------------------------------------------------------------------
@@ -174,32 +172,31 @@ def read_table(rows: Path, name: str) -> pd.DataFrame:
     return found
 
 
-def _class_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+def _class_tables(board: Board, found: pd.DataFrame) -> Iterator[Table]:
     """Yield a table for each thing that is known of classes, generators as rows and classes as columns."""
-    if found.empty:
-        return
-    texts = {
+    texts: dict[str, tuple[str, str, Better]] = {
         "recall": (
             "Recall by class",
             "Share of each class's held-out samples that a classifier trained on the release recognises (linear "
             "discriminants in 50 principal components of the training samples); one fold. In brackets: how many "
             "samples that is; of few, each weighs much. ↑ higher is better.",
-            " ↑",
+            "higher",
         ),
-        "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", ""),
+        "share": ("Class balance", "Share of each class among the samples; one fold. No score: compare lines.", "none"),
         "mmd": (
             "Distance by class (MMD)",
             "Maximum mean discrepancy within each class, in 50 principal components, Gaussian kernel; one fold. The "
             "line of the training samples holds their distance to held-out samples: what luck alone gives. ↓ lower is "
             "better.",
-            " ↓",
+            "lower",
         ),
     }
-    for column, (title, note, arrow) in texts.items():
-        yield _wide(board, found, column, title, note, arrow)
+    for column, (title, note, better) in texts.items():
+        yield board.table(title, note, *_wide(board, found, column, better))
 
 
-def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: str, arrow: str) -> Html:
+def _wide(board: Board, found: pd.DataFrame, column: str, better: Better) -> tuple[list[Column], list[list[Cell]]]:
+    """Return the head and the rows of a table with a column for each class."""
     n = found.drop_duplicates("class").set_index("class")["n_holdout"]
     table = found.pivot_table(index="generator", columns="class", values=column, dropna=False, sort=False)
     labels = [REAL, *(label for label in board.labels if label in table.index)]
@@ -208,38 +205,39 @@ def _wide(board: HtmlBoard, found: pd.DataFrame, column: str, title: str, note: 
         for label in labels
         if label in table.index
     ]
-    heads = [f"{name} ({size:.0f}){arrow}" if column == "recall" else f"{name}{arrow}" for name, size in n.items()]
-    return board.table(title, note, columns(["generator"], heads), body)
+    heads = [f"{name} ({size:.0f})" if column == "recall" else str(name) for name, size in n.items()]
+    return [*words("generator"), *numbers(*heads, better=better)], body
 
 
-def _head(board: HtmlBoard, label: str) -> str:
-    words = "training samples (simulated)" if board.simulated else "real training samples"
-    return words if label == REAL else board.head(label)
+def _head(board: Board, label: str) -> Cell:
+    real = "training samples (simulated)" if board.simulated else "real training samples"
+    return Cell(real, generator=True) if label == REAL else board.head(label)
 
 
-def _figure(value: float | None) -> str:
+def _figure(value: float | None) -> Cell:
     if value is None or math.isnan(value):
-        return "none"
+        return Cell("none")
     return number(Summary(value, math.nan, 1, 1), 3)
 
 
-def _gene_tables(board: HtmlBoard, found: pd.DataFrame) -> Iterator[Html]:
+def _gene_tables(board: Board, found: pd.DataFrame) -> Iterator[Table]:
     if found.empty:
         return
     ks = "KS: largest distance of the two distribution functions, 0 to 1, against the training samples of one fold."
-    heads = ["KS ↓", "mean, training", "mean, release", "sd, training", "sd, release"]
+    heads = numbers("KS", better="lower")
+    heads += numbers("mean, training", "mean, release", "sd, training", "sd, release")
     over = found[found["generator"] == REAL]
-    lines = [[f"`{row['gene']}`", *_cells(row)] for row in over.to_dict("records")]
+    lines = [[Cell(code(row["gene"])), *_cells(row)] for row in over.to_dict("records")]
     note = f"The genes with the largest mean KS over all generators but the controls; other columns: means too. {ks}"
-    yield board.table("Genes that most generators get wrong", note, columns(["gene"], heads), lines)
+    yield board.table("Genes that most generators get wrong", note, [*words("gene"), *heads], lines)
     body = [
-        [board.head(label), *_cells(row), f"`{row['gene']}`"]
+        [board.head(label), *_cells(row), Cell(code(row["gene"]))]
         for label in board.labels
         for row in found[(found["generator"] == label) & (found["ks"] > 0)].head(_SHOWN).to_dict("records")
     ]
     note = f"The {_SHOWN} genes of each release that are farthest off, if any is off. {ks}"
-    yield board.table("Worst genes of each generator", note, columns(["generator"], heads, "gene"), body)
+    yield board.table("Worst genes of each generator", note, [*words("generator"), *heads, *words("gene")], body)
 
 
-def _cells(row: Mapping[Any, Any]) -> list[str]:
+def _cells(row: Mapping[Any, Any]) -> list[Cell]:
     return [_figure(row[name]) for name in TABLES["genes"][2:]]

@@ -1,4 +1,4 @@
-"""Writes the pictures of a report as files for papers: vectors (SVG, PDF) or dots (PNG)."""
+"""Writes a report as files for papers: pictures as SVG, PDF or PNG, tables as CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from bench.report.figures.front import AXES, front_figure, front_points
 from bench.report.figures.html_pictures import title_of
 from bench.report.figures.ranks import rank_figure, rank_picture
 from bench.report.findings import USE, findings
-from bench.report.leaderboard import audits_of
-from bench.report.study_html import read_study, studies_of
-from bench.report.study_page import study_figure
+from bench.report.leaderboard import audits_of, leaderboard_blocks
+from bench.report.study_page import read_study, studies_of, study_figure
+from bench.report.table import Table, anchor
 from bench.store.rows import read_rows
+from bench.store.store import write_atomic
 from bench.studies.cohort_size import curves
 
 if TYPE_CHECKING:
@@ -114,3 +115,24 @@ def _studies(rows: Path, data: Mapping[str, Any]) -> Iterator[tuple[str, Callabl
         mark = " - SIMULATED DATA" if data["simulated"] else ""
         title = f"{data['title']}: {n_genes} genes{mark}"
         yield f"cohort_size {n_genes} genes", partial(study_figure, curves(table), n_genes, title)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def tables_of(rows: Path) -> list[Table]:
+    """Return every table of the leaderboard of a rows file, in order."""
+    found, about = read_rows(rows)
+    blocks = leaderboard_blocks(found, about, audits=audits_of(rows, about["data"]["digest"]))
+    return [block for block in blocks if isinstance(block, Table)]
+
+
+def write_tables(rows: Path, folder: Path) -> list[Path]:
+    """Write ``<slug>_<table>.csv`` and ``.tex`` for each table and return the paths."""
+    paths = []
+    for table in tables_of(rows):
+        for kind, text in (("csv", table.csv()), ("tex", table.latex())):
+            path = folder / f"{rows.stem}_{anchor(table.caption)}.{kind}"
+            write_atomic(path, lambda f, text=text: f.write(text.encode()))  # type: ignore[misc]
+            paths.append(path)
+    return paths

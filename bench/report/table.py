@@ -1,0 +1,416 @@
+"""Tables and running text as data, and the three languages that they are written in: Markdown, HTML and LaTeX.
+
+A page is a row of blocks. What is bold, a name or a number is a value of the block; marks are written last and never
+read back.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+from tabulate import tabulate
+
+from bench.report.figures.png_files import size_of
+
+Flag = Literal["best", "strongest", "leak", "refuted", "exceeded"]  # why a cell is bold
+Better = Literal["higher", "lower", "none"]
+ARROWS: dict[Better, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
+_MARKS = {"plain": "", "italic": "*", "bold": "**"}
+_SPECIAL = re.compile(  # what means something to Markdown where it stands
+    r"[|*`]|<(?=[\w/!?])|&(?=#?\w+;)|\](?=\()|\\(?=[!-/:-@\[-`{-~])|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])"
+)
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_LATEX = str.maketrans(
+    {mark: f"\\{mark}" for mark in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": "$<$", ">": "$>$"}
+)
+_BREAKS = {"name": re.compile(r"(?<=[\[,])"), "head": re.compile(r"(?<=[\[,_/=])")}  # where a line may end
+_SHORT, _LONG = 14, 60  # letters; a longer cell gets a wider column in HTML
+_WIDE = 12  # columns; a wider table breaks its numbers in print
+
+
+# -- running text ------------------------------------------------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    """Some words of one kind."""
+
+    text: str
+    kind: Literal["plain", "code", "italic", "bold"] = "plain"
+
+    def markdown(self) -> str:
+        """Return the words between marks; in code only what ends it or a cell must be written differently."""
+        if self.kind == "code":
+            return "`" + self.text.replace("`", "'").replace("|", "\\|") + "`"
+        mark = _MARKS[self.kind]
+        return mark + _SPECIAL.sub(_escaped, self.text) + mark
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return _ENTITIES.get(found[0], f"\\{found[0]}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Running text: spans one after the other. Texts and strings are joined by ``+``; a string is plain words."""
+
+    spans: tuple[Span, ...] = ()
+
+    def __add__(self, other: Text | str) -> Text:
+        return Text((*self.spans, *text_of(other).spans))
+
+    def __radd__(self, other: str) -> Text:
+        return text_of(other) + self
+
+    def __str__(self) -> str:
+        return "".join(span.text for span in self.spans)
+
+    def markdown(self) -> str:
+        """Return the text as Markdown."""
+        return "".join(span.markdown() for span in self.spans)
+
+
+def text_of(words: Text | str) -> Text:
+    """Return words as running text."""
+    return words if isinstance(words, Text) else Text((Span(words),) if words else ())
+
+
+def code(name: str) -> Text:
+    """Return a name as rows and commands have it."""
+    return Text((Span(name, "code"),))
+
+
+def italic(words: str) -> Text:
+    """Return emphasised words."""
+    return Text((Span(words, "italic"),))
+
+
+def bold(words: str) -> Text:
+    """Return words that stand out."""
+    return Text((Span(words, "bold"),))
+
+
+def joined(parts: Iterable[Text | str], between: str = ", ") -> Text:
+    """Return texts one after the other, with something between them."""
+    found = Text()
+    for i, part in enumerate(parts):
+        found += (between if i else "") + text_of(part)
+    return found
+
+
+def prose(words: str, *parts: Text | str) -> Text:
+    """Return words in which each ``{}`` stands for a name, a number or words of another kind, in turn."""
+    start, *rest = words.split("{}")
+    return start + joined((text_of(part) + then for part, then in zip(parts, rest, strict=True)), "")
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Parameters
+    ----------
+    text : what is printed
+    value : the unrounded number behind it, for those who sort; None if there is none
+    flag : why it is bold; None if it is not
+    generator, control : whether it is the name of a generator, and of one that only brackets the table
+    """
+
+    text: Text | str
+    value: float | None = None
+    flag: Flag | None = None
+    generator: bool = False
+    control: bool = False
+
+    def flagged(self, flag: Flag | None) -> Cell:
+        """Return the cell in bold, with the reason; as it is for None."""
+        return replace(self, flag=flag) if flag else self
+
+    def plain(self) -> str:
+        """Return what is printed, on one line and without marks."""
+        return " ".join(str(self.text).split())
+
+    def markdown(self) -> str:
+        """Return the cell as Markdown, on one line."""
+        text = " ".join(text_of(self.text).markdown().split())
+        return f"**{text}**" if self.flag else text
+
+    @property
+    def number(self) -> str | None:
+        """The number behind it with all its digits; None if there is none."""
+        return None if self.value is None or math.isnan(self.value) else repr(float(self.value))
+
+    @property
+    def width(self) -> str | None:
+        """How wide a column of words must be for it, as the style sheet calls that."""
+        letters = len(self.plain())
+        return "long" if letters > _LONG else "text" if letters > _SHORT else None
+
+
+ABSENT = Cell("-")  # planned for no fold
+
+
+def figure(value: float, spec: str, text: str = "{}") -> Cell:
+    """Return the cell of a number in a format such as ``".3f"``, with words around it."""
+    return Cell(text.format(format(value, spec)), float(value))
+
+
+Content = Cell | Text | str  # what a row may hold
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column: its title, whether it holds numbers, and which of them are better."""
+
+    title: str
+    numeric: bool = False
+    better: Better = "none"
+
+    @property
+    def heading(self) -> str:
+        """The title with an arrow that points to what is better."""
+        return f"{self.title}{ARROWS[self.better]}"
+
+    @property
+    def first_order(self) -> str:
+        """In which order those who sort by it want it first."""
+        return "descending" if self.better == "higher" or (self.numeric and self.better == "none") else "ascending"
+
+
+def words(*titles: str) -> list[Column]:
+    """Return columns of words, which stand to the left."""
+    return [Column(title) for title in titles]
+
+
+def numbers(*titles: str, better: Better = "none") -> list[Column]:
+    """Return columns of numbers, which stand to the right."""
+    return [Column(title, True, better) for title in titles]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title and what to know of it.
+
+    Parameters
+    ----------
+    rows : a cell for each column
+    simulated : True if the caption must say that the data are simulated
+    """
+
+    kind: ClassVar[str] = "table"
+    title: str
+    note: Text
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    simulated: bool = False
+
+    @classmethod
+    def of(
+        cls, title: str, note: Text | str, head: Sequence[Column], body: Iterable[Sequence[Content]], *,
+        simulated: bool = False,
+    ) -> Table:  # fmt: skip
+        """Return a table; what is no cell in `body` becomes one without a number."""
+        rows = tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in body)
+        return cls(title, text_of(note), tuple(head), rows, simulated)
+
+    @property
+    def caption(self) -> str:
+        """The title, which says so if the data are simulated."""
+        return marked(self.title, simulated=self.simulated)
+
+    @property
+    def wide(self) -> bool:
+        """True if the numbers must break in print."""
+        return len(self.columns) > _WIDE
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, under its caption and its note."""
+        align = ["right" if c.numeric else "left" for c in self.columns] if self.rows else None
+        body = [[cell.markdown() for cell in row] for row in self.rows]
+        heads = [text_of(column.heading).markdown() for column in self.columns]
+        lines = tabulate(body, heads, tablefmt="github", disable_numparse=True, colalign=align)
+        return f"**{text_of(self.caption).markdown()}.** {self.note.markdown()}\n\n{lines}\n"
+
+    def csv(self) -> str:
+        """Return the table as CSV, numbers as they are shown."""
+        return self._frame().to_csv(index=False, header=[c.heading for c in self.columns], lineterminator="\n")
+
+    def latex(self) -> str:
+        """Return the table as LaTeX for the package booktabs; what is bold on the page is bold."""
+        bold = self._frame(lambda cell: "textbf:--rwrap;" if cell.flag else "")
+        style = self._frame().style.format(_latex).relabel_index([_latex(c.heading) for c in self.columns], axis=1)
+        sides = "".join("r" if column.numeric else "l" for column in self.columns)
+        text: str = (
+            style.apply(lambda _: bold, axis=None)
+            .hide(axis="index")
+            .to_latex(hrules=True, column_format=sides, caption=_latex(self.caption))
+        )
+        return text.replace(r"\end{table}", rf"\par\smallskip\footnotesize {_latex(self.note)}" "\n" r"\end{table}")
+
+    def _frame(self, of: Callable[[Cell], str] = Cell.plain) -> pd.DataFrame:
+        return pd.DataFrame([[of(cell) for cell in row] for row in self.rows], columns=range(len(self.columns)))
+
+
+def marked(title: str, *, simulated: bool) -> str:
+    """Return a title that says so if the data are simulated."""
+    return f"{title}, SIMULATED data" if simulated else title
+
+
+def _latex(text: object) -> str:
+    return str(text).translate(_LATEX)
+
+
+# -- the other blocks --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a page (level 1), of a section (2) or of a part of it (3)."""
+
+    kind: ClassVar[str] = "heading"
+    text: Text | str
+    level: int = 2
+
+    def markdown(self) -> str:
+        """Return the heading as Markdown."""
+        return f"{'#' * self.level} {text_of(self.text).markdown()}\n"
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text; `role` is its class in HTML."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: Text | str
+    role: str | None = None
+
+    def markdown(self) -> str:
+        """Return the paragraph as Markdown; lines end where they end in the text."""
+        return f"{text_of(self.text).markdown()}\n"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A paragraph that stands out, under a title if it has one."""
+
+    kind: ClassVar[str] = "quote"
+    text: Text | str
+    title: str = ""
+
+    def markdown(self) -> str:
+        """Return the paragraph as a quotation in Markdown."""
+        lines = [f"## {self.title}", "", *text_of(self.text).markdown().splitlines()]
+        return "".join(f"> {line}".rstrip() + "\n" for line in (lines if self.title else lines[2:]))
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    kind: ClassVar[str] = "bullets"
+    items: tuple[Text | str, ...]
+
+    def markdown(self) -> str:
+        """Return the list as Markdown, one item a line."""
+        return "".join(f"- {Cell(item).markdown()}\n" for item in self.items)
+
+
+Fact = tuple[Text | str, Text | str]  # its name, and what is so
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known, each by its name."""
+
+    kind: ClassVar[str] = "facts"
+    by_name: tuple[Fact, ...]
+
+    def markdown(self) -> str:
+        """Return the facts as a list in Markdown."""
+        return "".join(f"- **{Cell(name).markdown()}:** {Cell(fact).markdown()}\n" for name, fact in self.by_name)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a file, or drawn as SVG inside the page.
+
+    Parameters
+    ----------
+    source : a PNG file, or the text of an ``<svg>`` element
+    caption, note : stand below it
+    alt : the text for those who cannot see it
+    """
+
+    kind: ClassVar[str] = "picture"
+    source: Path | str
+    caption: str
+    note: Text | str
+    alt: str
+
+    @property
+    def svg(self) -> Markup | None:
+        """The drawing; None if the picture is in a file."""
+        return None if isinstance(self.source, Path) else Markup(self.source)  # noqa: S704 - drawn by us
+
+    def markdown(self) -> str:
+        """Return a picture that lies beside the page as Markdown, under its caption."""
+        caption = f"**{self.caption}.** {text_of(self.note).markdown()}\n\n" if self.caption else ""
+        return f"{caption}![{self.alt}]({Path(self.source).name})\n"
+
+    def pixels(self) -> dict[str, Any]:
+        """Return a file as the page holds it: its bytes as an address, width and height."""
+        width, height = size_of(Path(self.source))
+        content = base64.b64encode(Path(self.source).read_bytes()).decode()
+        return {"src": f"data:image/png;base64,{content}", "width": width, "height": height}
+
+
+Block = Table | Heading | Paragraph | Quote | Bullets | Facts | Picture
+
+
+def markdown(blocks: Iterable[Block]) -> str:
+    """Return blocks as Markdown."""
+    return "\n".join(block.markdown() for block in blocks)
+
+
+# -- HTML --------------------------------------------------------------------------------------------------------------
+
+
+def html(blocks: Iterable[Block]) -> Markup:
+    """Return blocks as HTML."""
+    write: Any = templates().get_template("blocks.html.j2").module
+    return Markup("\n").join(write.block(block) for block in blocks)
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Return the templates, which escape whatever they are given."""
+    loader = jinja2.PackageLoader("bench.report", "")
+    found = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters |= {"anchor": anchor, "breakable": _breakable, "text": text_of}
+    return found
+
+
+def anchor(title: str) -> str:
+    """Return the name under which a link finds a title."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _breakable(name: str, kind: str) -> Markup:
+    """Return a name that may be broken at some places, where a line or a column is short."""
+    return Markup("<wbr>").join(_BREAKS[kind].split(name))
