@@ -8,13 +8,11 @@ from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.datasets import Dataset
 from bench.registry.digests import own_digest
-from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.figures.png_files import draw_png
 from bench.report.table import (
     ABSENT,
     Block,
@@ -170,16 +168,7 @@ def _draw(path: Path, dataset: Dataset, found: pd.DataFrame) -> None:
     title = f"{dataset.title}{' - SIMULATED DATA' if dataset.simulated else ''}"
     parts = "\0".join([own_digest("bench.report.study_page"), title, found.to_csv(index=False)])
     fingerprint = hashlib.sha256(parts.encode()).hexdigest()
-    if fingerprint != drawn_from(path):
-        write_png(path, _pixels(found, dataset.cohort.n_genes, title), fingerprint)
-
-
-def _pixels(found: pd.DataFrame, n_genes: int, title: str) -> NDArray[np.uint8]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(study_figure(found, n_genes, title))
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    draw_png(path, fingerprint, lambda: study_figure(found, dataset.cohort.n_genes, title))
 
 
 def study_figure(found: pd.DataFrame, n_genes: int, title: str) -> Figure:

@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 
 from bench.engine.releases import name_of
 from bench.report.figures.close_up_numbers import N_BINS
-from bench.report.figures.close_ups import REAL
-from bench.report.figures.roc import Panel, roc_figure
+from bench.report.figures.roc import Panel, grid, roc_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
+REAL = ""  # the label of the training samples
 Draw = Callable[[Any, str, Any, Any], tuple[str, str, str] | None]
 # Six of Okabe and Ito's colours, made for colour-blind readers; beyond six classes the marker changes too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "^", "s", "X")
 _BEHIND, _ALARM = "#c8c8c8", "#b00000"
-_COLUMNS = 4
 _LONG = 32  # letters; a longer name gets smaller ones
 _MARGIN = 0.2  # of the real range, on each side
 _MOST = 0.995  # of the genes lie inside the picture of effects, the others on its edge
@@ -57,7 +56,7 @@ def figure_of(kind: str, numbers: Mapping[str, Any], title: str, *, simulated: b
     texts = {label: found for label, body in numbers["releases"].items() if (found := draw(None, label, body, numbers))}
     if not texts.keys() - {REAL}:
         return None
-    figure, axes = _grid(len(texts))
+    figure, axes = grid(len(texts), 3.1, 1.3)
     for place, (label, (below, *_)) in zip(axes, texts.items(), strict=True):
         draw(place, label, numbers["releases"][label], numbers)
         _name(place, label, below, numbers["about"]["controls"], simulated)
@@ -76,18 +75,6 @@ def _name(axes: Axes, label: str, below: str, controls: Sequence[str], simulated
 def _panel(body: Mapping[str, Any]) -> Panel:
     published = None if body["published"] is None else np.array(body["published"])
     return Panel(body["title"], {name: np.array(curve) for name, curve in body["curves"].items()}, published)
-
-
-def _grid(n: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
-    n_columns = min(n, _COLUMNS)
-    n_rows = -(-n // n_columns)
-    figure = Figure(figsize=(3.1 * max(n_columns, 2), 3.1 * n_rows + 1.3), dpi=100, layout="constrained")
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
-    for place in axes[n:]:
-        place.set_axis_off()
-    return figure, axes[:n]
 
 
 def _frame(figure: Figure, first: Axes, title: str, sides: Sequence[str], kind: str) -> None:

@@ -20,6 +20,7 @@ from bench.datasets import Dataset
 from bench.engine.releases import Releases
 from bench.registry.digests import key, module_digest
 from bench.report.figures.close_up_numbers import Lens, Numbers, make_lens, numbers_of, short
+from bench.report.figures.close_up_panels import REAL
 from bench.report.figures.pca import draw_releases
 from bench.report.figures.roc import Panel, draw_roc, roc_panels
 from bench.report.figures.umap_map import umap_numbers, version
@@ -27,7 +28,6 @@ from bench.store.rows import read_rows
 from bench.store.store import Store, write_atomic
 
 log = logging.getLogger(__name__)
-REAL = ""  # the label of the training samples
 WORST = 10  # genes of each release in the table
 _CLASS_COLUMNS = ["generator", "class", "n_holdout", "share", "recall", "mmd"]
 _GENE_COLUMNS = ["generator", "gene", "ks", "mean_train", "mean", "sd_train", "sd"]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pandas as pd
 from bench.core.errors import StoreError
 from bench.registry.digests import own_digest
 from bench.report.board import Board, Summary, number
-from bench.report.figures.close_up_panels import figure_of
-from bench.report.figures.close_ups import REAL, TABLES, pictures_file
-from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.figures.close_up_panels import REAL, figure_of
+from bench.report.figures.close_ups import TABLES, pictures_file
+from bench.report.figures.png_files import draw_png, drawn_from
 from bench.report.table import (
     Better,
     Block,
@@ -79,18 +80,9 @@ def close_up_file(rows: Path, kind: str) -> Path:
 
 def draw_close_ups(rows: Path, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Write the pictures that the numbers hold; one of the same numbers is left as it is."""
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     for kind in CLOSE_UPS:
-        mark = fingerprint(kind, numbers, data)
-        if drawn_from(close_up_file(rows, kind)) == mark:
-            continue
-        figure = figure_of(kind, numbers, title_of(numbers, data), simulated=data["simulated"])
-        if figure is not None:
-            canvas = FigureCanvasAgg(figure)
-            canvas.draw()  # type: ignore[no-untyped-call]
-            write_png(close_up_file(rows, kind), np.asarray(canvas.buffer_rgba()), mark)  # type: ignore[no-untyped-call]
+        draw = partial(figure_of, kind, numbers, title_of(numbers, data), simulated=data["simulated"])
+        draw_png(close_up_file(rows, kind), fingerprint(kind, numbers, data), draw)
 
 
 def fingerprint(kind: str, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:

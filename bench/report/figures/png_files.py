@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import StoreError
 from bench.store.store import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLOURS = 128
 _KEY = "bench-drawn-from"
@@ -41,6 +46,17 @@ def size_of(path: Path) -> tuple[int, int]:
             return image.size
     except OSError as error:
         raise StoreError(f"{path} is no picture ({error}). Remove it; `bench pictures` draws it again.") from error
+
+
+def draw_png(path: Path, fingerprint: str, draw: Callable[[], Figure | None]) -> None:
+    """Write what is drawn, unless the same picture is there or there is nothing to draw."""
+    if fingerprint == drawn_from(path) or (figure := draw()) is None:
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    write_png(path, np.asarray(canvas.buffer_rgba()), fingerprint)  # type: ignore[no-untyped-call]
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8], fingerprint: str) -> None:

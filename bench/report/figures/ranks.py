@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from bench.report.board import make_board
-from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.figures.png_files import draw_png
 from bench.report.ranking import ranking_of
 from bench.statistics.critical_difference import Ranking
 
@@ -42,13 +41,7 @@ class RankPicture:
 
     def write(self, path: Path) -> None:
         """Write a PNG, unless the same picture is there."""
-        if self.fingerprint == drawn_from(path):
-            return
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        canvas = FigureCanvasAgg(rank_figure(self.ranked, self.title))
-        canvas.draw()  # type: ignore[no-untyped-call]
-        write_png(path, np.asarray(canvas.buffer_rgba()), self.fingerprint)  # type: ignore[no-untyped-call]
+        draw_png(path, self.fingerprint, lambda: rank_figure(self.ranked, self.title))
 
 
 def rank_picture(rows: pd.DataFrame, data: Mapping[str, Any]) -> RankPicture | None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from bench.registry.digests import own_digest
 from bench.registry.finding import plugins
 from bench.report.board import Board, make_board
-from bench.report.figures.png_files import drawn_from, write_png
+from bench.report.figures.png_files import draw_png
 from bench.store.store import Store
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def draw_roc(path: Path, panels: list[Panel], *, title: str, simulated: bool) ->
     if not panels:
         return
     title = f"{title}{' - SIMULATED DATA' if simulated else ''}"
-    fingerprint = _fingerprint(title, panels)
-    if fingerprint != drawn_from(path):
-        write_png(path, _pixels(panels, title), fingerprint)
+    draw_png(path, _fingerprint(title, panels), partial(roc_figure, panels, title))
 
 
 def roc_panels(store: Store, rows: pd.DataFrame, *, simulated: bool) -> list[Panel]:
@@ -114,28 +113,26 @@ def _fingerprint(title: str, panels: list[Panel]) -> str:
     return hashlib.sha256(json.dumps([own_digest("bench.report.figures.roc"), title, parts]).encode()).hexdigest()
 
 
-def _pixels(panels: list[Panel], title: str) -> NDArray[np.uint8]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(roc_figure(panels, title))
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-
-
 def roc_figure(panels: list[Panel], title: str) -> Figure:
     """Return the picture of some panels."""
-    from matplotlib.figure import Figure
-
-    n_columns = min(len(panels), _COLUMNS)
-    n_rows = -(-len(panels) // n_columns)
-    figure = Figure(figsize=(3.1 * max(n_columns, 2), 3.2 * n_rows + 0.8), dpi=100, layout="constrained")
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
-    for place, panel in zip(axes, panels, strict=False):
+    figure, axes = grid(len(panels), 3.2, 0.8)
+    for place, panel in zip(axes, panels, strict=True):
         _draw(place, panel)
-    for place in axes[len(panels) :]:
-        place.set_axis_off()
     _frame(figure, title)
     return figure
+
+
+def grid(n: int, height: float, more: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels, four side by side; `height` is that of a panel, `more` that of its texts."""
+    from matplotlib.figure import Figure
+
+    n_columns = min(n, _COLUMNS)
+    n_rows = -(-n // n_columns)
+    figure = Figure(figsize=(3.1 * max(n_columns, 2), height * n_rows + more), dpi=100, layout="constrained")
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
+    for place in axes[n:]:
+        place.set_axis_off()
+    return figure, axes[:n]
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
