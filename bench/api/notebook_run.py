@@ -25,8 +25,8 @@ from bench.registry import digests
 from bench.registry.declarations import Kind
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import Choice, choose, whole_numbers
+from bench.report.leaderboard import publish
 from bench.report.notebook import Results
-from bench.report.publish import publish
 
 Names = str | Collection[str]
 Numbers = int | str | Collection[int]

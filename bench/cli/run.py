@@ -96,7 +96,7 @@ def run_dataset(dataset: Dataset, request: Request, planner: Planner) -> int:
         return 0
     with RunProgress(plan, todo, store, request.limits.jobs, console, costs) as progress:
         outcome = execute(plan, todo, store, request.limits, progress, request.executor)
-    from bench.report.publish import publish  # slow to import, and a plan publishes nothing
+    from bench.report.leaderboard import publish  # slow to import, and a plan publishes nothing
 
     _conclude(outcome, *publish(session, outcome))
     if outcome.stopped:

@@ -17,19 +17,18 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from bench.report.audits import audit_table
 from bench.report.board import Board, make_board
+from bench.report.claims import claim_tables
 from bench.report.figures.close_ups import read_numbers
 from bench.report.figures.front import AXES, KEY, front_points, front_svg, undominated
 from bench.report.figures.html_pictures import close_ups, draw_close_ups, picture_facts
-from bench.report.findings import USE, Finding, findings
 from bench.report.leaderboard import LEGEND, audits_of, facts_of, picture_blocks, pictures_of
 from bench.report.measures import cost_table, failures, measure_tables
-from bench.report.privacy import attack_tables, claim_table
+from bench.report.privacy import attack_tables
 from bench.report.published import published_table
 from bench.report.ranking import comparison_tables
 from bench.report.study_page import study_section
-from bench.report.summary import summary
+from bench.report.summary import USE, Finding, findings, summary
 from bench.report.table import (
     Block,
     Facts,
@@ -94,7 +93,7 @@ def _blocks(path: Path, board: Board, about: Mapping[str, Any], audits: pd.DataF
     yield from chain.from_iterable(picture_blocks(kind, drawn, data) for kind, drawn in pictures_of(path).items())
     closely = read_numbers(path, data["digest"])
     yield from close_ups(path, board, closely, data)
-    yield from chain(claim_table(board, n, audits), audit_table(board, audits))
+    yield from claim_tables(board, n, audits)
     yield from study_section(path, simulated=board.simulated)
     yield from chain(cost_table(board), published_table(board, data["name"]), failures(board))
     yield Heading("Where the numbers come from")

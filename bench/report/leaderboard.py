@@ -1,21 +1,28 @@
-"""Writes the leaderboard of a dataset from its rows alone, and tells when a page no longer says what the rows say."""
+"""Writes the leaderboard of a dataset, of a finished run or from rows alone, and tells when a page is out of date."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.core.errors import StoreError
-from bench.report.audits import audit_table
+from bench.engine import records
+from bench.engine.manifest import manifest_of
+from bench.engine.releases import given_keys, planned_releases
+from bench.execution.runner import Outcome
+from bench.execution.session import Session
+from bench.registry.sources import remember
 from bench.report.board import Board, coverage, make_board
+from bench.report.claims import claim_tables
 from bench.report.figures.png_files import drawn_from
 from bench.report.figures.ranks import rank_picture
 from bench.report.measures import cost_table, failures, measure_tables
-from bench.report.privacy import attack_tables, claim_table
+from bench.report.privacy import attack_tables
 from bench.report.published import published_table
 from bench.report.ranking import comparison_tables
 from bench.report.table import (
@@ -76,6 +83,27 @@ _PICTURES = {
         "synthetic samples, coloured by class",
     ),
 }
+
+
+def publish(session: Session, outcome: Outcome) -> tuple[Path, Path]:
+    """Record a finished run, and write rows, leaderboard and the pictures that were asked for; return the first two."""
+    request, scope = session.request, session.scope
+    dataset, store, out = scope.dataset, scope.store, request.out
+    facts = records.about(dataset, request.limits.threads)
+    facts |= {"command": request.command} if request.command else {}
+    facts["attacks_left_out"] = session.left_out
+    facts |= {"notes": request.notes} if request.notes else {}
+    facts |= {"given": given} if (given := given_keys(session.plan)) else {}
+    document = manifest_of(scope, session.plan, outcome.rows, asdict(request.limits), request.command)
+    records.keep(store, dataset, outcome.rows, facts, document)
+    rows = records.publish(store, dataset.slug, out)
+    records.write_manifest(rows, document)
+    remember()  # the manifest names the engine's own sources
+    if request.pictures:
+        from bench.report.figures.close_ups import draw_all  # late: plotting and statistics libraries take a second
+
+        draw_all(rows, dataset, store, planned_releases(scope, session.plan), umap=False)
+    return rows, write_leaderboard(rows)
 
 
 def page_of(rows: Path) -> Path:
@@ -183,8 +211,7 @@ def leaderboard_blocks(
     yield from _header(board, about)
     yield from measure_tables(board)
     yield from attack_tables(board, data["samples"])
-    yield from claim_table(board, data["samples"], audits)
-    yield from audit_table(board, audits)
+    yield from claim_tables(board, data["samples"], audits)
     yield from comparison_tables(board, data["samples"])
     yield from cost_table(board)
     yield from published_table(board, data["name"])

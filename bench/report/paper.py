@@ -16,9 +16,9 @@ from bench.report.figures.close_ups import read_numbers
 from bench.report.figures.front import AXES, front_figure, front_points
 from bench.report.figures.html_pictures import title_of
 from bench.report.figures.ranks import rank_figure, rank_picture
-from bench.report.findings import USE, findings
 from bench.report.leaderboard import audits_of, leaderboard_blocks
 from bench.report.study_page import read_study, studies_of, study_figure
+from bench.report.summary import USE, findings
 from bench.report.table import Table, anchor
 from bench.store.rows import read_rows
 from bench.store.store import write_atomic

@@ -1,4 +1,4 @@
-"""The tables of a leaderboard that are about privacy: what attacks found, and what generators claim.
+"""The tables of a leaderboard about membership inference: what attacks found on each generator.
 
 Sound attacks and the published arithmetic stand apart: the latter is kept to be compared with published numbers, never
 to judge a generator.
@@ -6,9 +6,8 @@ to judge a generator.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,6 @@ import pandas as pd
 
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
-from bench.report.audits import NOT_AUDITED, AuditReading, audited
 from bench.report.board import Board, Summary, number, sound_attacks
 from bench.report.ranking import held_out_per_train
 from bench.report.table import (
@@ -24,70 +22,21 @@ from bench.report.table import (
     Block,
     Cell,
     Content,
-    Flag,
     Heading,
-    Paragraph,
     Table,
     code,
-    figure,
-    italic,
-    joined,
     numbers,
-    prose,
     words,
 )
 from bench.statistics.comparison import holm
-from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
 from bench.statistics.membership import FPR_TARGETS, OFFICIAL_TARGETS, chance_of_tpr
 from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.rows import with_labels
-from bench.studies.audit_reading import Verdict
 
 _READINGS = {"auc": "AUC", "tpr_at_fpr_01": "TPR at FPR 1 %", "tpr_at_fpr_10": "TPR at FPR 10 %"}
 JUDGED_BY = ("auc", "tpr_at_fpr_01")
 LEAST = 0.001  # p values below are printed as "less than"
 LUCK = 0.05  # from this p value on, corrected, luck explains what attacks find
-AUDIT_WORDS: dict[Verdict | None, str] = {  # beside a claim
-    "refuted": "REFUTED",
-    "exceeded": "exceeded, as steps outside the budget may",
-    "not refuted": "not refuted",
-    "not testable": "untested: no bound could reach the claim",
-    None: "not audited",
-}
-
-
-def audit_cell(verdict: Verdict | None) -> Cell:
-    """Return what audits say of a claim, for a table."""
-    return Cell(AUDIT_WORDS[verdict]).flagged("refuted" if verdict == "refuted" else None)
-
-
-@dataclass(frozen=True)
-class StatedClaim:
-    """What a generator claims about itself, and what audits say about it.
-
-    Parameters
-    ----------
-    epsilon : the largest over folds and seeds
-    n_made, n_planned : for how many folds and seeds it was claimed, and for how many the generator was run
-    deltas : every delta that was claimed
-    end_to_end : True if no step touches the data outside the budget, on any fold
-    texts : each claim in words, for people only
-    audit : of the claim, if audits test what it is about
-    """
-
-    epsilon: float
-    n_made: int
-    n_planned: int
-    deltas: tuple[float, ...]
-    end_to_end: bool
-    texts: tuple[str, ...]
-    audit: AuditReading
-
-    @property
-    def epsilon_text(self) -> str:
-        """The epsilon, and on how many folds it is claimed unless on all: ``"4"``, ``"4 (2/5)"``."""
-        some = f" ({self.n_made}/{self.n_planned})" if self.n_made < self.n_planned else ""
-        return f"{self.epsilon:g}{some}"
 
 
 def attack_tables(board: Board, n_samples: int) -> Iterator[Block]:
@@ -295,96 +244,3 @@ def _attacks_table(board: Board, attacks: Sequence[str], known: Mapping[str, Plu
 
 
 _DEFAULTS = (("access", "black-box"), ("family", "distance"))  # those of the @attack decorator
-
-
-# -- claims ------------------------------------------------------------------------------------------------------------
-
-
-def claim_table(board: Board, n_samples: int, audits: pd.DataFrame | None = None) -> Iterator[Block]:
-    """Yield the section on what generators claim; it stands beside the attacks so that both are read together."""
-    claims = board.rows[board.rows["family"] == "claim"]
-    if claims.empty:
-        return
-    yield Heading("Privacy claims")
-    reached = strongest(board, "auc", n_samples)
-    claims_made = stated_claims(board, audits).items()
-    body = [_claim_line(board, label, stated, reached.of(label, "value")) for label, stated in claims_made]
-    silent = claim_nothing(board)
-    note = prose(
-        "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
-        "claim covers the choice of hyper-parameters, nor several releases together. Audited: the largest lower bound "
-        "that {} found, at the claim's delta; above the claim it refutes it, below it proves nothing. {}: with perfect "
-        "guesses the audit would still have shown less than the claim. AUC allowed: the largest that any attack on one "
-        "person can have, if the mechanism's trade-off is Gaussian; used: how much of the way there from guessing the "
-        "strongest attack went.",
-        *(code("bench audit"), italic("Untested")),
-    )
-    head = [*words("generator"), *numbers("epsilon", "delta", "AUC allowed", "used")]
-    head += words("end to end", "audited epsilon ≥", "verdict", "claim")
-    if body:
-        yield board.table("Claims", note, head, body)
-    if silent:
-        yield Paragraph("Claim nothing: " + joined(map(board.named, silent)) + ".")
-
-
-def stated_claims(board: Board, audits: pd.DataFrame | None = None) -> dict[str, StatedClaim]:
-    """Return what each generator that claims something claims, over all its folds and seeds."""
-    claims = board.rows[board.rows["family"] == "claim"]
-    parts = {label: claims[claims["label"] == label] for label in board.labels}
-    return {label: _stated(label, p, audits) for label, p in parts.items() if p["value"].notna().any()}
-
-
-def claim_nothing(board: Board) -> list[str]:
-    """Return the generators that were run and claim nothing."""
-    claims = board.rows[board.rows["family"] == "claim"]
-    parts = {label: claims[claims["label"] == label] for label in board.labels}
-    return [label for label, p in parts.items() if (p["status"] == "ok").any() and p["value"].isna().all()]
-
-
-def _stated(label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> StatedClaim:
-    made = part[part["value"].notna()]
-    epsilon, deltas = float(made["value"].max()), tuple(sorted(set(made["delta"].dropna().astype(float))))
-    tested = (made["neighbours"] == "add-remove").all()  # by the coins of an audit
-    return StatedClaim(
-        epsilon,
-        len(made),
-        len(part),
-        deltas,
-        bool((made["outside"] == "").all()),
-        tuple(sorted({_claim_in_words(row) for row in made.to_dict("records")})),
-        audited(audits, label, epsilon, deltas) if tested else NOT_AUDITED,
-    )
-
-
-def _claim_in_words(row: Mapping[Hashable, Any]) -> str:
-    outside = ", ".join(json.loads(row["outside"] or "[]"))
-    scope = f"not end to end; outside the budget: {outside}" if outside else "end to end"
-    return (
-        f"{row['mechanism']}; protects {row['unit']}, {row['neighbours']}; delta {row['delta']:g}; "
-        f"{row['accountant']}; {scope}"
-    )
-
-
-def _ceiling_cells(stated: StatedClaim, auc: float) -> list[Cell]:
-    """Return the largest AUC that a claim allows, and which share of the way there was gone; none without a delta."""
-    if not stated.deltas or not 0 < max(stated.deltas) < 1:
-        return [ABSENT, ABSENT]
-    claim = stated.epsilon, max(stated.deltas)
-    share = ABSENT if math.isnan(auc) else figure(100 * share_of_ceiling(auc, *claim), ".0f", "{} %")
-    return [figure(auc_ceiling(*claim), ".3f"), share]
-
-
-def _claim_line(board: Board, label: str, stated: StatedClaim, auc: float) -> list[Content]:
-    audit = stated.audit
-    bound = Cell(f"{audit.low:.2f} (at most {audit.ceiling:.2f} could be shown)", audit.low)
-    above: Flag | None = audit.verdict if audit.verdict in ("refuted", "exceeded") else None
-    return [
-        board.head(label),
-        Cell(stated.epsilon_text, stated.epsilon),
-        Cell(" or ".join(f"{d:g}" for d in stated.deltas), min(stated.deltas)) if stated.deltas else ABSENT,
-        *_ceiling_cells(stated, auc),
-        "yes" if stated.end_to_end else "no",
-        bound.flagged(above) if audit.verdict else ABSENT,
-        audit_cell(audit.verdict),
-        " / ".join(stated.texts),
-    ]

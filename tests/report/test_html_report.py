@@ -18,8 +18,8 @@ from bench.cli.report import command
 from bench.report.board import Summary, make_board, number
 from bench.report.figures.front import Point, front_figure, front_svg, undominated
 from bench.report.figures.labels import Box, place
-from bench.report.findings import Exposure, Finding, findings
 from bench.report.html import page_text, report_of, write_report
+from bench.report.summary import Exposure, Finding, findings
 from bench.report.table import ABSENT, figure
 from bench.statistics.comparison import Interval
 from bench.store.rows import table

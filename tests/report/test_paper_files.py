@@ -55,7 +55,7 @@ def test_the_front_of_simulated_data_says_so(tmp_path: Path) -> None:
 
 def test_labels_of_the_front_keep_their_places(tmp_path: Path) -> None:
     from bench.report.board import make_board
-    from bench.report.findings import USE, findings
+    from bench.report.summary import USE, findings
     from bench.store.rows import read_rows
 
     rows, about = read_rows(written(tmp_path))

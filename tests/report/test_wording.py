@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from report_rows import audit, claim, small_rows, written
 
-from bench.report import audits as audit_page
-from bench.report import privacy, summary
+from bench.report import claims
 from bench.report.board import make_board
-from bench.report.findings import findings
 from bench.report.html import page_text
 from bench.report.leaderboard import write_leaderboard
 from bench.report.paper import tables_of
+from bench.report.summary import findings
 from bench.report.table import Span, Table, Text, html
 from bench.store.rows import read_rows
 from bench.studies import audit_reading
@@ -44,12 +43,11 @@ def _read(path: Path) -> dict[str, tuple[object, ...]]:
 
 
 def _reworded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((audit_reading, "VERDICT_WORDS"), (privacy, "AUDIT_WORDS")):
+    for module, name in ((audit_reading, "VERDICT_WORDS"), (claims, "AUDIT_WORDS")):
         words = {value: f"reworded {i}" for i, value in enumerate(getattr(module, name))}
-        for place in (module, audit_page, summary):
-            if hasattr(place, name):
-                monkeypatch.setattr(place, name, words)
-    monkeypatch.setattr(privacy, "_claim_in_words", lambda row: "reworded")
+        for place in {module, claims}:
+            monkeypatch.setattr(place, name, words)
+    monkeypatch.setattr(claims, "_claim_in_words", lambda row: "reworded")
 
 
 def _flags(path: Path) -> list[list[list[str | None]]]:

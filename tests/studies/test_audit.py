@@ -18,7 +18,7 @@ from bench.execution import Executor, LocalProcesses, Serial
 from bench.execution.runner import Limits, do_tasks, pending
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import Choice, choose
-from bench.report.audits import NOT_AUDITED, AuditReading, audited
+from bench.report.claims import NOT_AUDITED, AuditReading, audited
 from bench.report.leaderboard import write_leaderboard
 from bench.statistics.dp_bounds import one_run_epsilon
 from bench.store.rows import COLUMNS as ROW_COLUMNS
