@@ -18,6 +18,7 @@ from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.roles import Generator
 from bench.core.seeds import stream
+from bench.engine.plain_release import plain_release
 
 _MOST_DRAWS = 100  # samples of the training cohort's size, before a class counts as too rare
 
@@ -66,9 +67,8 @@ class BlueTeam:
 
     def generate(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return synthetic values (columns: genes) and labels (one column), one row per training sample."""
-        return self._frames(
-            as_expression(self._model.sample(len(self._cohort), rng=stream(self._seed, "sample", *self._path)))
-        )
+        drawn = self._model.sample(len(self._cohort), rng=stream(self._seed, "sample", *self._path))
+        return self._frames(as_expression(plain_release(drawn, like=self._cohort).records))
 
     def generate_for_type(self, subtype: str, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return n synthetic samples of one class, drawn by sampling until there are enough.
@@ -84,7 +84,8 @@ class BlueTeam:
             drawn = as_expression(self._model.sample(len(self._cohort), rng=rng))
             found.extend(drawn.X[drawn.y == subtype])
             if len(found) >= n:
-                return self._frames(drawn.synthetic(np.array(found[:n]), np.full(n, subtype)))
+                chosen = drawn.synthetic(np.array(found[:n]), np.full(n, subtype))
+                return self._frames(as_expression(plain_release(chosen, like=self._cohort).records))
         raise DataError(f"the generator made {len(found)} of {n} samples of class {subtype!r}; ask for fewer.")
 
     def save_synthetic_data(self, X: pd.DataFrame, y: pd.DataFrame, folder: Path) -> None:

@@ -14,6 +14,7 @@ from bench.core.errors import DataError
 from bench.core.records import Records
 from bench.core.roles import Split
 from bench.datasets import Dataset
+from bench.engine.plain_release import plain_release
 from bench.engine.tasks import Cell, CellData, Task
 from bench.engine.views import WITH_CODE
 from bench.registry.digests import code_digest, key, module_digest
@@ -104,7 +105,7 @@ def plan_given(
     attacks: Sequence[Choice],
     params: str = "",
 ) -> list[PlannedCell]:
-    """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are put into the store.
+    """Return the cells of synthetic cohorts made elsewhere, one per fold number; they are made plain and kept.
 
     `params` is what tables show in brackets behind the name.
     """
@@ -114,8 +115,10 @@ def plan_given(
     rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
     cells = []
     for split in (s for s in scope.splits if s.fold in given):
-        sample_key = key("given", synthetic=given[split.fold].digest)
-        scope.store.write_sample(sample_key, given[split.fold])
+        sample_key = key("given", synthetic=given[split.fold].digest, plain=release_digest())
+        plain = plain_release(given[split.fold], like=split.train)
+        scope.store.write_sample(sample_key, plain.records)
+        scope.store.write(sample_key, plain.facts())
         data = CellData(*files, _rows(split.train, rows), _rows(split.train, rows), _rows(split.holdout, rows))
         cells.append(_planned(scope, split, data, (name, params), [], metrics, attacks, sample_key))
     return cells
@@ -149,8 +152,14 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
         fitted=role_digest(data.fitted),
         fold=split.fold,
         seed=split.seed,
+        plain=release_digest(),
     )
     return Task("sample", choice.info, choice.params, sample_key)
+
+
+def release_digest() -> str:
+    """Return the SHA-256 of the code that makes releases plain: a part of the key of every release."""
+    return module_digest("bench.engine.plain_release")
 
 
 def role_digest(rows: NDArray[np.intp]) -> str:

@@ -13,6 +13,7 @@ from bench.statistics.membership import MEASURES
 from bench.store.rows import Row, claim_columns
 from bench.store.store import Store
 
+DUPLICATES = ("duplicates", "duplicates_before_rounding")
 ATTACK_MEASURES = (*MEASURES, *EXPOSURE_MEASURES)
 
 
@@ -23,6 +24,10 @@ def rows_of(planned: PlannedCell, store: Store, reports: Mapping[str, Report]) -
         report = reports.get(task.key)
         for row in _numbers(task, body) if body else _absences(task, report):
             yield {**_identity(planned), **_cost(body), "key": task.key, **row}
+    if planned.cell.maker is None:  # made elsewhere: it has no task of its own
+        given = planned.cell.sample_key
+        for row in _duplicates(store.read(given) or {}):
+            yield {**_identity(planned), **_cost(None), "key": given, **row}
 
 
 def _identity(planned: PlannedCell) -> Row:
@@ -57,7 +62,13 @@ def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
         yield from ({"family": "cost", "measure": name, "value": body[name]} for name in ("wall_s", "peak_mb"))
         measure, name = ("n_parameters", "parameters") if "parameters" in body else ("n_synthetic", "n")
         yield {"family": "cost", "measure": measure, "value": body[name]}
+        yield from _duplicates(body)
         yield {"family": "claim", "measure": "epsilon", **_claim(body["claim"])}
+
+
+def _duplicates(body: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield how many rows of a release repeat another; a model has none."""
+    yield from ({"family": "cost", "measure": name, "value": body[name]} for name in DUPLICATES if name in body)
 
 
 def _claim(claim: Mapping[str, Any] | None) -> Row:
@@ -77,5 +88,6 @@ def _absences(task: Task, report: Report | None) -> Iterator[Row]:
         yield from ({"family": "privacy", "measure": m, "attack": name, **gone} for m in ATTACK_MEASURES)
     else:
         size = "n_parameters" if task.plugin.released == "model" else "n_synthetic"
-        measures = [("cost", "wall_s"), ("cost", "peak_mb"), ("cost", size), ("claim", "epsilon")]
+        counted = () if task.plugin.released == "model" else DUPLICATES
+        measures = [*(("cost", name) for name in ("wall_s", "peak_mb", size, *counted)), ("claim", "epsilon")]
         yield from ({"family": family, "measure": measure, **gone} for family, measure in measures)

@@ -26,6 +26,7 @@ from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
+from bench.engine.plain_release import plain_release
 from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
@@ -146,25 +147,29 @@ def _only_in(home: int) -> None:
 
 def _sample(cell: Cell, task: Task) -> dict[str, Any]:
     home = os.getpid()
-    fitted, release = _release(cell, task)
+    fitted, release, facts = _release(cell, task)
     _only_in(home)
     Store(cell.store).write_sample(task.key, release)
-    size = {"parameters": release.n_parameters} if isinstance(release, ReleasedModel) else {"n": len(release)}
-    return {**size, "claim": _claim(fitted)}
+    return {**facts, "claim": _claim(fitted)}
 
 
-def _release(cell: Cell, task: Task) -> tuple[Generator, Release]:
-    """Fit the generator of a cell and return it with its release, data or model: the same whenever it is called."""
+def _release(cell: Cell, task: Task) -> tuple[Generator, Release, dict[str, int]]:
+    """Fit the generator of a cell and return it with its release and what is counted of that: always the same.
+
+    Data come plain, as `bench.engine.plain_release` says. A model is kept to the last bit: its answers must not change.
+    """
     cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
     if cell.audit:
         cohort = cohort.renamed(tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
     n = cell.audit.released if cell.audit else len(cohort)
     fitted: Any = create(task.plugin, task.params).fit(cohort, rng=_rng(cell, "fit", task))
     if task.plugin.released == "model":
-        return fitted, check_model(fitted.release(rng=_rng(cell, "sample", task)), like=cohort)
+        model = check_model(fitted.release(rng=_rng(cell, "sample", task)), like=cohort)
+        return fitted, model, {"parameters": model.n_parameters}
     synthetic = fitted.sample(n, rng=_rng(cell, "sample", task))
     check_sample(synthetic, like=cohort, n=n)
-    return fitted, synthetic
+    plain = plain_release(synthetic, like=cohort)
+    return fitted, plain.records, {"n": n, **plain.facts()}
 
 
 def _rng(cell: Cell, step: Literal["fit", "sample", "metric", "attack"], task: Task) -> np.random.Generator:
@@ -320,7 +325,7 @@ def _insider(cell: Cell) -> Insider | None:
 
 
 def _refitted(cell: Cell, maker: Task) -> Generator:
-    fitted, again = _release(cell, maker)
+    fitted, again, _ = _release(cell, maker)
     if again.digest != _released(cell).digest:
         raise PluginError(
             f"generator {maker.plugin.name!r} fitted again on the same people and stream makes another release, so "

@@ -7,7 +7,7 @@ real people are noted, not refused: they are the plainest leak there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bench.core.errors import DataError
 from bench.core.records import Records
 from bench.core.roles import Split
+from bench.engine.plain_release import on_grid
 
 _LOGARITHMIC = ("vst", "log2")
 _LARGEST_LOG = 50.0  # two to the power of 50 reads of one gene do not exist
@@ -95,21 +96,22 @@ def _other_base(mean: NDArray[np.float64], real: NDArray[np.float64]) -> str:
 def describe_copies(synthetic: Records, split: Split, *, of_this_split: bool = True) -> Iterator[str]:
     """Yield a sentence for each kind of repeated row: within the release, of training people, of held-out people.
 
-    A copy is equal in every gene, after the real values are rounded to the decimals that the release has.
+    A copy is equal in every gene, after the real values are rounded to the decimals that the release has. Where the
+    release lies on the grid that the harness puts its own releases on, the real values are put on it too.
 
     Parameters
     ----------
     synthetic, split : the release and the people of the fold it is compared with
     of_this_split : whether it was made from the training people of this very fold, which then must explain all copies
     """
-    decimals = _decimals(synthetic.X)
-    rows = _rows(synthetic.X, decimals)
+    alike = _rounding(synthetic)
+    rows = _rows(alike(synthetic.X))
     where = f"fold {split.fold}"
     if again := len(rows) - len(set(rows)):
         yield f"{where}: {again} of {len(rows)} synthetic rows are exact copies of other synthetic rows"
     found = {}
     for role, cohort in (("training", split.train), ("held-out", split.holdout)):
-        real = set(_rows(cohort.X, decimals))
+        real = set(_rows(alike(cohort.X)))
         found[role] = sum(row in real for row in rows)
         if found[role]:
             people = len(real & set(rows))
@@ -121,13 +123,16 @@ def describe_copies(synthetic: Records, split: Split, *, of_this_split: bool = T
         )
 
 
-def _decimals(X: NDArray[np.float32]) -> int | None:
-    """Return to how many decimals the values are rounded, or None if they are not."""
-    head = X[:20].astype(np.float64)
-    return next((d for d in _DECIMALS if np.allclose(head, np.round(head, d), rtol=1e-7, atol=0)), None)
+def _rounding(release: Records) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return what makes real values as coarse as a release: to its decimals, to the grid of releases, or not at all."""
+    head = release.X[:20].astype(np.float64)
+    for decimals in _DECIMALS:
+        if np.allclose(head, np.round(head, decimals), rtol=1e-7, atol=0):
+            return lambda X: np.round(X.astype(np.float64), decimals).astype(np.float32)
+    if np.array_equal(on_grid(release.X[:20], release.units), release.X[:20]):
+        return lambda X: on_grid(X, release.units)
+    return lambda X: X
 
 
-def _rows(X: NDArray[np.float32], decimals: int | None) -> list[bytes]:
-    if decimals is not None:
-        X = np.round(X.astype(np.float64), decimals).astype(np.float32)
+def _rows(X: NDArray[np.float32]) -> list[bytes]:
     return [row.tobytes() for row in X + np.float32(0)]  # + 0 makes one zero of two

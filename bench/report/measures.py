@@ -85,12 +85,16 @@ def cost_table(board: Board) -> Iterator[Block]:
     sizes = ["synthetic samples"]
     if (board.rows["measure"] == "n_parameters").any():  # a model was released
         names, sizes = [*names, "n_parameters"], [*sizes, "numbers of the model"]
+    if (board.rows["measure"] == "duplicates").any():  # rows of earlier versions have no count
+        names, sizes = [*names, "duplicates"], [*sizes, "duplicates"]
     found = {label: [board.summary(label, name) for name in names] for label in board.labels}
     body = [
         [board.head(label), _seconds(wall), number(peak, 0), *(number(n, 0) for n in size)]
         for label, (wall, peak, *size) in found.items()
     ]
     note = "Per fold, fit and sample together, scoring not included. Peak memory is that of the generator's process."
+    if "duplicates" in names:
+        note += " Duplicates are synthetic samples that repeat another one, value for value on the grid of releases."
     head = [*words("generator"), *numbers("wall time, s", "peak memory, MB", better="lower"), *numbers(*sizes)]
     yield Heading("Cost")
     yield board.table("Cost", note, head, body)

@@ -35,6 +35,10 @@ from bench.store.rows import with_labels
 
 _READINGS = {"auc": "AUC", "tpr_at_fpr_01": "TPR at FPR 1 %", "tpr_at_fpr_10": "TPR at FPR 10 %"}
 JUDGED_BY = ("auc", "tpr_at_fpr_01")
+HIDDEN = (
+    "What was attacked is the plain release: values on a grid, labels, rows in an order of the harness. Tests from outside "
+    "cannot exclude that the values hide something else, in a code that only their maker can read."
+)
 LEAST = 0.001  # p values below are printed as "less than"
 LUCK = 0.05  # from this p value on, corrected, luck explains what attacks find
 
@@ -53,6 +57,7 @@ def attack_tables(board: Board, n_samples: int) -> Iterator[Block]:
     sound = sound_attacks(board.rows)
     official = [name for name in names if name not in sound]
     yield Heading("Membership inference")
+    yield Paragraph(HIDDEN)
     if sound:
         yield _strongest_table(board, known, n_samples)
         yield from (_matrix(board, sound, measure, n_samples) for measure in _READINGS)

@@ -19,7 +19,7 @@ from bench.core.cohort import Cohort
 from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.roles import PrivacyClaim
 from bench.core.seeds import stream
-from bench.engine.plan import PlannedCell, role_digest
+from bench.engine.plan import PlannedCell, release_digest, role_digest
 from bench.engine.tasks import Cell, CellData, Report, Task, Training
 from bench.registry.digests import code_digest, key, module_digest
 from bench.registry.selection import Choice
@@ -153,6 +153,7 @@ class Audit:
             released=self._of(run).released,
             run=run,
             seed=self.seed,
+            plain=release_digest(),
         )
         return Task("sample", chosen.info, chosen.params, sample_key)
 

@@ -17,6 +17,7 @@ from bench import Cohort, DataError
 from bench.core.errors import NoLabelsError
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
+from bench.engine.plain_release import plain_release
 from bench.foreign.checks import describe_copies
 from bench.foreign.gene_names import GeneNames, landmark_genes
 from bench.foreign.reader import Form, Release, read_release
@@ -432,6 +433,15 @@ def test_a_rounded_copy_is_a_copy(dataset: Dataset) -> None:
     split = make_splits(dataset.cohort, seed=1)[0]
     rounded = dataset.cohort.synthetic(np.round(split.train.X.astype(np.float64), 2), split.train.y)
     assert list(describe_copies(rounded, split)) == [
+        "fold 1: 48 of 48 synthetic rows are exact copies of 48 training people"
+    ]
+
+
+def test_a_copy_on_the_grid_of_releases_is_a_copy(dataset: Dataset) -> None:
+    """The releases that the harness publishes are rounded; whoever scores one again must learn of its copies."""
+    split = make_splits(dataset.cohort, seed=1)[0]
+    published = plain_release(split.train, like=split.train).records
+    assert list(describe_copies(published, split)) == [
         "fold 1: 48 of 48 synthetic rows are exact copies of 48 training people"
     ]
 
