@@ -98,6 +98,7 @@ def _facts(dataset: Dataset) -> list[str]:
         f"  genes      {cohort.n_genes} ({', '.join(cohort.genes[:4])} ...), units {cohort.units}",
         f"  reference  {'none' if reference is None else f'{len(reference)} samples that are in no training set'}",
         f"  digest     {dataset.digest}",
+        *(f"  outside    every privacy claim: {step}" for step in dataset.outside),
     ]
 
 
@@ -135,6 +136,7 @@ def _class_table(dataset: Dataset) -> Table:
 @click.option("--units", type=click.Choice(get_args(Units)), help="What the numbers are.")
 @click.option("--ignore-extra-labels", is_flag=True, help="Leave out labels of samples that are not in --counts.")
 @click.option("--title", default="", help="One line for tables.")
+@click.option("--outside", multiple=True, help="A step fitted on people of every fold, such as a VST; may be repeated.")
 @click.option("--force", is_flag=True, help="Replace a dataset of this name.")
 def import_files(
     name: str,
@@ -149,6 +151,7 @@ def import_files(
     units: Units | None,
     ignore_extra_labels: bool,
     title: str,
+    outside: tuple[str, ...],
     force: bool,
 ) -> None:
     """Import a cohort under a NAME of your choice, after every check; orders of samples and genes are kept.
@@ -171,7 +174,8 @@ def import_files(
     )
     _say_imported(
         import_dataset(
-            name, counts, labels, reference=reference, units=units, layout=layout, title=title, force=force
+            name, counts, labels, reference=reference, units=units, layout=layout, title=title, outside=outside,
+            force=force,
         )
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.records import Modality, Records
-from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, match_files, unknown_dataset
+from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, known_outside, match_files, unknown_dataset
 from bench.datasets.home import check_name, data_home, is_stored, read_stored, stored_names
 from bench.datasets.providers import Provider, provided
 
@@ -36,6 +36,8 @@ class Dataset:
     reference : Records or None, people who are in no training set
     simulated : bool, True if no measured value is in it
     source : str, where the data came from, in one line
+    outside : tuple of str, the steps of their making that touched people of every fold, such as a transformation that
+        was fitted on all of them; every privacy claim on these data lists them, since no budget of a generator pays
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Dataset:
     reference: Records | None
     simulated: bool
     source: str
+    outside: tuple[str, ...] = ()
 
     @property
     def label_name(self) -> str:
@@ -93,7 +96,13 @@ class Dataset:
 
     @staticmethod
     def from_cohort(
-        name: str, cohort: Records, *, label: str = "label", reference: Records | None = None, simulated: bool = False
+        name: str,
+        cohort: Records,
+        *,
+        label: str = "label",
+        reference: Records | None = None,
+        simulated: bool = False,
+        outside: tuple[str, ...] = (),
     ) -> Dataset:
         """Return a dataset of your own, kept in memory only, to run or score on.
 
@@ -104,6 +113,7 @@ class Dataset:
         label : str, what the labels are called
         reference : Records or None, people who are in no training set
         simulated : bool, True if no measured value is in it; every table and picture then says so
+        outside : tuple of str, the steps that touched people of every fold, as above
 
         Raises
         ------
@@ -112,7 +122,7 @@ class Dataset:
         """
         if check_name(name) in dataset_names():
             raise DataError(f"there is a dataset {name!r} already; choose another name, so that results do not mix.")
-        return Dataset(name, name, label, cohort, reference, simulated, "given from Python")
+        return Dataset(name, name, label, cohort, reference, simulated, "given from Python", outside)
 
 
 def load_dataset(name: str) -> Dataset:
@@ -137,7 +147,8 @@ def load_dataset(name: str) -> Dataset:
     home = data_home()
     if is_stored(home, name):
         manifest, cohort, reference = read_stored(home, name)
-        return Dataset(name, manifest.title, manifest.label, cohort, reference, False, manifest.source)
+        outside = manifest.outside or known_outside(name, cohort.units)
+        return Dataset(name, manifest.title, manifest.label, cohort, reference, False, manifest.source, outside)
     if name in CATALOGUE:
         return _load_known(home, CATALOGUE[name])
     if name in (ours := provided()):
@@ -180,7 +191,7 @@ def _load_known(home: Path, entry: Entry) -> Dataset:
 
         cohort, reference = read_challenge(home, entry, files)
         source = f"the challenge's files: {', '.join(files.names)}"
-        return Dataset(entry.name, entry.title, entry.label, cohort, reference, False, source)
+        return Dataset(entry.name, entry.title, entry.label, cohort, reference, False, source, entry.outside)
     if not entry.simulated:
         raise DataError(
             f"dataset {entry.name!r} is not here, and there is no simulated stand-in for it. Put its files "

@@ -32,6 +32,10 @@ TISSUES: Mapping[str, str] = MappingProxyType(
 )
 
 
+# the challenge ran DESeq2's VST with the labels in its design, on all people at once
+_VST = ("the cohort's VST, fitted on all people with their labels before any split",)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """What is known about one cohort before its files are there.
@@ -50,6 +54,7 @@ class Entry:
     has_reference : whether the challenge published a set of people who are in no training set
     simulated : whether the package carries a simulated stand-in
     fetchable : whether the open-access record holds the cohort
+    outside : steps of the published preprocessing that touched people of every fold; see `bench.Dataset`
     """
 
     name: str
@@ -64,6 +69,7 @@ class Entry:
     has_reference: bool = False
     simulated: bool = False
     fetchable: bool = False
+    outside: tuple[str, ...] = ()
 
     @property
     def counts_pattern(self) -> re.Pattern[str]:
@@ -99,6 +105,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             label_sources=("Subtype",),
             simulated=True,
             fetchable=True,
+            outside=_VST,
         ),
         "combined": Entry(
             name="combined",
@@ -115,6 +122,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             has_reference=True,
             simulated=True,
             fetchable=True,
+            outside=_VST,
         ),
         "mirna12": Entry(
             name="mirna12",
@@ -129,6 +137,12 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         ),
     }
 )
+
+
+def known_outside(name: str, units: Units) -> tuple[str, ...]:
+    """Return which steps touched people of every fold, for a cohort of the catalogue in its published units."""
+    entry = CATALOGUE.get(name)
+    return entry.outside if entry is not None and entry.units == units else ()
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Manifest:
     source: str
     imported: str
     files: tuple[SourceFile, ...]
+    outside: tuple[str, ...] = ()
     format: int = FORMAT
 
 
@@ -111,6 +112,7 @@ def describe(
     label: str,
     source: str,
     files: Sequence[SourceFile],
+    outside: tuple[str, ...] = (),
 ) -> Manifest:
     """Return the manifest of a cohort that is about to be stored."""
     classes, counts = np.unique(cohort.y, return_counts=True)
@@ -127,6 +129,7 @@ def describe(
         source=source,
         imported=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         files=tuple(files),
+        outside=outside,
     )
 
 
@@ -146,7 +149,8 @@ def read_manifest(home: Path, name: str) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         files = tuple(SourceFile(**file) for file in content.pop("files"))
-        manifest = Manifest(files=files, **content)
+        outside = tuple(map(str, content.pop("outside", ())))
+        manifest = Manifest(files=files, outside=outside, **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no manifest of this program: {error}. Import dataset {name!r} again.") from error
     if manifest.format != FORMAT:

@@ -12,7 +12,7 @@ from bench.core.errors import DataError
 from bench.core.files import sha256
 from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset, where_is
-from bench.datasets.catalogue import CATALOGUE, Entry, FileSet
+from bench.datasets.catalogue import CATALOGUE, Entry, FileSet, known_outside
 from bench.datasets.cohorts import build_cohort, check_values
 from bench.datasets.home import SourceFile, check_name, data_home, describe, is_stored, read_stored, store
 from bench.datasets.matrices import Layout, Matrix, read_matrix
@@ -32,6 +32,7 @@ def import_dataset(
     title: str = "",
     source: str = "",
     files: tuple[SourceFile, ...] = (),
+    outside: tuple[str, ...] = (),
     force: bool = False,
 ) -> Dataset:
     """Return the dataset after it was checked and stored in the data home under this name.
@@ -46,6 +47,7 @@ def import_dataset(
     layout : which columns hold what
     title : one line for tables; the name if empty
     source, files : where the files came from; found out if not given
+    outside : steps that touched people of every fold (see `bench.Dataset`); known for those of the catalogue
     force : whether to replace a dataset of the same name
 
     Raises
@@ -69,9 +71,10 @@ def import_dataset(
         label=label,
         source=source or f"imported from {counts.resolve()}",
         files=files,
+        outside=outside or known_outside(name, cohort.units),
     )
     store(home, manifest, cohort, others)
-    return Dataset(name, manifest.title, manifest.label, cohort, others, False, manifest.source)
+    return Dataset(name, manifest.title, manifest.label, cohort, others, False, manifest.source, manifest.outside)
 
 
 def read_challenge(folder: Path, entry: Entry, files: FileSet) -> tuple[Cohort, Cohort | None]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.images import Images
 from bench.core.records import Records, Units
 
 SIGNIFICANT_BITS = 12
@@ -91,6 +93,21 @@ def on_grid(X: NDArray[np.float32], units: Units) -> NDArray[np.float32]:
         step = np.maximum(FINEST[units], np.ldexp(1.0, np.frexp(exact)[1] - SIGNIFICANT_BITS))
         found[start : start + block] = np.rint(exact / step) * step
     return found + np.float32(0)  # + 0 makes one zero of two
+
+
+def at_resolution(people: Records) -> Records:
+    """Return real people with their values on the grid of releases, for whatever compares the two.
+
+    Real values are finer than the grid. Unless both lie on it, trees tell a release from real people by the grid alone
+    (AUC 0.94 on copies of them, by the value that all zero counts of a gene share), and copies are no longer equal.
+    """
+    X = on_grid(people.X, people.units)
+    if np.array_equal(X, people.X):
+        return people
+    values = {"pixels": X.reshape(people.pixels.shape)} if isinstance(people, Images) else {"X": X}
+    records: Any = people  # every kind of records is a dataclass
+    same: Records = replace(records, y=people.y if people.has_labels else None, **values)
+    return same
 
 
 def _hashes(X: NDArray[np.float32]) -> list[bytes]:

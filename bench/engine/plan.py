@@ -136,7 +136,17 @@ def _planned(
 ) -> PlannedCell:
     sample_key = samples[0].key if samples else sample_key
     maker = samples[0] if samples else None
-    cell = Cell(scope.store.root, scope.dataset.label_name, split.seed, split.fold, name[0], sample_key, data, maker)
+    cell = Cell(
+        scope.store.root,
+        scope.dataset.label_name,
+        split.seed,
+        split.fold,
+        name[0],
+        sample_key,
+        data,
+        maker,
+        outside=scope.dataset.outside,
+    )
     tasks = [*samples, *_score_tasks(scope, cell, split, metrics, attacks)]
     return PlannedCell(cell, name[1], tuple(tasks))
 

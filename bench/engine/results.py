@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.engine.plan import PlannedCell
-from bench.engine.tasks import Report, Task
+from bench.engine.tasks import Cell, Report, Task
 from bench.statistics.exposure import EXPOSURE_MEASURES
 from bench.statistics.membership import MEASURES
 from bench.store.rows import Row, claim_columns
@@ -22,7 +22,7 @@ def rows_of(planned: PlannedCell, store: Store, reports: Mapping[str, Report]) -
     for task in planned.tasks:
         body = store.read(task.key)
         report = reports.get(task.key)
-        for row in _numbers(task, body) if body else _absences(task, report):
+        for row in _numbers(planned.cell, task, body) if body else _absences(task, report):
             yield {**_identity(planned), **_cost(body), "key": task.key, **row}
     if planned.cell.maker is None:  # made elsewhere: it has no task of its own
         given = planned.cell.sample_key
@@ -50,7 +50,7 @@ def _cost(body: Mapping[str, Any] | None) -> Row:
     return {name: (body or {}).get(name, math.nan) for name in ("wall_s", "peak_mb")}
 
 
-def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
+def _numbers(cell: Cell, task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
     if task.step == "metric":
         for measure, value in body["values"].items():
             yield {"family": task.plugin.option("family"), "measure": measure, "value": value}
@@ -63,7 +63,7 @@ def _numbers(task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
         measure, name = ("n_parameters", "parameters") if "parameters" in body else ("n_synthetic", "n")
         yield {"family": "cost", "measure": measure, "value": body[name]}
         yield from _duplicates(body)
-        yield {"family": "claim", "measure": "epsilon", **_claim(body["claim"])}
+        yield {"family": "claim", "measure": "epsilon", **_claim(body["claim"], cell)}
 
 
 def _duplicates(body: Mapping[str, Any]) -> Iterator[Row]:
@@ -71,10 +71,19 @@ def _duplicates(body: Mapping[str, Any]) -> Iterator[Row]:
     yield from ({"family": "cost", "measure": name, "value": body[name]} for name in DUPLICATES if name in body)
 
 
-def _claim(claim: Mapping[str, Any] | None) -> Row:
+def _claim(claim: Mapping[str, Any] | None, cell: Cell) -> Row:
+    """Return the columns of a claim: outside its budget is also what was done to the data before there were folds."""
     if claim is None:
         return {"value": math.nan, "reason": "claims nothing"}
-    return claim_columns(claim)
+    whole = {**claim, "outside": [*claim["outside"], *cell.outside]}
+    return {**claim_columns(whole), "reason": delta_warning(claim["delta"], len(cell.data.fitted))}
+
+
+def delta_warning(delta: float, n: int) -> str:
+    """Return what is wrong with a delta above 1/n, n being the people trained on; empty if it is not."""
+    if delta * n <= 1:
+        return ""
+    return f"delta {delta:g} is above 1/{n}: to publish one of the {n} people as they are would meet this claim"
 
 
 def _absences(task: Task, report: Report | None) -> Iterator[Row]:

@@ -26,7 +26,7 @@ from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
-from bench.engine.plain_release import plain_release
+from bench.engine.plain_release import at_resolution, plain_release
 from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
@@ -89,6 +89,7 @@ class Cell:
     ----------
     maker : the task that draws the sample; None for a release made elsewhere
     audit : where the cell is a training of an audit; its attacks then keep the scores themselves
+    outside : steps of the data's making that no claim on them covers
     """
 
     store: Path
@@ -100,6 +101,7 @@ class Cell:
     data: CellData
     maker: Task | None = None
     audit: Training | None = None
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
 
 
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
-    split = _split(cell)
+    split = _split(cell, exact=_reads_model(task))
     plugin: Metric = create(task.plugin, task.params)
     values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
     return {"values": check_measures(task.plugin, values)}
@@ -281,8 +283,9 @@ def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
 def _attack(cell: Cell, task: Task) -> dict[str, Any]:
     if cell.audit:
         return {"scores": _audited_scores(cell, cell.audit, task).tolist()}
-    asked = candidates(_split(cell), cell.dataset)
-    view = view_of(_split(cell), cell.dataset, _released(cell), _access(task), _insider(cell))
+    split = _split(cell, exact=_reads_model(task))
+    asked = candidates(split, cell.dataset)
+    view = view_of(split, cell.dataset, _released(cell), _access(task), _insider(cell))
     scores = _scores(cell, task, view)
     curve = roc(scores, asked.member)
     return {
@@ -293,7 +296,7 @@ def _attack(cell: Cell, task: Task) -> dict[str, Any]:
 
 def _audited_scores(cell: Cell, audit: Training, task: Task) -> NDArray[np.float64]:
     """Return what an attack makes of the people with a coin; it is asked about the others too, and not told which."""
-    people = _cohort(cell.data.cohort)
+    people = _people(cell.data.cohort, exact=_reads_model(task))
     order = order_of_audit(len(people), cell.seed, audit.run)
     found = _scores(cell, task, view_of_audit(people, order, _released(cell), _access(task)))
     if np.isnan(found).any():
@@ -309,6 +312,11 @@ def _scores(cell: Cell, task: Task, view: AttackView) -> NDArray[np.float64]:
     if scores.shape != (n := (len(view.targets),)):
         raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {n}.")
     return scores
+
+
+def _reads_model(task: Task) -> bool:
+    """Return whether a task reads a model, which knows people by their exact values, and not data on a grid."""
+    return task.plugin.released == "model" or (task.step == "attack" and _access(task) == "white-box")
 
 
 def _access(task: Task) -> Access:
@@ -342,10 +350,16 @@ def _cohort(path: Path) -> Records:
     return read_records(path)
 
 
-@lru_cache(maxsize=1)
-def _split(cell: Cell) -> Split:
-    cohort = _cohort(cell.data.cohort)
-    reference = _cohort(cell.data.reference) if cell.data.reference else None
+@lru_cache(maxsize=2)
+def _people(path: Path, *, exact: bool) -> Records:
+    return _cohort(path) if exact else at_resolution(_cohort(path))
+
+
+@lru_cache(maxsize=2)
+def _split(cell: Cell, *, exact: bool) -> Split:
+    """Return the roles of a cell as measures and attacks see them: at the resolution of the release, or exact."""
+    cohort = _people(cell.data.cohort, exact=exact)
+    reference = _people(cell.data.reference, exact=exact) if cell.data.reference else None
     train, holdout = cohort.take(cell.data.train), cohort.take(cell.data.holdout)
     return Split(train, holdout, cell.fold, cell.seed, reference)
 

@@ -22,6 +22,7 @@ from bench.report.table import (
     Heading,
     Paragraph,
     Table,
+    bold,
     code,
     figure,
     italic,
@@ -96,6 +97,7 @@ class StatedClaim:
     end_to_end : True if no step touches the data outside the budget, on any fold
     texts : each claim in words, for people only
     audit : of the claim, if audits test what it is about
+    warning : what makes the claim weaker than it reads; empty if nothing does
     """
 
     epsilon: float
@@ -105,6 +107,7 @@ class StatedClaim:
     end_to_end: bool
     texts: tuple[str, ...]
     audit: AuditReading
+    warning: str = ""
 
     @property
     def epsilon_text(self) -> str:
@@ -129,8 +132,8 @@ def _claims(board: Board, n_samples: int, audits: pd.DataFrame | None) -> Iterat
         return
     yield Heading("Privacy claims")
     reached = strongest(board, "auc", n_samples)
-    claims_made = stated_claims(board, audits).items()
-    body = [_claim_line(board, label, stated, reached.of(label, "value")) for label, stated in claims_made]
+    claims_made = stated_claims(board, audits)
+    body = [_claim_line(board, label, stated, reached.of(label, "value")) for label, stated in claims_made.items()]
     silent = claim_nothing(board)
     note = prose(
         "What a generator states about itself, not what was measured. Epsilon: the largest over folds and seeds. No "
@@ -145,6 +148,9 @@ def _claims(board: Board, n_samples: int, audits: pd.DataFrame | None) -> Iterat
     head += words("end to end", "audited epsilon ≥", "verdict", "claim")
     if body:
         yield board.table("Claims", note, head, body)
+    for label, stated in claims_made.items():
+        if stated.warning:
+            yield Paragraph(bold("Warning") + ": " + board.named(label) + f": {stated.warning}.")
     if silent:
         yield Paragraph("Claim nothing: " + joined(map(board.named, silent)) + ".")
 
@@ -175,6 +181,7 @@ def _stated(label: str, part: pd.DataFrame, audits: pd.DataFrame | None) -> Stat
         bool((made["outside"] == "").all()),
         tuple(sorted({_claim_in_words(row) for row in made.to_dict("records")})),
         audited(audits, label, epsilon, deltas) if tested else NOT_AUDITED,
+        max(made["reason"].fillna("")),
     )
 
 

@@ -23,6 +23,7 @@ from bench.report.table import (
     Cell,
     Content,
     Heading,
+    Paragraph,
     Table,
     code,
     numbers,
@@ -36,8 +37,8 @@ from bench.store.rows import with_labels
 _READINGS = {"auc": "AUC", "tpr_at_fpr_01": "TPR at FPR 1 %", "tpr_at_fpr_10": "TPR at FPR 10 %"}
 JUDGED_BY = ("auc", "tpr_at_fpr_01")
 HIDDEN = (
-    "What was attacked is the plain release: values on a grid, labels, rows in an order of the harness. Tests from outside "
-    "cannot exclude that the values hide something else, in a code that only their maker can read."
+    "What was attacked is the plain release: values on a grid, labels, rows in an order of the harness. Tests from "
+    "outside cannot exclude that the values hide something else, in a code that only their maker can read."
 )
 LEAST = 0.001  # p values below are printed as "less than"
 LUCK = 0.05  # from this p value on, corrected, luck explains what attacks find

@@ -106,7 +106,7 @@ def test_labels_may_come_apart_or_not_at_all(toy: Dataset, toy_cohort: Cohort, p
     assert (with_labels.rows["status"] == "ok").all()
     without = score(frame, toy, no_labels=True, name="bare", folds=1, out=place, **{**QUICK, "metrics": "mmd,tstr"})
     states = without.rows.query("generator == 'bare'").groupby("family")["status"].unique().map(list).to_dict()
-    assert states == {"fidelity": ["ok"], "privacy": ["ok"], "utility": ["skipped"]}
+    assert states == {"cost": ["ok"], "fidelity": ["ok"], "privacy": ["ok"], "utility": ["skipped"]}
     assert without.failures()["reason"].str.startswith("no labels").any()
     assert without.figure_pca()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from bench import Cohort, Images, Records, run, score, stream
 from bench.core.cohort import as_expression
 from bench.core.records import Units
-from bench.engine.plain_release import FINEST, on_grid, plain_release
+from bench.engine.plain_release import FINEST, at_resolution, on_grid, plain_release
 from bench.engine.plan import keys_of_plan, plan_given
 from bench.execution import Serial
 from bench.registry.declarations import PluginInfo
@@ -202,11 +203,26 @@ def test_repeated_rows_are_counted_before_and_after_rounding(toy_cohort: Cohort)
     assert (found.duplicates, found.duplicates_before) == (3, 2)
 
 
+def test_real_people_are_compared_at_the_resolution_of_releases(toy_cohort: Cohort) -> None:
+    people = replace(toy_cohort, donors=np.array(toy_cohort.samples), obs={"tissue": toy_cohort.y})
+    seen = as_expression(at_resolution(people))
+    copy = plain_release(toy_cohort.synthetic(people.X, people.y), like=people).records
+    assert _rows(seen) == _rows(copy)
+    assert seen.samples == people.samples
+    assert seen.donors is not None
+    assert list(seen.obs) == ["tissue"]
+    assert at_resolution(seen) is seen
+    bare = at_resolution(toy_cohort.synthetic(toy_cohort.X, None))
+    assert not bare.has_labels
+    fine = Images(pixels=np.float32([[[[0.1]]], [[[0.7]]]]), y=["a", "b"], samples=("a", "b"))
+    np.testing.assert_array_equal(at_resolution(fine).X, on_grid(fine.X, "intensity"))
+
+
 # -- in a run ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_a_run_keeps_and_counts_is_plain(smuggler: PluginInfo, toy_cohort: Cohort, tmp_path: Path) -> None:
-    results = run("smuggler,copy_train", runs.toy_dataset(toy_cohort), folds=1, metrics="mmd", attacks="gan_leaks",
+    results = run("smuggler,copy_train", runs.toy_dataset(toy_cohort), folds=1, metrics="distance_to_closest", attacks="gan_leaks",
                   plugins=[smuggler.path], out=tmp_path / "out", executor=Serial(), progress=False)  # fmt: skip
     assert results.lost == 0
     release = Store(tmp_path / "out" / "store").read_sample(runs.sample_row(results.rows, "smuggler")["key"])
@@ -219,6 +235,7 @@ def test_what_a_run_keeps_and_counts_is_plain(smuggler: PluginInfo, toy_cohort: 
     assert counted["smuggler", "duplicates_before_rounding"] == 3
     assert counted["copy_train", "duplicates"] == 0
     assert results.attacks()["gan_leaks"]["copy_train"] == 1.0  # a copy on the grid is still found
+    assert counted["copy_train", "distance_to_closest"] == 0
 
 
 def test_a_release_made_elsewhere_is_made_plain_and_counted(toy_cohort: Cohort, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_without_labels_what_asks_for_them_is_skipped_and_the_rest_is_scored(pla
     assert set(rows["fold"]) == {2}
     states = rows.groupby(rows["attack"].fillna("") + rows["family"])["status"].unique().map(list)
     assert states.to_dict() == {
+        "cost": ["ok"],  # how many rows repeat another
         "fidelity": ["ok"],
         "utility": ["skipped"],
         "gan_leaksprivacy": ["ok"],

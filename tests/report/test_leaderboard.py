@@ -13,6 +13,7 @@ from report_rows import interval_of
 
 from bench.cli.report import command
 from bench.core.errors import StoreError
+from bench.engine.results import delta_warning
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
 from bench.report.board import Summary, decimals_for, make_board, number, runs_of, summarise
@@ -267,6 +268,25 @@ def test_a_claim_is_shown_with_delta_and_what_is_outside_the_budget() -> None:
     ]
     assert "Claim nothing: `multivariate`." in text
     assert "None: every planned number exists" in text  # to claim nothing is no failure
+
+
+def test_a_claim_with_a_delta_that_protects_nobody_gets_one_warning() -> None:
+    warnings = [delta_warning(0.01, n) for n in (871, 872)]
+    rows = [
+        row("private_pgm", "epsilon", 4.0, family="claim", **{**STATED, "delta": 0.01}, fold=fold, reason=reason)
+        for fold, reason in enumerate(warnings, start=1)
+    ]
+    warned = [line for line in page(rows).splitlines() if line.startswith("**Warning**")]
+    assert warned == [
+        "**Warning**: `private_pgm`: delta 0.01 is above 1/872: to publish one of the 872 people as they are would meet "
+        "this claim."
+    ]
+    assert "Warning" not in page([row("private_pgm", "epsilon", 4.0, family="claim", **STATED)])
+
+
+def test_the_page_says_what_no_attack_can_exclude() -> None:
+    text = page(attack("mc", 0.6))
+    assert "Tests from outside cannot exclude that the values hide something else" in text
 
 
 def test_a_generator_that_failed_everywhere_is_not_said_to_claim_nothing() -> None:

@@ -23,6 +23,7 @@ def my_dataset() -> Dataset:
         reference=None,  # or a Cohort of further people with the same genes, for attackers
         simulated=True,  # False once the values are measured ones
         source="invented by my_dataset.py",  # where they came from, in one line
+        outside=(),  # what was fitted on people of every fold, such as ("VST",): every privacy claim lists it
     )
 
 
