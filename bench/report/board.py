@@ -11,7 +11,8 @@ import pandas as pd
 
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
-from bench.report.table import ABSENT, Cell, Column, Content, Table, Text, code, italic
+from bench.report.table import ABSENT, Cell, Column, Content, Table
+from bench.report.text import Text, code, italic
 from bench.store.rows import with_labels
 
 

@@ -13,24 +13,8 @@ import pandas as pd
 
 from bench.report.board import Board
 from bench.report.privacy import strongest
-from bench.report.table import (
-    ABSENT,
-    Block,
-    Cell,
-    Content,
-    Flag,
-    Heading,
-    Paragraph,
-    Table,
-    bold,
-    code,
-    figure,
-    italic,
-    joined,
-    numbers,
-    prose,
-    words,
-)
+from bench.report.table import ABSENT, Block, Cell, Content, Flag, Heading, Paragraph, Table, figure, numbers, words
+from bench.report.text import bold, code, italic, joined, prose
 from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
 from bench.studies.audit_reading import GAUSSIAN, VERDICT_WORDS, Verdict
 from bench.studies.audit_records import UNCLAIMED

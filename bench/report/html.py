@@ -19,30 +19,17 @@ from markupsafe import Markup
 
 from bench.report.board import Board, make_board
 from bench.report.claims import claim_tables
+from bench.report.comparison import comparison_tables, published_table
 from bench.report.figures.close_ups import read_numbers
 from bench.report.figures.front import AXES, KEY, front_points, front_svg, undominated
 from bench.report.figures.html_pictures import close_ups, draw_close_ups, picture_facts
 from bench.report.leaderboard import LEGEND, audits_of, facts_of, picture_blocks, pictures_of
 from bench.report.measures import cost_table, failures, measure_tables
 from bench.report.privacy import attack_tables
-from bench.report.published import published_table
-from bench.report.ranking import comparison_tables
 from bench.report.study_page import study_section
 from bench.report.summary import USE, Finding, findings, summary
-from bench.report.table import (
-    Block,
-    Facts,
-    Heading,
-    Paragraph,
-    Picture,
-    Text,
-    code,
-    html,
-    joined,
-    marked,
-    prose,
-    templates,
-)
+from bench.report.table import Block, Facts, Heading, Paragraph, Picture, html, marked, templates
+from bench.report.text import Text, code, joined, prose
 from bench.store.rows import read_rows
 from bench.store.store import write_atomic
 
@@ -129,7 +116,7 @@ def _front(board: Board, found: Mapping[str, Finding]) -> Iterator[Block]:
     drawn = {p.label for p in points}
     gone = joined(board.named(label) for label in board.labels if label not in drawn)
     missing = " Not drawn, because one of the two numbers is missing: " + gone + "." if gone.spans else Text()
-    svg = front_svg(points, AXES, described, mark)
+    svg = Markup(front_svg(points, AXES, described, mark))  # noqa: S704 - drawn by matplotlib, which escapes
     yield Picture(svg, marked("Use against exposure", simulated=board.simulated), KEY + missing, described)
 
 

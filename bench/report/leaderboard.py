@@ -19,28 +19,13 @@ from bench.execution.session import Session
 from bench.registry.sources import remember
 from bench.report.board import Board, coverage, make_board
 from bench.report.claims import claim_tables
+from bench.report.comparison import comparison_tables, published_table
 from bench.report.figures.png_files import drawn_from
 from bench.report.figures.ranks import rank_picture
 from bench.report.measures import cost_table, failures, measure_tables
 from bench.report.privacy import attack_tables
-from bench.report.published import published_table
-from bench.report.ranking import comparison_tables
-from bench.report.table import (
-    Block,
-    Fact,
-    Facts,
-    Heading,
-    Paragraph,
-    Picture,
-    Quote,
-    Text,
-    code,
-    italic,
-    joined,
-    markdown,
-    marked,
-    prose,
-)
+from bench.report.table import Block, Fact, Facts, Heading, Paragraph, Picture, Quote, markdown, marked
+from bench.report.text import Text, code, italic, joined, prose
 from bench.store.rows import read_rows, with_labels
 from bench.store.store import write_atomic
 from bench.studies.audit_records import audits_file, read_audits

@@ -10,20 +10,8 @@ import pandas as pd
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
 from bench.report.board import Board, Summary, coverage, decimals_for, in_tables, number
-from bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Content,
-    Heading,
-    Paragraph,
-    Table,
-    code,
-    joined,
-    numbers,
-    text_of,
-    words,
-)
+from bench.report.table import Block, Cell, Column, Content, Heading, Paragraph, Table, numbers, words
+from bench.report.text import code, joined, text_of
 
 WIDEST = 10  # measures side by side; a longer table is cut into even parts
 

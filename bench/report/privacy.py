@@ -16,19 +16,9 @@ import pandas as pd
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import plugins
 from bench.report.board import Board, Summary, number, sound_attacks
-from bench.report.ranking import held_out_per_train
-from bench.report.table import (
-    ABSENT,
-    Block,
-    Cell,
-    Content,
-    Heading,
-    Paragraph,
-    Table,
-    code,
-    numbers,
-    words,
-)
+from bench.report.comparison import held_out_per_train
+from bench.report.table import ABSENT, Block, Cell, Content, Heading, Paragraph, Table, numbers, words
+from bench.report.text import code
 from bench.statistics.comparison import holm
 from bench.statistics.membership import FPR_TARGETS, OFFICIAL_TARGETS, chance_of_tpr
 from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold

@@ -23,15 +23,13 @@ from bench.report.table import (
     Picture,
     Quote,
     Table,
-    bold,
-    code,
     figure,
     markdown,
     marked,
     numbers,
-    prose,
     words,
 )
+from bench.report.text import bold, code, prose
 from bench.store.store import write_atomic
 from bench.studies.cohort_size import TOTAL, by_generator, curves, falls_off
 

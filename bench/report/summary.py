@@ -14,23 +14,8 @@ from bench.report.board import Board, Summary, in_tables, number, sound_attacks
 from bench.report.claims import StatedClaim, audit_cell, claim_nothing, stated_claims
 from bench.report.measures import leaders
 from bench.report.privacy import JUDGED_BY, LEAST, LUCK, Strongest, leak_p_values, p_text, strongest
-from bench.report.table import (
-    ABSENT,
-    Block,
-    Bullets,
-    Cell,
-    Heading,
-    Paragraph,
-    Table,
-    Text,
-    bold,
-    code,
-    italic,
-    joined,
-    numbers,
-    prose,
-    words,
-)
+from bench.report.table import ABSENT, Block, Bullets, Cell, Heading, Paragraph, Table, numbers, words
+from bench.report.text import Text, bold, code, italic, joined, prose
 from bench.statistics.comparison import Interval
 from bench.studies.audit_reading import GAUSSIAN, Verdict
 

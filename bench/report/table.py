@@ -1,4 +1,4 @@
-"""Tables and running text as data, and the three languages that they are written in: Markdown, HTML and LaTeX.
+"""Tables and the other blocks of a page as data, and the languages that they are written in: Markdown, HTML, LaTeX.
 
 A page is a row of blocks. What is bold, a name or a number is a value of the block; marks are written last and never
 read back.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal
 
 import jinja2
 import pandas as pd
@@ -21,98 +21,17 @@ from markupsafe import Markup
 from tabulate import tabulate
 
 from bench.report.figures.png_files import size_of
+from bench.report.text import Text, text_of
 
 Flag = Literal["best", "strongest", "leak", "refuted", "exceeded"]  # why a cell is bold
 Better = Literal["higher", "lower", "none"]
 ARROWS: dict[Better, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
-_MARKS = {"plain": "", "italic": "*", "bold": "**"}
-_SPECIAL = re.compile(  # what means something to Markdown where it stands
-    r"[|*`]|<(?=[\w/!?])|&(?=#?\w+;)|\](?=\()|\\(?=[!-/:-@\[-`{-~])|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])"
-)
-_ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _LATEX = str.maketrans(
     {mark: f"\\{mark}" for mark in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": "$<$", ">": "$>$"}
 )
 _BREAKS = {"name": re.compile(r"(?<=[\[,])"), "head": re.compile(r"(?<=[\[,_/=])")}  # where a line may end
-_SHORT, _LONG = 14, 60  # letters; a longer cell gets a wider column in HTML
-_WIDE = 12  # columns; a wider table breaks its numbers in print
-
-
-# -- running text ------------------------------------------------------------------------------------------------------
-
-
-class Span(NamedTuple):
-    """Some words of one kind."""
-
-    text: str
-    kind: Literal["plain", "code", "italic", "bold"] = "plain"
-
-    def markdown(self) -> str:
-        """Return the words between marks; in code only what ends it or a cell must be written differently."""
-        if self.kind == "code":
-            return "`" + self.text.replace("`", "'").replace("|", "\\|") + "`"
-        mark = _MARKS[self.kind]
-        return mark + _SPECIAL.sub(_escaped, self.text) + mark
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return _ENTITIES.get(found[0], f"\\{found[0]}")
-
-
-@dataclass(frozen=True)
-class Text:
-    """Running text: spans one after the other. Texts and strings are joined by ``+``; a string is plain words."""
-
-    spans: tuple[Span, ...] = ()
-
-    def __add__(self, other: Text | str) -> Text:
-        return Text((*self.spans, *text_of(other).spans))
-
-    def __radd__(self, other: str) -> Text:
-        return text_of(other) + self
-
-    def __str__(self) -> str:
-        return "".join(span.text for span in self.spans)
-
-    def markdown(self) -> str:
-        """Return the text as Markdown."""
-        return "".join(span.markdown() for span in self.spans)
-
-
-def text_of(words: Text | str) -> Text:
-    """Return words as running text."""
-    return words if isinstance(words, Text) else Text((Span(words),) if words else ())
-
-
-def code(name: str) -> Text:
-    """Return a name as rows and commands have it."""
-    return Text((Span(name, "code"),))
-
-
-def italic(words: str) -> Text:
-    """Return emphasised words."""
-    return Text((Span(words, "italic"),))
-
-
-def bold(words: str) -> Text:
-    """Return words that stand out."""
-    return Text((Span(words, "bold"),))
-
-
-def joined(parts: Iterable[Text | str], between: str = ", ") -> Text:
-    """Return texts one after the other, with something between them."""
-    found = Text()
-    for i, part in enumerate(parts):
-        found += (between if i else "") + text_of(part)
-    return found
-
-
-def prose(words: str, *parts: Text | str) -> Text:
-    """Return words in which each ``{}`` stands for a name, a number or words of another kind, in turn."""
-    start, *rest = words.split("{}")
-    return start + joined((text_of(part) + then for part, then in zip(parts, rest, strict=True)), "")
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -154,12 +73,6 @@ class Cell:
         """The number behind it with all its digits; None if there is none."""
         return None if self.value is None or math.isnan(self.value) else repr(float(self.value))
 
-    @property
-    def width(self) -> str | None:
-        """How wide a column of words must be for it, as the style sheet calls that."""
-        letters = len(self.plain())
-        return "long" if letters > _LONG else "text" if letters > _SHORT else None
-
 
 ABSENT = Cell("-")  # planned for no fold
 
@@ -185,11 +98,6 @@ class Column:
         """The title with an arrow that points to what is better."""
         return f"{self.title}{ARROWS[self.better]}"
 
-    @property
-    def first_order(self) -> str:
-        """In which order those who sort by it want it first."""
-        return "descending" if self.better == "higher" or (self.numeric and self.better == "none") else "ascending"
-
 
 def words(*titles: str) -> list[Column]:
     """Return columns of words, which stand to the left."""
@@ -211,7 +119,6 @@ class Table:
     simulated : True if the caption must say that the data are simulated
     """
 
-    kind: ClassVar[str] = "table"
     title: str
     note: Text
     columns: tuple[Column, ...]
@@ -231,11 +138,6 @@ class Table:
     def caption(self) -> str:
         """The title, which says so if the data are simulated."""
         return marked(self.title, simulated=self.simulated)
-
-    @property
-    def wide(self) -> bool:
-        """True if the numbers must break in print."""
-        return len(self.columns) > _WIDE
 
     def markdown(self) -> str:
         """Return the table as Markdown, under its caption and its note."""
@@ -281,52 +183,31 @@ def _latex(text: object) -> str:
 class Heading:
     """The title of a page (level 1), of a section (2) or of a part of it (3)."""
 
-    kind: ClassVar[str] = "heading"
     text: Text | str
     level: int = 2
-
-    def markdown(self) -> str:
-        """Return the heading as Markdown."""
-        return f"{'#' * self.level} {text_of(self.text).markdown()}\n"
 
 
 @dataclass(frozen=True)
 class Paragraph:
     """Running text; `role` is its class in HTML."""
 
-    kind: ClassVar[str] = "paragraph"
     text: Text | str
     role: str | None = None
-
-    def markdown(self) -> str:
-        """Return the paragraph as Markdown; lines end where they end in the text."""
-        return f"{text_of(self.text).markdown()}\n"
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A paragraph that stands out, under a title if it has one."""
+    """A paragraph that stands out, under a title if it has one; in Markdown only."""
 
-    kind: ClassVar[str] = "quote"
     text: Text | str
     title: str = ""
-
-    def markdown(self) -> str:
-        """Return the paragraph as a quotation in Markdown."""
-        lines = [f"## {self.title}", "", *text_of(self.text).markdown().splitlines()]
-        return "".join(f"> {line}".rstrip() + "\n" for line in (lines if self.title else lines[2:]))
 
 
 @dataclass(frozen=True)
 class Bullets:
     """A list."""
 
-    kind: ClassVar[str] = "bullets"
     items: tuple[Text | str, ...]
-
-    def markdown(self) -> str:
-        """Return the list as Markdown, one item a line."""
-        return "".join(f"- {Cell(item).markdown()}\n" for item in self.items)
 
 
 Fact = tuple[Text | str, Text | str]  # its name, and what is so
@@ -336,12 +217,7 @@ Fact = tuple[Text | str, Text | str]  # its name, and what is so
 class Facts:
     """What is known, each by its name."""
 
-    kind: ClassVar[str] = "facts"
     by_name: tuple[Fact, ...]
-
-    def markdown(self) -> str:
-        """Return the facts as a list in Markdown."""
-        return "".join(f"- **{Cell(name).markdown()}:** {Cell(fact).markdown()}\n" for name, fact in self.by_name)
 
 
 @dataclass(frozen=True)
@@ -350,40 +226,45 @@ class Picture:
 
     Parameters
     ----------
-    source : a PNG file, or the text of an ``<svg>`` element
+    source : a PNG file, or an ``<svg>`` element
     caption, note : stand below it
     alt : the text for those who cannot see it
     """
 
-    kind: ClassVar[str] = "picture"
-    source: Path | str
+    source: Path | Markup
     caption: str
     note: Text | str
     alt: str
-
-    @property
-    def svg(self) -> Markup | None:
-        """The drawing; None if the picture is in a file."""
-        return None if isinstance(self.source, Path) else Markup(self.source)  # noqa: S704 - drawn by us
-
-    def markdown(self) -> str:
-        """Return a picture that lies beside the page as Markdown, under its caption."""
-        caption = f"**{self.caption}.** {text_of(self.note).markdown()}\n\n" if self.caption else ""
-        return f"{caption}![{self.alt}]({Path(self.source).name})\n"
-
-    def pixels(self) -> dict[str, Any]:
-        """Return a file as the page holds it: its bytes as an address, width and height."""
-        width, height = size_of(Path(self.source))
-        content = base64.b64encode(Path(self.source).read_bytes()).decode()
-        return {"src": f"data:image/png;base64,{content}", "width": width, "height": height}
 
 
 Block = Table | Heading | Paragraph | Quote | Bullets | Facts | Picture
 
 
+# -- Markdown ----------------------------------------------------------------------------------------------------------
+
+
 def markdown(blocks: Iterable[Block]) -> str:
-    """Return blocks as Markdown."""
-    return "\n".join(block.markdown() for block in blocks)
+    """Return blocks as Markdown; lines of running text end where they end in the text."""
+    return "\n".join(map(_markdown, blocks))
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Table():
+            return block.markdown()
+        case Heading(text, level):
+            return f"{'#' * level} {text_of(text).markdown()}\n"
+        case Paragraph(text):
+            return f"{text_of(text).markdown()}\n"
+        case Quote(text, title):
+            lines = [*([f"## {title}", ""] if title else []), *text_of(text).markdown().splitlines()]
+            return "".join(f"> {line}".rstrip() + "\n" for line in lines)
+        case Bullets(items):
+            return "".join(f"- {Cell(item).markdown()}\n" for item in items)
+        case Facts(facts):
+            return "".join(f"- **{Cell(name).markdown()}:** {Cell(fact).markdown()}\n" for name, fact in facts)
+        case Picture(source, caption, note, alt):
+            return f"**{caption}.** {text_of(note).markdown()}\n\n![{alt}]({Path(source).name})\n"
 
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
@@ -391,8 +272,8 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 def html(blocks: Iterable[Block]) -> Markup:
     """Return blocks as HTML."""
-    write: Any = templates().get_template("blocks.html.j2").module
-    return Markup("\n").join(write.block(block) for block in blocks)
+    macros: Any = templates().get_template("blocks.html.j2").module
+    return Markup("\n").join(getattr(macros, type(block).__name__.lower())(block) for block in blocks)
 
 
 @cache
@@ -402,8 +283,15 @@ def templates() -> jinja2.Environment:
     found = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    found.filters |= {"anchor": anchor, "breakable": _breakable, "text": text_of}
+    found.filters |= {"anchor": anchor, "breakable": _breakable, "pixels": _pixels, "text": text_of}
     return found
+
+
+def _pixels(path: Path) -> dict[str, Any]:
+    """Return a picture as the page holds it: its bytes as an address, width and height."""
+    width, height = size_of(path)
+    content = base64.b64encode(path.read_bytes()).decode()
+    return {"src": f"data:image/png;base64,{content}", "width": width, "height": height}
 
 
 def anchor(title: str) -> str:

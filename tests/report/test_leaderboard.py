@@ -17,9 +17,9 @@ from bench.engine.results import delta_warning
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
 from bench.report.board import Summary, decimals_for, make_board, number, runs_of, summarise
+from bench.report.comparison import published_numbers, published_table
 from bench.report.leaderboard import page_of, render, rows_files, stale, write_leaderboard
 from bench.report.measures import leaders
-from bench.report.published import published_numbers, published_table
 from bench.report.table import Cell, markdown
 from bench.store.rows import read_rows, table, write_rows
 

@@ -14,7 +14,8 @@ from report_rows import audit, small_rows, written
 from bench.cli.report import command
 from bench.report.figures.front import front_figure, front_points
 from bench.report.paper import tables_of, write_figures, write_tables
-from bench.report.table import Table, code, figure, numbers, words
+from bench.report.table import Table, figure, numbers, words
+from bench.report.text import code
 
 
 def test_figures_open_in_every_format_and_come_out_the_same_twice(tmp_path: Path) -> None:

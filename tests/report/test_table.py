@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from bench.report.table import (
     ABSENT,
@@ -19,18 +21,13 @@ from bench.report.table import (
     Picture,
     Quote,
     Table,
-    Text,
-    bold,
-    code,
     figure,
     html,
-    italic,
-    joined,
     markdown,
     numbers,
-    prose,
     words,
 )
+from bench.report.text import Text, bold, code, italic, joined, prose
 
 HEAD = [*words("generator"), *numbers("acc_syn", better="higher"), *numbers("AUC", better="lower"), *words("reason")]
 
@@ -142,8 +139,8 @@ def test_columns_have_sides_arrows_and_a_first_order() -> None:
     assert r"\begin{tabular}{lrrl}" in found.latex()
     assert found.markdown().splitlines()[3].count("|") == 5
     assert [c.heading for c in HEAD] == ["generator", "acc_syn ↑", "AUC ↓", "reason"]
-    assert [c.first_order for c in HEAD] == ["ascending", "descending", "ascending", "ascending"]
-    assert numbers("n")[0].first_order == "descending"
+    page = html([found, Table.of("Size", "", numbers("n"), [])])
+    assert re.findall('data-first="(.*?)"', page) == ["ascending", "descending", "ascending", "ascending", "descending"]
     assert '<th scope="col" class="num" data-first="descending">acc_<wbr>syn\u00a0↑</th>' in html([found])
 
 
@@ -193,6 +190,6 @@ def test_blocks_are_written_one_after_the_other() -> None:
 
 
 def test_a_drawing_is_put_into_the_page_and_a_caption_is_not_markup() -> None:
-    page = html([Picture("<svg></svg>", "<b>", "note", "alt")])
+    page = html([Picture(Markup("<svg></svg>"), "<b>", "note", "alt")])
     assert "<svg></svg>" in page
     assert "<figcaption><strong>&lt;b&gt;. </strong>note</figcaption>" in page

@@ -15,7 +15,8 @@ from bench.report.html import page_text
 from bench.report.leaderboard import write_leaderboard
 from bench.report.paper import tables_of
 from bench.report.summary import findings
-from bench.report.table import Span, Table, Text, html
+from bench.report.table import Table, html
+from bench.report.text import Span, Text
 from bench.store.rows import read_rows
 from bench.studies import audit_reading
 from bench.studies.audit_records import read_audits

@@ -12,7 +12,7 @@ from report_rows import board_rows
 from scipy.stats import ttest_1samp
 
 from bench.report.board import make_board
-from bench.report.ranking import comparison_tables, held_out_per_train
+from bench.report.comparison import comparison_tables, held_out_per_train
 from bench.report.table import markdown
 from bench.statistics.comparison import by_fold, control_scaled, corrected_interval, on_front, ranks, resampled_means
 

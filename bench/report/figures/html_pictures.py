@@ -18,21 +18,8 @@ from bench.report.board import Board, Summary, number
 from bench.report.figures.close_up_panels import REAL, figure_of
 from bench.report.figures.close_ups import TABLES, pictures_file
 from bench.report.figures.png_files import draw_png, drawn_from
-from bench.report.table import (
-    Better,
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Paragraph,
-    Picture,
-    Table,
-    code,
-    marked,
-    numbers,
-    prose,
-    words,
-)
+from bench.report.table import Better, Block, Cell, Column, Heading, Paragraph, Picture, Table, marked, numbers, words
+from bench.report.text import code, prose
 
 _SHOWN = 3  # genes of each release in the table
 _HOW = (

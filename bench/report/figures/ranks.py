@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.report.board import make_board
+from bench.report.comparison import ranking_of
 from bench.report.figures.png_files import draw_png
-from bench.report.ranking import ranking_of
 from bench.statistics.critical_difference import Ranking
 
 if TYPE_CHECKING:
