@@ -120,7 +120,7 @@ class DpCvae:
             neighbours="add-remove",
             epsilon=self.plan_.epsilon(self.delta, self.frame_.mu),
             delta=self.delta,
-            accountant=f"PRV (opacus), Poisson sampling at rate {self.plan_.rate:g}, {self.plan_.steps} steps",
+            accountant=self.plan_.account,
             outside=("gene means and standard deviations", "class counts", "number of samples") if published else (),
         )
 

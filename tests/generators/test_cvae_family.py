@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from bench.generators._cvae import learning_rates
-from bench.generators._privacy import gaussian_mu
+from bench.generators._privacy import gaussian_epsilon, gaussian_mu
 from bench.generators._private_frame import SHARES
 from bench.generators.dp_cvae import DpCvae
 from cohorts import cohort_of, correlation_agreement, utility
@@ -212,6 +212,21 @@ def test_the_claimed_epsilon_is_what_a_second_accountant_finds(variant: str, eps
     assert claim.epsilon - 0.03 <= second_opinion(fitted) <= claim.epsilon + 1e-3
     assert claim.end_to_end == (variant == "end-to-end")
     assert (claim.neighbours, claim.unit, claim.delta) == ("add-remove", "one sample", 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rate", "accountant"),
+    [
+        (0.3, "PRV (opacus), Poisson sampling at rate 0.3, 6 steps"),
+        (1.0, "Gaussian differential privacy, exact; everybody in each of 6 steps"),
+    ],
+)
+def test_a_claim_names_the_accountant_that_found_its_epsilon(rate: float, accountant: str) -> None:
+    fitted = made("dp_cvae", variant="published", epsilon=2.0, rate=rate, steps=6).fit(cohort_of(), rng=stream(1))
+    claim = fitted.claim()
+    assert claim.accountant == accountant
+    if rate == 1.0:  # the exact sum, which PRV only bounds
+        assert claim.epsilon == gaussian_epsilon(math.sqrt(6) / fitted.plan_.sigma, fitted.delta)
 
 
 def test_the_published_variant_lists_what_it_takes_from_the_data_without_noise() -> None:
