@@ -12,6 +12,7 @@ from bench.core.errors import DataError
 from bench.datasets.folds import N_FOLDS
 
 CONFIG = "config.yaml"
+WITHHELD = "secret"  # in place of the generator's seed: whoever has that can subtract the noise of a private release
 FORBIDDEN_SEEDS: Mapping[int, str] = {
     41: "the example submissions are made with it",
     42: "it is for comparing with the baselines",
@@ -24,10 +25,17 @@ _GENERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True)
 class Config:
-    """What is needed of a ``config.yaml``: the generator's name and the seed of the folds."""
+    """What is needed of a ``config.yaml``: the generator's name and the seed of the folds.
+
+    Parameters
+    ----------
+    generator, seed : as written
+    secret : whether the releases have a seed of their own, which the team keeps to itself
+    """
 
     generator: str
     seed: int
+    secret: bool = False
 
 
 def check_seed(seed: int) -> None:
@@ -66,7 +74,9 @@ def read_config(content: Any, code: str, label: str) -> Config:
         text = shown(name) if isinstance(name, str) else "no text"
         problems.append(f"{CONFIG}: generator_name is {text}; expected a name of letters, digits, '_', '.' and '-'.")
         raise RefusedError(problems)
-    seeds = {key: _seed(content, key) for key in ("dataset_config", f"{name}_config")}
+    own = content.get(f"{name}_config")
+    secret = isinstance(own, dict) and own.get("random_seed") == WITHHELD
+    seeds = {key: _seed(content, key) for key in ("dataset_config", *(() if secret else (f"{name}_config",)))}
     problems += [f"{CONFIG}: {key} has no whole number as random_seed." for key, seed in seeds.items() if seed is None]
     if not problems and len(set(seeds.values())) > 1:
         problems.append(
@@ -76,7 +86,7 @@ def read_config(content: Any, code: str, label: str) -> Config:
     problems += _not_allowed(seed)
     if problems or seed is None:
         raise RefusedError(problems)
-    return Config(name, seed)
+    return Config(name, seed, secret)
 
 
 def _missing(content: Mapping[str, Any]) -> Iterator[str]:

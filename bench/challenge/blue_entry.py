@@ -46,6 +46,7 @@ class Submission:
     synthetic: dict[int, Cohort]
     notes: tuple[str, ...]
     folds_of_seed: bool
+    secret: bool = False  # whether the seed of the releases is kept from everybody
 
     @property
     def name(self) -> str:
@@ -153,7 +154,7 @@ class _Reader:
         of_seed = _of_seed(self._dataset, splits, config.seed)
         notes = tuple(_notes(splits, found, None if of_seed else config.seed))
         return Submission(
-            team, self._dataset, config.generator, config.seed, tuple(splits), found, notes, folds_of_seed=of_seed
+            team, self._dataset, config.generator, config.seed, tuple(splits), found, notes, of_seed, config.secret
         )
 
     def _stop_if_wrong(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.challenge.archive import environment_yaml, write_zip
-from bench.challenge.blue_config import check_seed
+from bench.challenge.blue_config import WITHHELD, check_seed
 from bench.challenge.blue_entry import CODE, CONFIG, ENVIRONMENT, code_of, table_names
 from bench.challenge.blue_team import frames
 from bench.core.cohort import Cohort, as_expression
@@ -21,6 +21,7 @@ from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.folds import make_splits, splits_yaml
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.registry.declarations import PluginInfo
+from bench.registry.finding import create
 from bench.registry.selection import Choice
 from bench.store.store import Store
 
@@ -38,12 +39,31 @@ BLUE_TEAM = functools.partial(BlueTeam, {cls})
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What is to be packed: a team's generator, on a dataset, with the team's seed."""
+    """What is to be packed: a team's generator, on a dataset, with the team's seed.
+
+    Parameters
+    ----------
+    team, choice, dataset, seed : as the team names them
+    secret : the seed that the releases are drawn with, where they are private: with it their noise could be subtracted,
+        so that it is written nowhere. None: that of the team, for everybody to repeat
+    """
 
     team: str
     choice: Choice
     dataset: Dataset
     seed: int
+    secret: int | None = field(default=None, repr=False)
+
+
+def may_claim(choice: Choice) -> bool:
+    """Return whether a generator can claim privacy; whether it does, only a fitted one says."""
+    return callable(getattr(create(choice.info, choice.params), "claim", None))
+
+
+def claims_privacy(store: Store, plan: list[PlannedCell]) -> bool:
+    """Return whether one of the releases that were made comes with a claim."""
+    bodies = [store.read(planned.cell.sample_key) for planned in plan]
+    return any(body is not None and body["claim"] is not None for body in bodies)
 
 
 def plan_entry(entry: Entry, store: Store) -> tuple[Scope, list[PlannedCell]]:
@@ -64,6 +84,8 @@ def plan_entry(entry: Entry, store: Store) -> tuple[Scope, list[PlannedCell]]:
         raise PluginError(f"{entry.choice.info.name!r} is made of commands; an entry needs the code of a Python class.")
     dataset = entry.dataset
     splits = make_splits(dataset.cohort, seed=entry.seed, reference=dataset.reference)
+    if entry.secret is not None:
+        splits = [replace(split, seed=entry.secret) for split in splits]
     scope = Scope(dataset, splits, store)
     return scope, plan_generators(scope, [entry.choice], [], [])
 
@@ -125,7 +147,7 @@ def _config(entry: Entry) -> dict[str, Any]:
         "train": True,
         "load_from_checkpoint": False,
         f"{name}_config": {
-            "random_seed": entry.seed,
+            "random_seed": entry.seed if entry.secret is None else WITHHELD,
             "stream": dataset.label_name,  # part of what the seed means, beside fold and name
             "units": dataset.cohort.units,
             "params": dict(entry.choice.params),

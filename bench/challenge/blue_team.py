@@ -1,7 +1,8 @@
 """The challenge's generator interface over a generator of this harness, for the ``blue_team.py`` of a submission.
 
 A submission made by ``bench submit pack`` carries the source of its generator class and hands it to `BlueTeam`, so
-that whoever has the real folds can make the very same synthetic data again from the ``config.yaml`` beside it.
+that whoever has the real folds can make the very same synthetic data again from the ``config.yaml`` beside it. Where
+that says that the seed is secret, the data are private and nobody can: other data are made, as private as those.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.challenge.blue_config import WITHHELD
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.roles import Generator
+from bench.core.secret_seeds import secret_seed
 from bench.core.seeds import stream
 from bench.engine.plain_release import plain_release
 
@@ -37,7 +40,9 @@ class BlueTeam:
         name = config["generator_name"]
         own = config[f"{name}_config"]
         self._config, self._split = config, split
-        self._seed, self._path = int(own["random_seed"]), (own["stream"], split, name)
+        seed = own["random_seed"]
+        self._seed = secret_seed() if seed == WITHHELD else int(seed)
+        self._path = (own["stream"], split, name)
         self._model: Generator = generator(**own["params"])
 
     def train(self) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.core.formatting import duration, size
+from bench.core.secret_seeds import shown_seed
 from bench.engine.cost_estimates import SOURCE, Cost, provenance
 from bench.engine.costs import Costs, makespan
 from bench.engine.plan import PlannedCell, label_of
@@ -93,7 +94,8 @@ def list_tasks(todo: Todo, costs: Costs) -> None:
     for planned, task in _each(todo):
         cell, cost = planned.cell, costs.of(planned, task)
         known = (f"{cost.wall_s:.4f}", f"{cost.peak_mb:.1f}", cost.source) if cost else ("", "", "")
-        names = (cell.generator, planned.params, str(cell.fold), str(cell.seed), task.step, task.plugin.name, task.key)
+        where = (cell.generator, planned.params, str(cell.fold), shown_seed(cell.seed))
+        names = (*where, task.step, task.plugin.name, task.key)
         sys.stdout.write("\t".join([*names, *known]) + "\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -12,15 +12,16 @@ from rich.console import Console
 from bench.challenge.archive import RefusedError
 from bench.challenge.blue_config import check_seed
 from bench.challenge.blue_entry import Submission, file_name, read_submission
-from bench.challenge.blue_pack import Entry, plan_entry, write_submission
+from bench.challenge.blue_pack import Entry, claims_privacy, may_claim, plan_entry, write_submission
 from bench.challenge.blue_scoring import Ballot, plan_entries, zips_in
 from bench.cli import executors, options
 from bench.cli import submit_red as red
 from bench.core.errors import BenchError
+from bench.core.secret_seeds import secret_seed
 from bench.datasets import load_dataset
 from bench.engine import records
 from bench.engine.manifest import manifest_of
-from bench.engine.plan import Scope
+from bench.engine.plan import PlannedCell, Scope
 from bench.engine.releases import given_keys, planned_releases
 from bench.execution import Executor
 from bench.execution.display import RunProgress
@@ -31,6 +32,10 @@ from bench.report.leaderboard import write_leaderboard
 from bench.store.store import Store
 
 console = Console(stderr=True)
+_PRIVATE = (
+    "The releases claim privacy, so that their seed is secret: it comes from the operating system and is kept nowhere. "
+    "Who packs again makes other releases, and spends the budget again."
+)
 
 
 @click.group("submit")
@@ -70,22 +75,37 @@ def pack(
 ) -> None:
     """Run a generator on your team's own five folds and write the zip file that the rules ask for.
 
-    The file is called blueteam_TEAM_DATASET.zip. It is checked before the command ends.
+    The file is called blueteam_TEAM_DATASET.zip. It is checked before the command ends. Releases that come with a
+    privacy claim are drawn with a seed of the operating system, which is shown and written nowhere: who knows it can
+    subtract the noise. --seed then makes the folds alone.
     """
     check_seed(seed)
     chosen = choose("generator", generator)
     if len(chosen) != 1:
         raise BenchError(f"--generator {generator!r} names {len(chosen)} generators; an entry has one.")
     path = _target(target, file_name(team, dataset))
-    entry = Entry(team, chosen[0], load_dataset(dataset), seed)
-    scope, plan = plan_entry(entry, Store(store).open())
-    todo = pending(plan, scope.store)
-    with RunProgress(plan, todo, scope.store, limits.jobs, console) as progress:
-        outcome = execute(plan, todo, scope.store, limits, progress, executor)
-    if outcome.lost:
-        raise BenchError(f"{outcome.lost} of {len(plan)} folds failed, so nothing was packed; the reasons are above.")
+    held = Store(store).open()
+    entry = Entry(team, chosen[0], load_dataset(dataset), seed, secret_seed() if may_claim(chosen[0]) else None)
+    scope, plan = plan_entry(entry, held)
+    if entry.secret is not None:
+        _make(plan[:1], held, limits, executor)
+        if claims_privacy(held, plan[:1]):
+            console.print(_PRIVATE, soft_wrap=True, highlight=False)
+        else:
+            entry = replace(entry, secret=None)
+            scope, plan = plan_entry(entry, held)
+    _make(plan, held, limits, executor)
     write_submission(path, entry, scope, plan)
     _describe(path, read_submission(path))
+
+
+def _make(plan: list[PlannedCell], store: Store, limits: Limits, executor: Executor) -> None:
+    """Make the releases of a plan that are not in the store; what is lost is an error."""
+    todo = pending(plan, store)
+    with RunProgress(plan, todo, store, limits.jobs, console) as progress:
+        outcome = execute(plan, todo, store, limits, progress, executor)
+    if outcome.lost:
+        raise BenchError(f"{outcome.lost} of {len(plan)} folds failed, so nothing was packed; the reasons are above.")
 
 
 def _target(target: Path, name: str) -> Path:
@@ -173,9 +193,10 @@ def _judge(ballot: Ballot, limits: Limits, out: Path, executor: Executor) -> int
 
 def _describe(path: Path, entry: Submission) -> None:
     sizes = ", ".join(str(len(cohort)) for _, cohort in sorted(entry.synthetic.items()))
+    seed = f"{entry.seed} of the folds (that of the releases is secret)" if entry.secret else str(entry.seed)
     click.echo(
         f"{path.name}: all well: team {entry.team}, {entry.generator} on {entry.dataset.label_name}, "
-        f"seed {entry.seed}, {sizes} synthetic rows in folds 1 to {len(entry.splits)}"
+        f"seed {seed}, {sizes} synthetic rows in folds 1 to {len(entry.splits)}"
     )
     for note in entry.notes:
         click.echo(f"{path.name}: note: {note}")

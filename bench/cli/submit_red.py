@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from bench.challenge.tournament import dataset_of_key, judge, tournament_page, w
 from bench.cli import executors, options
 from bench.core.errors import BenchError
 from bench.core.files import explain_io_errors
+from bench.core.secret_seeds import secret_seed
 from bench.datasets import load_dataset
 from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Report
@@ -55,7 +55,7 @@ def challenge(dataset: str, generators: str, out: Path, limits: Limits, executor
         private.mkdir(parents=True, exist_ok=True)
         private.chmod(0o700)
     store = Store(private / "store").open()
-    cells, releases = plan_round(cohort, chosen, secrets.randbits(256), store)
+    cells, releases = plan_round(cohort, chosen, secret_seed(), store)
     todo = pending(cells, store)
     with console.status("making the releases"):
         outcome = execute(cells, todo, store, limits, _say_release, executor)

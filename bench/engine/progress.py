@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.core.secret_seeds import shown_seed
 from bench.engine.costs import Costs, makespan, work_of
 from bench.engine.plan import PlannedCell, label_of
 from bench.engine.tasks import Report, Task
@@ -38,7 +39,7 @@ class Count:
 def place_of(planned: PlannedCell) -> str:
     """Return the generator, fold (of an audit: training) and seed of a cell in words."""
     what = "training" if planned.cell.audit else "fold"
-    return f"{label_of(planned)} {what} {planned.cell.fold} seed {planned.cell.seed}"
+    return f"{label_of(planned)} {what} {planned.cell.fold} seed {shown_seed(planned.cell.seed)}"
 
 
 class Tracker:

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import MissingExtraError
+from bench.core.secret_seeds import shown_seed
 from bench.engine.plan import PlannedCell
 from bench.engine.stopping import Stop
 from bench.engine.tasks import Report, is_done
@@ -120,7 +121,8 @@ def _submit(
     for i, stage in enumerate(cell):
         job = Job(asked, at_absolute_paths(stage), limits)
         where = stage.planned.cell
-        name = f"{where.generator}-fold{where.fold}-seed{where.seed}-{i}-{where.sample_key[:8]}-{asked.proof.name}"
+        seed = shown_seed(where.seed)
+        name = f"{where.generator}-fold{where.fold}-seed{seed}-{i}-{where.sample_key[:8]}-{asked.proof.name}"
         needs = _needs(stage, declared)
         future = client.submit(do_job, job, before, key=name, pure=False, resources=needs, priority=priority)
         futures[future] = stage

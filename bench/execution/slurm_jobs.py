@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.secret_seeds import shown_seed
 from bench.engine.plan import PlannedCell
 from bench.engine.stopping import Stop
 from bench.engine.tasks import Report, is_done
@@ -89,7 +90,7 @@ class SlurmArrays:
 
 def _name(planned: PlannedCell) -> str:
     cell, params = planned.cell, f"[{planned.params}]" if planned.params else ""
-    return f"{cell.generator}{params} fold {cell.fold} seed {cell.seed}"
+    return f"{cell.generator}{params} fold {cell.fold} seed {shown_seed(cell.seed)}"
 
 
 def _reports(job: Any, stage: Stage) -> Iterator[Report]:
