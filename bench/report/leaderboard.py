@@ -24,7 +24,7 @@ from bench.report.figures.png_files import drawn_from
 from bench.report.figures.ranks import rank_picture
 from bench.report.measures import cost_table, failures, measure_tables
 from bench.report.privacy import attack_tables
-from bench.report.table import Block, Fact, Facts, Heading, Paragraph, Picture, Quote, markdown, marked
+from bench.report.table import Block, Fact, Facts, Heading, Paragraph, Picture, Quote, markdown, picture
 from bench.report.text import Text, code, italic, joined, prose
 from bench.store.rows import read_rows, with_labels
 from bench.store.store import write_atomic
@@ -147,7 +147,7 @@ def rows_files(out: Path, slugs: tuple[str, ...] = ()) -> list[Path]:
 
 
 def _text(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    body = render(rows, about, pictures_of(path), audits_of(path, about["data"]["digest"]))
+    body = markdown(leaderboard_blocks(rows, about, pictures_of(path), audits_of(path, about["data"]["digest"])))
     return f"{_MARK.format(name=path.name)}\n\n{body}"
 
 
@@ -167,23 +167,13 @@ def audits_of(path: Path, digest: str) -> pd.DataFrame:
     return found[found["data"] == digest[:12]]
 
 
-def render(
-    rows: pd.DataFrame,
-    about: Mapping[str, Any],
-    pictures: Mapping[str, Path] | None = None,
-    audits: pd.DataFrame | None = None,
-) -> str:
-    """Return the whole page as Markdown; the same rows give the same text. Parameters: see `leaderboard_blocks`."""
-    return markdown(leaderboard_blocks(rows, about, pictures, audits))
-
-
 def leaderboard_blocks(
     rows: pd.DataFrame,
     about: Mapping[str, Any],
     pictures: Mapping[str, Path] | None = None,
     audits: pd.DataFrame | None = None,
 ) -> Iterator[Block]:
-    """Yield the blocks of the page.
+    """Yield the blocks of the page; the same rows give the same ones.
 
     Parameters
     ----------
@@ -249,7 +239,5 @@ def _folds(board: Board) -> Text | str:
 
 def picture_blocks(kind: str, path: Path, data: Mapping[str, Any]) -> tuple[Heading, Picture]:
     """Return the section of a page that shows a picture: ``"ranks"``, ``"roc"`` or ``"pca"``."""
-    heading, caption, note, shown = _PICTURES[kind]
-    named = f"{'SIMULATED ' if data['simulated'] else ''}{data['name']}"
-    caption = marked(caption, simulated=data["simulated"])
-    return Heading(heading), Picture(path, caption, note, shown.format(name=named))
+    heading, caption, note, alt = _PICTURES[kind]
+    return Heading(heading), picture(path, caption, note, alt, data)

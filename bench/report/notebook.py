@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import io
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,11 @@ import pandas as pd
 from bench.core.errors import BenchError, near_name
 from bench.report.board import Board, Summary, in_tables, make_board, sound_attacks
 from bench.report.leaderboard import page_of, rows_files
-from bench.report.measures import lost_rows
+from bench.report.measures import lost_rows, measure_tables
 from bench.report.paper import figure_makers
 from bench.report.privacy import candidates_of
+from bench.report.table import Heading, Paragraph, Table, html
+from bench.report.text import bold
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import read_rows
 
@@ -173,13 +175,10 @@ class Results:
         )
 
     def _repr_html_(self) -> str:
-        mark = '<p style="color:#8f1d00"><b>SIMULATED DATA: no number is about real people.</b></p>'
-        tables = in_tables(self._board.measures.values())
-        shown = (
-            self.leaderboard(next(iter(tables))).to_html(float_format=lambda value: f"{value:.3f}") if tables else ""
-        )
-        title, words = html.escape(self.about["data"]["title"]), html.escape(repr(self))
-        return f"<h4>{title}</h4>{mark if self.simulated else ''}{shown}<p>{words}</p>"
+        data = self.about["data"]
+        first = (block for block in measure_tables(self._board) if isinstance(block, Table))
+        mark = [Paragraph(bold("SIMULATED DATA: no number is about real people."))] if self.simulated else []
+        return html([Heading(data["title"], 4), *mark, *islice(first, 1), Paragraph(repr(self))])
 
 
 def _png(figure: Figure) -> bytes:

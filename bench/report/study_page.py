@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from bench.datasets import Dataset
 from bench.registry.digests import own_digest
-from bench.report.figures.png_files import draw_png
+from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.report.table import (
     ABSENT,
     Block,
@@ -164,8 +163,7 @@ def study_section(rows: Path, *, simulated: bool) -> Iterator[Block]:
 
 def _draw(path: Path, dataset: Dataset, found: pd.DataFrame) -> None:
     title = f"{dataset.title}{' - SIMULATED DATA' if dataset.simulated else ''}"
-    parts = "\0".join([own_digest("bench.report.study_page"), title, found.to_csv(index=False)])
-    fingerprint = hashlib.sha256(parts.encode()).hexdigest()
+    fingerprint = fingerprint_of(own_digest("bench.report.study_page"), title, found.to_csv(index=False))
     draw_png(path, fingerprint, lambda: study_figure(found, dataset.cohort.n_genes, title))
 
 

@@ -13,10 +13,9 @@ import pandas as pd
 from bench.report.board import Board, Summary, in_tables, number, sound_attacks
 from bench.report.claims import StatedClaim, audit_cell, claim_nothing, stated_claims
 from bench.report.measures import leaders
-from bench.report.privacy import JUDGED_BY, LEAST, LUCK, Strongest, leak_p_values, p_text, strongest
+from bench.report.privacy import JUDGED_BY, LEAST, LUCK, leak_p_values, p_text, strongest
 from bench.report.table import ABSENT, Block, Bullets, Cell, Heading, Paragraph, Table, numbers, words
 from bench.report.text import Text, bold, code, italic, joined, prose
-from bench.statistics.comparison import Interval
 from bench.studies.audit_reading import GAUSSIAN, Verdict
 
 USE = "accuracy_synthetic"
@@ -26,47 +25,31 @@ _NEAR = 0.05  # an accuracy this much below that of real training data is called
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """What the strongest attack reaches, less the luck of being the best; the interval holds for all attacks."""
-
-    folds: Summary
-    interval: Interval
-
-
-@dataclass(frozen=True)
 class Finding:
     """What the rows say about one generator.
 
     Parameters
     ----------
-    exposures : by AUC and by TPR at FPR 1 %, under the names of those measures
+    auc, found : AUC of the strongest attack and the share of training samples that it finds at FPR 1 %, less the luck
+        of being the best
     use, real : accuracy of a classifier trained on synthetic and on real samples
     claim : what it claims and what audits say about that; None if it claims nothing
     p_value : of attacks that know nothing, corrected for the number of attacks, readings and generators
     """
 
-    exposures: Mapping[str, Exposure]
+    auc: Summary
+    found: Summary
     use: Summary
     real: Summary
     claim: StatedClaim | None
     p_value: float
 
     @property
-    def auc(self) -> Summary:
-        """The AUC of the strongest attack."""
-        return self.exposures["auc"].folds
-
-    @property
-    def found(self) -> Summary:
-        """The share of training samples that the strongest attack finds at FPR 1 %."""
-        return self.exposures["tpr_at_fpr_01"].folds
-
-    @property
     def leak(self) -> str:
         """How attacks did: ``"clear"``, ``"slight"``, ``"unsure"``, ``"chance"``, or ``"unknown"``."""
         if math.isnan(self.auc.mean) or math.isnan(self.p_value):
             return "unknown"
-        large = any(e.folds.mean >= CLEAR[m] for m, e in self.exposures.items())
+        large = self.auc.mean >= CLEAR["auc"] or self.found.mean >= CLEAR["tpr_at_fpr_01"]
         if self.p_value < LUCK:
             return "clear" if large else "slight"
         return "unsure" if large else "chance"
@@ -84,11 +67,12 @@ def findings(board: Board, audits: pd.DataFrame | None, n_samples: int) -> dict[
     ----------
     n_samples : people in the cohort, training and held out together
     """
-    found = {measure: strongest(board, measure, n_samples) for measure in JUDGED_BY}
-    claims, p_values = stated_claims(board, audits), leak_p_values(board, list(found.values()))
+    auc, found = readings = [strongest(board, measure, n_samples) for measure in JUDGED_BY]
+    claims, p_values = stated_claims(board, audits), leak_p_values(board, readings)
     return {
         label: Finding(
-            {measure: _exposure(reading, label) for measure, reading in found.items()},
+            auc.summary(label),
+            found.summary(label),
             board.summary(label, USE),
             board.summary(label, _REAL),
             claims.get(label),
@@ -96,11 +80,6 @@ def findings(board: Board, audits: pd.DataFrame | None, n_samples: int) -> dict[
         )
         for label in board.labels
     }
-
-
-def _exposure(reading: Strongest, label: str) -> Exposure:
-    value, low, high = (float(reading.of(label, column)) for column in ("value", "low", "high"))
-    return Exposure(reading.summary(label), Interval(value, low, high))
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -235,6 +235,12 @@ class Picture:
     caption: str
     note: Text | str
     alt: str
+
+
+def picture(path: Path, title: str, note: str, alt: str, data: Mapping[str, Any]) -> Picture:
+    """Return a picture of a dataset; `alt` names it at ``{name}``, and simulated data are called so."""
+    named = f"SIMULATED {data['name']}" if data["simulated"] else data["name"]
+    return Picture(path, marked(title, simulated=data["simulated"]), note, alt.format(name=named))
 
 
 Block = Table | Heading | Paragraph | Quote | Bullets | Facts | Picture

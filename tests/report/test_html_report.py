@@ -19,9 +19,8 @@ from bench.report.board import Summary, make_board, number
 from bench.report.figures.front import Point, front_figure, front_svg, undominated
 from bench.report.figures.labels import Box, place
 from bench.report.html import page_text, report_of, write_report
-from bench.report.summary import Exposure, Finding, findings
+from bench.report.summary import Finding, findings
 from bench.report.table import ABSENT, figure
-from bench.statistics.comparison import Interval
 from bench.store.rows import table
 
 EMPTY = {"img", "input", "link", "meta"}
@@ -156,8 +155,8 @@ def test_rows_without_attacks_claims_or_accuracy_still_give_a_report(tmp_path: P
     assert "The rows hold no claims." in text
 
 
-def exposure(mean: float) -> Exposure:
-    return Exposure(Summary(mean, 0.01, 5, 5), Interval(mean, mean - 0.02, mean + 0.02))
+def folds(mean: float) -> Summary:
+    return Summary(mean, 0.01, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +173,7 @@ def exposure(mean: float) -> Exposure:
 )
 def test_a_leak_is_named_by_size_and_by_what_luck_explains(auc: float, found: float, p_value: float, leak: str) -> None:
     nothing = Summary(math.nan, math.nan, 0, 0)
-    both = {"auc": exposure(auc), "tpr_at_fpr_01": exposure(found)}
-    assert Finding(both, nothing, nothing, None, p_value).leak == leak
+    assert Finding(folds(auc), folds(found), nothing, nothing, None, p_value).leak == leak
 
 
 def test_equal_numbers_get_equal_verdicts_and_many_generators_pay_for_their_number() -> None:

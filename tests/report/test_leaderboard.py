@@ -18,7 +18,7 @@ from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
 from bench.report.board import Summary, decimals_for, make_board, number, runs_of, summarise
 from bench.report.comparison import published_numbers, published_table
-from bench.report.leaderboard import page_of, render, rows_files, stale, write_leaderboard
+from bench.report.leaderboard import leaderboard_blocks, page_of, rows_files, stale, write_leaderboard
 from bench.report.measures import leaders
 from bench.report.table import Cell, markdown
 from bench.store.rows import read_rows, table, write_rows
@@ -61,7 +61,7 @@ def facts(simulated: bool = False) -> dict[str, Any]:
 
 
 def page(rows: list[dict[str, Any]], simulated: bool = False) -> str:
-    return render(table(rows), facts(simulated))
+    return markdown(leaderboard_blocks(table(rows), facts(simulated)))
 
 
 def cells(text: str, start: str) -> list[str]:
@@ -411,7 +411,7 @@ def results(tmp_path: Path) -> Path:
 
 def test_rows_read_back_from_disk_give_the_same_page(results: Path) -> None:
     rows, about = read_rows(results / "rows" / "brca.csv")
-    assert render(rows, about) == page(accuracies(ACCURACY))
+    assert markdown(leaderboard_blocks(rows, about)) == page(accuracies(ACCURACY))
 
 
 def test_a_page_is_stale_when_it_is_absent_or_its_rows_have_moved_on(results: Path) -> None:
@@ -463,7 +463,7 @@ def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see
 
 
 def test_a_simulated_picture_is_called_so_in_caption_and_text() -> None:
-    text = render(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": Path("x.png")})
+    text = markdown(leaderboard_blocks(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": Path("x.png")}))
     section = text.split("## Principal components")[1]
     assert section.count("SIMULATED") == 2
 

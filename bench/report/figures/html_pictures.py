@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -17,8 +15,8 @@ from bench.registry.digests import own_digest
 from bench.report.board import Board, Summary, number
 from bench.report.figures.close_up_panels import REAL, figure_of
 from bench.report.figures.close_ups import TABLES, pictures_file
-from bench.report.figures.png_files import draw_png, drawn_from
-from bench.report.table import Better, Block, Cell, Column, Heading, Paragraph, Picture, Table, marked, numbers, words
+from bench.report.figures.png_files import draw_png, drawn_from, fingerprint_of
+from bench.report.table import Better, Block, Cell, Column, Heading, Paragraph, Table, numbers, picture, words
 from bench.report.text import code, prose
 
 _SHOWN = 3  # genes of each release in the table
@@ -74,14 +72,8 @@ def draw_close_ups(rows: Path, numbers: Mapping[str, Any], data: Mapping[str, An
 
 def fingerprint(kind: str, numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Return what a picture must say that it was drawn from."""
-    parts = [
-        kind,
-        own_digest("bench.report.figures.close_up_panels"),
-        title_of(numbers, data),
-        data["simulated"],
-        numbers,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    code = own_digest("bench.report.figures.close_up_panels")
+    return fingerprint_of(kind, code, title_of(numbers, data), data["simulated"], numbers)
 
 
 def title_of(numbers: Mapping[str, Any], data: Mapping[str, Any]) -> str:
@@ -115,9 +107,7 @@ def close_ups(rows: Path, board: Board, found: Mapping[str, Any] | None, data: M
         if kind in drawn or tables:
             yield Heading("Genes" if kind == "genes" else heading)
         if kind in drawn:
-            named = f"{'SIMULATED ' if data['simulated'] else ''}{data['name']}"
-            caption = marked(heading, simulated=board.simulated)
-            yield Picture(close_up_file(rows, kind), caption, note, alt.format(name=named))
+            yield picture(close_up_file(rows, kind), heading, note, alt, data)
         yield from tables
     if gone := [heading for kind, (heading, *_) in CLOSE_UPS.items() if kind not in drawn]:
         yield Heading("Pictures that are not here")

@@ -5,7 +5,6 @@ A basis per cohort, or one fitted on both, would make any two clouds look alike.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from bench.engine.releases import Releases
 from bench.registry.digests import own_digest
 from bench.report.figures.close_up_numbers import labels_of
 from bench.report.figures.close_up_panels import REAL, figure_of
-from bench.report.figures.png_files import draw_png
+from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.statistics.pca import Basis, fit_basis
 
 if TYPE_CHECKING:
@@ -37,7 +36,9 @@ def draw_pca(path: Path, real: Records, synthetic: Mapping[str, Records], *, tit
     title : above the whole picture
     simulated : True if no measured value is in the data; title and panels then say so
     """
-    fingerprint = _fingerprint(f"{title} {simulated}", real, synthetic)
+    modules = ("bench.report.figures.pca", "bench.report.figures.close_up_panels", "bench.statistics.pca")
+    digests = {name: cohort.digest for name, cohort in {REAL: real, **synthetic}.items()}
+    fingerprint = fingerprint_of(*map(own_digest, modules), title, simulated, list(digests.items()))
     draw_png(path, fingerprint, lambda: pca_figure(real, synthetic, title, simulated=simulated))
 
 
@@ -53,24 +54,6 @@ def _plane(basis: Basis, cohort: Records, classes: Sequence[str]) -> dict[str, A
     x, y = basis.project(cohort).T
     place = {label: i for i, label in enumerate(classes)}
     return {"x": x, "y": y, "label": [place.get(str(label), -1) for label in labels_of(cohort)]}
-
-
-# -- the file ----------------------------------------------------------------------------------------------------------
-
-
-def _fingerprint(title: str, real: Records, synthetic: Mapping[str, Records]) -> str:
-    parts = [
-        own_digest("bench.report.figures.pca"),
-        own_digest("bench.report.figures.close_up_panels"),
-        own_digest("bench.statistics.pca"),
-        title,
-        real.digest,
-        *(f"{name} {cohort.digest}" for name, cohort in synthetic.items()),
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-# -- in a run ----------------------------------------------------------------------------------------------------------
 
 
 def draw_releases(path: Path, found: Releases, dataset: Dataset) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.core.errors import StoreError
 from bench.store.store import write_atomic
@@ -48,25 +49,28 @@ def size_of(path: Path) -> tuple[int, int]:
         raise StoreError(f"{path} is no picture ({error}). Remove it; `bench pictures` draws it again.") from error
 
 
+def fingerprint_of(*parts: Any) -> str:
+    """Return the SHA-256 of what a picture is drawn from."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 def draw_png(path: Path, fingerprint: str, draw: Callable[[], Figure | None]) -> None:
-    """Write what is drawn, unless the same picture is there or there is nothing to draw."""
+    """Write what is drawn with a palette of its own, a third of the size of full colour, and its fingerprint.
+
+    The same picture is left as it is, and where there is nothing to draw nothing is written.
+    """
     if fingerprint == drawn_from(path) or (figure := draw()) is None:
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    write_png(path, np.asarray(canvas.buffer_rgba()), fingerprint)  # type: ignore[no-untyped-call]
-
-
-def write_png(path: Path, pixels: NDArray[np.uint8], fingerprint: str) -> None:
-    """Write pixels with a palette of their own, a third of the size of full colour, and what they were drawn from."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
     about = PngInfo()
     about.add_text(_KEY, fingerprint)
-    image = Image.fromarray(pixels).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
+    image = pixels.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
     image.save(buffer, "PNG", optimize=True, pnginfo=about)
     write_atomic(path, lambda file: file.write(buffer.getvalue()))

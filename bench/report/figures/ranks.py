@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import pandas as pd
 
 from bench.report.board import make_board
 from bench.report.comparison import ranking_of
-from bench.report.figures.png_files import draw_png
+from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.statistics.critical_difference import Ranking
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ class RankPicture:
     def fingerprint(self) -> str:
         """Say what the picture shows and how it is drawn, in the same words on every machine."""
         parts = [self.title, self.ranked.labels, self.ranked.mean_ranks.tolist(), self.ranked.groups]
-        return hashlib.sha256(json.dumps([_DRAWING, *parts]).encode()).hexdigest()
+        return fingerprint_of(_DRAWING, *parts)
 
     def write(self, path: Path) -> None:
         """Write a PNG, unless the same picture is there."""

@@ -5,8 +5,6 @@ On linear axes the corner that matters, a few people accused with certainty, is 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from bench.registry.digests import own_digest
 from bench.registry.finding import plugins
 from bench.report.board import Board, make_board
-from bench.report.figures.png_files import draw_png
+from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.store.store import Store
 
 if TYPE_CHECKING:
@@ -110,7 +108,7 @@ def _fingerprint(title: str, panels: list[Panel]) -> str:
         [p.title, {name: curve.tolist() for name, curve in p.curves.items()}, np.asarray(p.published).tolist()]
         for p in panels
     ]
-    return hashlib.sha256(json.dumps([own_digest("bench.report.figures.roc"), title, parts]).encode()).hexdigest()
+    return fingerprint_of(own_digest("bench.report.figures.roc"), title, parts)
 
 
 def roc_figure(panels: list[Panel], title: str) -> Figure:
