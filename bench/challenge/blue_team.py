@@ -21,6 +21,7 @@ from bench.core.errors import DataError
 from bench.core.roles import Generator
 from bench.core.secret_seeds import secret_seed
 from bench.core.seeds import stream
+from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import plain_release
 
 _MOST_DRAWS = 100  # samples of the training cohort's size, before a class counts as too rare
@@ -58,7 +59,7 @@ class BlueTeam:
             samples=tuple(map(str, range(len(X)))),
             units=self._config[f"{self._config['generator_name']}_config"]["units"],
         )
-        self._model.fit(self._cohort, rng=stream(self._seed, "fit", *self._path))
+        self._model.fit(handed_over(self._cohort), rng=stream(self._seed, "fit", *self._path))
 
     def load_from_checkpoint(self) -> None:
         """Refuse: a fit is made again from its seed, and no stored model is read.

@@ -27,9 +27,10 @@ from bench.execution.runner import Limits, Todo, do_tasks, pending
 from bench.registry.digests import key
 from bench.registry.selection import Choice, choose
 from bench.report.leaderboard import write_leaderboard
+from bench.statistics.dp_bounds import gaussian_strength, runs_to_test
 from bench.store.inventory import keep_keys
 from bench.store.store import Store
-from bench.studies.audit import Audit, LostTrainingsError, claim_in, claim_under_test, suspects, usable
+from bench.studies.audit import Audit, LostTrainingsError, claim_in, claim_under_test, doubled, usable
 from bench.studies.audit_reading import (
     EACH,
     FEWEST_RUNS,
@@ -39,9 +40,11 @@ from bench.studies.audit_reading import (
     Trial,
     bounds,
     exceeded,
+    gaussian_verdict,
     verdict,
 )
-from bench.studies.audit_records import UNCLAIMED, add_audit, audit_lines, audits_file
+from bench.studies.audit_records import add_audit, audit_lines, audits_file, claim_entries
+from bench.studies.suspects import COINS, Coins, suspects
 
 console = Console(stderr=True)
 
@@ -53,6 +56,13 @@ console = Console(stderr=True)
 @click.option("--delta", type=click.FloatRange(0, 1, max_open=True), help="Likewise [default: its own].")
 @click.option("--runs", type=click.IntRange(2), default=2, show_default=True, help="How often it is trained.")
 @click.option("--canaries", type=click.IntRange(0), default=0, show_default=True, help="0: real people have the coins.")
+@click.option(
+    "--coins",
+    type=click.Choice(COINS),
+    default="each",
+    show_default=True,
+    help="A coin for each record, or one for two, which keeps the size of a training.",
+)
 @click.option("--attacks", default="all", show_default=True, help="all, or names; those that see the release alone.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of all coins, canaries and trainings.")
 @options.limits
@@ -68,6 +78,7 @@ def command(
     delta: float | None,
     runs: int,
     canaries: int,
+    coins: Coins,
     attacks: str,
     seed: int,
     limits: Limits,
@@ -81,22 +92,26 @@ def command(
     often they are right follows a lower bound of epsilon. A bound above the claim refutes it: exit status 3. A bound
     below proves nothing; the ceiling says what a perfect attack would have shown.
 
-    Two runs give the one-run bound over many records; 20 and more give also the bounds over repeated runs for the one
-    record that stands out. Writes <out>/audits/<dataset>.csv, and the leaderboard if there is one.
+    Two runs give the bound over many records; 20 and more give also the bounds over repeated runs for the one
+    record that stands out, and 120 test an epsilon of 10 of a Gaussian mechanism. With --coins pairs nothing tells a
+    training from one of the leaderboard, not even its size.
+
+    Writes <out>/audits/<dataset>.csv, and the leaderboard if there is one.
     """
     choice = _one(generator)
     chosen = usable(choose("attack", attacks), choice)
     data = load_dataset(dataset)
-    audit = Audit(suspects(data.expression, canaries, seed), choice, chosen, runs, seed)
+    audit = Audit(suspects(data.expression, canaries, seed, coins=coins), choice, chosen, runs, seed)
     if dry_run:
         _show(audit, data, out, limits, executor)
         return
-    trials = _trials(audit, data, out, limits, executor, lambda claim: claim_under_test(claim, epsilon, delta))
+    trials = _trials(audit, data, out, limits, executor, lambda c: claim_under_test(c, epsilon, delta, coins))
     claim = _largest(trials)
-    e, d = claim_under_test(claim, epsilon, delta)
+    e, d = claim_under_test(claim, epsilon, delta, coins)
     whole = claim is None or claim.end_to_end
-    found = bounds(trials, d)
+    found = bounds(trials, d, doubled=doubled(claim, coins))
     _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", VERDICT_WORDS[verdict(found, e, whole)], data.simulated)
+    _say_gaussian(found, e, d, doubled(claim, coins))
     _say_failed(trials)
     about = _about(audit, claim, data) | {"canaries": canaries}
     _keep(out, data.slug, audit_lines(choice, found, e, d, about))
@@ -106,9 +121,9 @@ def command(
 def _about(audit: Audit, claim: PrivacyClaim | None, data: Dataset) -> dict[str, Any]:
     """Return what every line of this audit says beside its bound."""
     return {
-        "claimed": UNCLAIMED if claim is None else repr(claim.epsilon),
-        "end_to_end": "-" if claim is None else "yes" if claim.end_to_end else "no",
+        **claim_entries(claim),
         "records": len(audit.who.audited),
+        "coins": audit.who.coins,
         "runs": audit.runs,
         "seed": audit.seed,
         "attacks": " ".join(choice.label for choice in audit.attacks),
@@ -196,5 +211,19 @@ def _say(choice: Choice, found: list[Bound], claim: str, outcome: str, simulated
         note = "; holds for mechanisms with a Gaussian trade-off, no ground for a verdict" if b.kind == GAUSSIAN else ""
         low = f"epsilon at least {b.low:.3f} (at most {b.ceiling:.3f} could be shown)"
         click.echo(f"  {b.kind}: {low} at confidence {EACH:g}, by {b.attack}: {b.detail}{note}")
-    if all(bound.kind == "one run" for bound in found):
+    if not any(bound.kind == GAUSSIAN for bound in found):
         click.echo(f"  --runs {FEWEST_RUNS} or more would add the bounds over repeated runs.")
+
+
+def _say_gaussian(found: Sequence[Bound], epsilon: float, delta: float, twice: bool) -> None:
+    """Print the Gaussian strength that was found beside the one claimed, if the audit bounds it."""
+    outcome = gaussian_verdict(found, epsilon, delta)
+    bound = next((bound for bound in found if bound.kind == GAUSSIAN), None)
+    if outcome is None or bound is None:
+        return
+    claimed = gaussian_strength(epsilon, delta)
+    low = f"mu at least {bound.mu:.3f} (at most {bound.mu_ceiling:.3f} could be shown)"
+    click.echo(f"  as a Gaussian mechanism, which claims mu {claimed:.3f}: {low}: {VERDICT_WORDS[outcome]}")
+    if outcome == "not testable":
+        half = runs_to_test(claimed, EACH, doubled=twice)
+        click.echo(f"  --runs {2 * half} or somewhat more would test it: {half} to choose a record, {half} to read it.")

@@ -8,6 +8,7 @@ from bench.core.cohort import Cohort
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.seeds import stream
+from bench.engine.handing_over import handed_over
 from bench.registry.declarations import PluginInfo
 
 _GENES = 24
@@ -40,12 +41,12 @@ def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) ->
 
 
 def example(info: PluginInfo, n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Records:
-    """Return `people` in a modality that the plugin serves: of expression, or as grey images."""
-    cohort = people(n, *path, genes=genes, apart=apart)
+    """Return `people` in a modality that the plugin serves, of expression or as grey images, named as in a run."""
+    cohort = handed_over(people(n, *path, genes=genes, apart=apart))
     if "expression" in info.modalities:
         return cohort
     pixels = np.clip(cohort.X / _BRIGHT, 0, 1)[:, : genes // 4 * 4].reshape(n, 4, -1, 1)
-    return Images(pixels=pixels, y=cohort.y, samples=cohort.samples)
+    return handed_over(Images(pixels=pixels, y=cohort.y, samples=cohort.samples))
 
 
 def check_rng(*path: str | int) -> np.random.Generator:

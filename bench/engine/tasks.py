@@ -26,6 +26,7 @@ from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
+from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import at_resolution, plain_release
 from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
@@ -160,9 +161,7 @@ def _release(cell: Cell, task: Task) -> tuple[Generator, Release, dict[str, int]
 
     Data come plain, as `bench.engine.plain_release` says. A model is kept to the last bit: its answers must not change.
     """
-    cohort = _cohort(cell.data.cohort).take(cell.data.fitted)
-    if cell.audit:
-        cohort = cohort.renamed(tuple(f"record_{i + 1}" for i in range(len(cohort))))  # no name gives coins
+    cohort = handed_over(_cohort(cell.data.cohort).take(cell.data.fitted))
     n = cell.audit.released if cell.audit else len(cohort)
     fitted: Any = create(task.plugin, task.params).fit(cohort, rng=_rng(cell, "fit", task))
     if task.plugin.released == "model":

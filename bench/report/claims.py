@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from bench.report.table import ABSENT, Block, Cell, Content, Flag, Heading, Para
 from bench.report.text import bold, code, italic, joined, prose
 from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
 from bench.studies.audit_reading import GAUSSIAN, VERDICT_WORDS, Verdict
-from bench.studies.audit_records import UNCLAIMED
 
 AUDIT_WORDS: dict[Verdict | None, str] = {  # beside a claim
     "refuted": "REFUTED",
@@ -62,7 +61,7 @@ def audited(audits: pd.DataFrame | None, label: str, epsilon: float, deltas: Seq
     if found.empty:
         return NOT_AUDITED
     low, ceiling = float(found["low"].max()), float(found["ceiling"].max())
-    claimed = max([epsilon, *(float(text) for text in found["claimed"] if text != UNCLAIMED)])
+    claimed = float(np.nanmax([epsilon, *found["claimed"]]))
     verdict: Verdict = "not refuted" if ceiling > epsilon else "not testable"
     if low > claimed:
         verdict = "refuted" if (found["end_to_end"] == "yes").all() else "exceeded"
@@ -221,7 +220,7 @@ def _audit_table(board: Board, audits: pd.DataFrame) -> Table:
         "bound that follows, each at its own confidence; {}: the same for perfect guesses, so a bound below the claim "
         "is no proof of it. Attack, record and threshold are chosen on other trainings than those read; several audits "
         "of one generator are not corrected for their number. Gaussian bounds hold for mechanisms with a Gaussian "
-        "trade-off only, and refute nothing here.",
+        "trade-off only: what they say is said of a claim to be such a mechanism, and of no other.",
         *(italic("Epsilon ≥"), italic("could show")),
     )
     head = [*words("generator", "bound"), *numbers("tested epsilon", "delta", "epsilon ≥", "could show", "confidence")]
@@ -237,9 +236,13 @@ def _audit_line(board: Board, line: Mapping[Hashable, Any]) -> list[Content]:
         *(figure(line[name], "g") for name in ("epsilon", "delta")),
         *(figure(line[name], ".2f") for name in ("low", "ceiling")),
         figure(line["confidence"], "g"),
-        ABSENT if line["bound"] == GAUSSIAN else verdict,
+        _curve(line["as_gaussian"]) if line["bound"] == GAUSSIAN else verdict,
         code(line["attack"]),
         line["detail"],
         figure(line["canaries"], "d"),
         figure(line["runs"], "d"),
     ]
+
+
+def _curve(verdict: str) -> Content:
+    return f"as a Gaussian mechanism {VERDICT_WORDS[cast('Verdict', verdict)]}" if verdict else ABSENT

@@ -17,7 +17,9 @@ CONFIDENCE = 0.95
 _LARGEST = 60.0  # no epsilon above is told apart
 
 
-def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confidence: float = CONFIDENCE) -> float:
+def one_run_epsilon(
+    canaries: int, guesses: int, right: int, delta: float, confidence: float = CONFIDENCE, *, doubled: bool = False
+) -> float:
     """Return a lower bound of epsilon from one training in which each canary was included by a fair coin.
 
     Parameters
@@ -27,6 +29,9 @@ def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confi
         on one side ("out", say)
     right : how many guesses were right
     delta : at which epsilon is bounded
+    doubled : whether each coin exchanged one record for another, and epsilon and delta are about adding or removing
+        one. What is (e, d)-private when a record is added or removed is (2 e, (1 + exp(e)) d)-private when one is
+        exchanged, so that the bound is about half of what it is for an exchange
 
     References
     ----------
@@ -40,7 +45,8 @@ def one_run_epsilon(canaries: int, guesses: int, right: int, delta: float, confi
     3.49
     """
     _check_counts(canaries, guesses, right)
-    return _largest_rejected(lambda e: one_run_p_value(canaries, guesses, right, e, delta) < 1 - confidence)
+    tested = _exchanged if doubled else _same
+    return _largest_rejected(lambda e: one_run_p_value(canaries, guesses, right, *tested(e, delta)) < 1 - confidence)
 
 
 def pure_one_run_epsilon(guesses: ArrayLike, right: ArrayLike, confidence: float = CONFIDENCE) -> NDArray[np.float64]:
@@ -69,9 +75,9 @@ def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, del
     return min(tail + 2 * canaries * delta * worst, 1.0)
 
 
-def one_run_ceiling(canaries: int, delta: float, confidence: float = CONFIDENCE) -> float:
+def one_run_ceiling(canaries: int, delta: float, confidence: float = CONFIDENCE, *, doubled: bool = False) -> float:
     """Return the bound of an attacker who guesses every canary right."""
-    return one_run_epsilon(canaries, canaries, canaries, delta, confidence)
+    return one_run_epsilon(canaries, canaries, canaries, delta, confidence, doubled=doubled)
 
 
 def error_rates(
@@ -90,32 +96,78 @@ def error_rates(
     return _upper(false, outside, level), _upper(missed, inside, level)
 
 
-def repeated_epsilon(fpr: float, fnr: float, delta: float) -> float:
+def repeated_epsilon(fpr: float, fnr: float, delta: float, *, doubled: bool = False) -> float:
     """Return the lower bound of epsilon at these error rates: no test of an (epsilon, delta)-private run does better.
+
+    `doubled` is explained at `one_run_epsilon`.
 
     References
     ----------
     Kairouz, Oh and Viswanath (2015), The composition theorem for differential privacy, ICML.
     """
-    bounds = [(1 - delta - b) / a for a, b in ((fpr, fnr), (fnr, fpr))]
-    return max(0.0, *(math.log(x) if x > 0 else 0.0 for x in bounds))
+
+    def at(delta: float) -> float:
+        bounds = [(1 - delta - b) / a for a, b in ((fpr, fnr), (fnr, fpr))]
+        return max(0.0, *(math.log(x) if x > 0 else 0.0 for x in bounds))
+
+    return _largest_rejected(lambda e: at(_exchanged(e, delta)[1]) > 2 * e) if doubled else at(delta)
 
 
-def gaussian_epsilon(fpr: float, fnr: float, delta: float) -> float:
-    """Return the epsilon at delta of the Gaussian mechanism whose best test has these error rates.
+def gaussian_mu(fpr: float, fnr: float, *, doubled: bool = False) -> float:
+    """Return the mu of the Gaussian mechanism whose best test has these error rates; 0 if they are those of guessing.
 
-    It is a bound for mechanisms whose trade-off curve is Gaussian, as that of noise added to sums is, and only close to
-    one for DP-SGD; it is sharper than `repeated_epsilon`, because it uses the shape of the whole curve.
+    From upper ends of both rates that hold together it is a lower bound of mu, for every mechanism whose trade-off
+    curve is that of a Gaussian of strength mu or lies above it. Where a coin exchanges two records (`doubled`), it is
+    half as large: what is mu-private when a record is added or removed is 2 mu-private when one is exchanged.
 
     References
     ----------
     Dong, Roth and Su (2022), Gaussian differential privacy, JRSS B 84, 3-37; Nasr et al. (2023), Tight auditing of
-    differentially private machine learning, USENIX Security.
+    differentially private machine learning, USENIX Security (arXiv 2302.07956).
+
+    Examples
+    --------
+    >>> round(gaussian_mu(0.1587, 0.1587), 2)
+    2.0
     """
     mu = float(-ndtri(fpr) - ndtri(fnr))
-    if mu <= 0:
-        return 0.0
-    return _largest_rejected(lambda e: _gaussian_delta(mu, e) > delta)
+    return max(mu, 0.0) / (2 if doubled else 1)
+
+
+def epsilon_of_mu(mu: float, delta: float) -> float:
+    """Return the epsilon at delta of a Gaussian mechanism of strength mu.
+
+    Examples
+    --------
+    >>> round(epsilon_of_mu(2.0, 1e-5), 1)
+    10.0
+    """
+    return _largest_rejected(lambda e: _gaussian_delta(mu, e) > delta) if mu > 0 else 0.0
+
+
+def gaussian_epsilon(fpr: float, fnr: float, delta: float, *, doubled: bool = False) -> float:
+    """Return the epsilon at delta of the Gaussian mechanism whose best test has these error rates (`gaussian_mu`).
+
+    It is a bound for mechanisms whose trade-off curve is Gaussian, as that of noise added to sums is, and only close to
+    one for DP-SGD; it is sharper than `repeated_epsilon`, because it uses the shape of the whole curve.
+    """
+    return epsilon_of_mu(gaussian_mu(fpr, fnr, doubled=doubled), delta)
+
+
+def runs_to_test(mu: float, confidence: float = CONFIDENCE, *, doubled: bool = False) -> int:
+    """Return over how many trainings, with a record and without it in equal parts, mu can be exceeded at all.
+
+    Fewer show no larger mu than this, even to a test that never errs.
+
+    Examples
+    --------
+    >>> runs_to_test(2.0)
+    44
+    """
+    n = 1
+    while gaussian_mu(*error_rates(0, n, 0, n, confidence), doubled=doubled) <= mu:
+        n += 1
+    return 2 * n
 
 
 def gaussian_strength(epsilon: float, delta: float) -> float:
@@ -157,10 +209,21 @@ def share_of_ceiling(auc: float, epsilon: float, delta: float) -> float:
     return max(auc - 0.5, 0.0) / (auc_ceiling(epsilon, delta) - 0.5)
 
 
-def repeated_ceiling(outside: int, inside: int, delta: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def repeated_ceiling(
+    outside: int, inside: int, delta: float, confidence: float = CONFIDENCE, *, doubled: bool = False
+) -> tuple[float, float]:
     """Return the two bounds, of `repeated_epsilon` and `gaussian_epsilon`, of an attacker who never errs."""
     rates = error_rates(0, outside, 0, inside, confidence)
-    return repeated_epsilon(*rates, delta), gaussian_epsilon(*rates, delta)
+    return repeated_epsilon(*rates, delta, doubled=doubled), gaussian_epsilon(*rates, delta, doubled=doubled)
+
+
+def _same(epsilon: float, delta: float) -> tuple[float, float]:
+    return epsilon, delta
+
+
+def _exchanged(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return what an (epsilon, delta)-private mechanism guarantees where one record takes the place of another."""
+    return 2 * epsilon, min((1 + math.exp(epsilon)) * delta, 1.0)
 
 
 def _gaussian_delta(mu: float, epsilon: float) -> float:

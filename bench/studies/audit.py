@@ -25,44 +25,9 @@ from bench.registry.digests import code_digest, key, module_digest
 from bench.registry.selection import Choice
 from bench.store.store import Store
 from bench.studies.audit_reading import FEWEST_RUNS, Trial
+from bench.studies.suspects import Coins, Suspects
 
 _ACCESS = {"data": ("black-box", "black-box + labels"), "model": ("query",)}
-
-
-@dataclass(frozen=True, eq=False)
-class Suspects:
-    """Who may be in a training: the records whose inclusion is a coin, and those that are always in.
-
-    Parameters
-    ----------
-    always : may be empty
-    audited : the records with a coin
-    """
-
-    always: Cohort
-    audited: Cohort
-
-
-def suspects(cohort: Cohort, canaries: int, seed: int) -> Suspects:
-    """Return the cohort's own records as audited, or, with canaries, these as audited and the cohort always in.
-
-    The set of classes is public in every claim, so one person of each class has no coin and is always in: a class that
-    comes and goes with its people would give their coins away.
-
-    A canary is made of genes of different people, three times as far from the mean as these: a record that nobody is
-    like, because a guarantee holds for such a one too.
-    """
-    if canaries == 0:
-        order = stream(seed, "audit", "always").permutation(len(cohort))
-        first = order[np.unique(cohort.y[order], return_index=True)[1]]  # one of each class, at random
-        always = np.isin(np.arange(len(cohort)), first)
-        return Suspects(cohort.take(always), cohort.take(~always))
-    rng = stream(seed, "audit", "canaries")
-    rows = rng.integers(len(cohort), size=(canaries, cohort.n_genes))
-    mean = cohort.X.mean(axis=0)
-    far = mean + 3 * (np.take_along_axis(cohort.X, rows, axis=0) - mean)
-    X = np.clip(far, cohort.X.min(), cohort.X.max())
-    return Suspects(cohort, cohort.synthetic(X, rng.choice(cohort.classes, size=canaries)))
 
 
 def usable(attacks: Sequence[Choice], generator: Choice) -> list[Choice]:
@@ -107,20 +72,19 @@ class Audit:
     seed: int
 
     def __post_init__(self) -> None:
-        fewest = 2 if len(self.who.audited) > 1 else FEWEST_RUNS
+        fewest = 2 if self.who.n_coins > 1 else FEWEST_RUNS
         if self.runs < fewest:
             raise DataError(
-                f"{self.runs} runs over {len(self.who.audited)} record(s) give no bound; expected --runs {fewest} or "
-                "more."
+                f"{self.runs} runs over {self.who.n_coins} coin(s) give no bound; expected --runs {fewest} or more."
             )
 
     def inside(self, run: int) -> NDArray[np.bool_]:
-        """Return which audited people the fair coins of a training include, (n_audited,)."""
-        return stream(self.seed, "audit", "coins", run).random(len(self.who.audited)) < 0.5
+        """Return how the fair coins of a training fall, (n_coins,): with a coin each, who is in."""
+        return stream(self.seed, "audit", "coins", run).random(self.who.n_coins) < 0.5
 
     def plan(self, store: Store, dataset: str) -> list[PlannedCell]:
         """Return one cell a training: the fit and release, and every attack on it; the people go into the store."""
-        people = _joined(self.who.always, self.who.audited)
+        people = self.who.joined()
         file = store.keep_cohort(people)
         cells = []
         for run in range(self.runs):
@@ -133,13 +97,15 @@ class Audit:
         return cells
 
     def _of(self, run: int) -> Training:
-        always = len(self.who.always)
-        return Training(run, always, always + len(self.who.audited) // 2)
+        return Training(run, len(self.who.always), self.who.released)
 
     def _roles(self, run: int, file: Path) -> CellData:
-        always, inside = np.arange(len(self.who.always)), self.inside(run)
-        ins, outs = len(always) + np.flatnonzero(inside), len(always) + np.flatnonzero(~inside)
-        return CellData(file, None, np.concatenate([always, ins]), ins, outs)
+        """Return who is trained on, in the order of the cohort, as in a run: no place in it gives a coin away."""
+        always, audited = np.split(np.arange(len(self.who.place)), [len(self.who.always)])
+        ins = audited[self.who.rows_in(self.inside(run))]
+        fitted = np.concatenate([always, ins])
+        fitted = fitted[np.argsort(self.who.place[fitted], kind="stable")]
+        return CellData(file, None, fitted, ins, np.setdiff1d(audited, ins))
 
     def _maker(self, run: int, data: CellData, people: Cohort) -> Task:
         chosen = self.generator
@@ -193,7 +159,7 @@ class Audit:
             if body is None:
                 failed[choice.label] = _reason(task, reports)
             else:
-                scores[choice.label] = np.array(body["scores"], dtype=np.float64)
+                scores[choice.label] = self.who.told(np.array(body["scores"], dtype=np.float64))
         return Trial(self.inside(run), scores, claim, failed)
 
 
@@ -219,15 +185,9 @@ def claim_in(body: Mapping[str, Any]) -> PrivacyClaim | None:
     return PrivacyClaim(**{**claim, "outside": tuple(claim["outside"])}) if claim else None
 
 
-def _joined(always: Cohort, chosen: Cohort) -> Cohort:
-    if not len(always):
-        return chosen
-    X, y = np.concatenate([always.X, chosen.X]), np.concatenate([always.y, chosen.y])
-    names = tuple(f"record_{i + 1}" for i in range(len(X)))
-    return Cohort(X=X, y=y, genes=always.genes, samples=names, units=always.units)
-
-
-def claim_under_test(claim: PrivacyClaim | None, epsilon: float | None, delta: float | None) -> tuple[float, float]:
+def claim_under_test(
+    claim: PrivacyClaim | None, epsilon: float | None, delta: float | None, coins: Coins = "each"
+) -> tuple[float, float]:
     """Return the epsilon and delta to test: those given, else those the generator claims.
 
     Raises
@@ -237,12 +197,19 @@ def claim_under_test(claim: PrivacyClaim | None, epsilon: float | None, delta: f
     """
     if claim is None and (epsilon is None or delta is None):
         raise DataError("the generator claims nothing; give the claim to test with --epsilon and --delta.")
-    if claim is not None and claim.neighbours != "add-remove" and (epsilon is None or delta is None):
+    added = claim is None or claim.neighbours == "add-remove" or coins == "pairs"
+    if claim is not None and not added and (epsilon is None or delta is None):
         raise DataError(
             f"the claim (epsilon {claim.epsilon:g}) is about neighbours that {claim.neighbours}; the coins of an audit "
-            "add and remove records. Give the claim for that with --epsilon and --delta."
+            "add and remove records. Have a coin choose between two with --coins pairs, or give the claim for adding "
+            "and removing with --epsilon and --delta."
         )
     return (
         epsilon if epsilon is not None else claim.epsilon,  # type: ignore[union-attr]  # one of the two is there
         delta if delta is not None else claim.delta,  # type: ignore[union-attr]
     )
+
+
+def doubled(claim: PrivacyClaim | None, coins: Coins) -> bool:
+    """Return whether a coin does twice what the claim is about: exchanges a record, where the claim adds or removes."""
+    return coins == "pairs" and (claim is None or claim.neighbours == "add-remove")

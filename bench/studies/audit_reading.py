@@ -6,6 +6,7 @@ the ceiling that a perfect attack would have reached with as many records and tr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -18,10 +19,11 @@ from bench.core.roles import PrivacyClaim
 from bench.statistics.dp_bounds import (
     error_rates,
     gaussian_epsilon,
+    gaussian_mu,
+    gaussian_strength,
     one_run_ceiling,
     one_run_epsilon,
     pure_one_run_epsilon,
-    repeated_ceiling,
     repeated_epsilon,
 )
 
@@ -62,11 +64,12 @@ class Bound:
 
     Parameters
     ----------
-    kind : ``"one run"``, ``"repeated runs"`` or ``"repeated runs, Gaussian"``
+    kind : ``"one run"``, ``"several runs"``, ``"repeated runs"`` or ``"repeated runs, Gaussian"``
     attack : whose guesses they were
     low : the bound
     ceiling : what perfect guesses would have given
     detail : how many guesses were right, in words
+    mu, mu_ceiling : the same two as Gaussian strengths, of a Gaussian bound
     """
 
     kind: str
@@ -74,12 +77,20 @@ class Bound:
     low: float
     ceiling: float
     detail: str
+    mu: float = math.nan
+    mu_ceiling: float = math.nan
 
 
-def bounds(trials: Sequence[Trial], delta: float) -> list[Bound]:
-    """Return every bound that there is: for several records from one run, from `FEWEST_RUNS` on for one record.
+def bounds(trials: Sequence[Trial], delta: float, *, doubled: bool = False) -> list[Bound]:
+    """Return every bound that there is: over several records, and from `FEWEST_RUNS` on for one record.
 
     An attack that failed on one of the releases takes no part.
+
+    Parameters
+    ----------
+    trials : two or more; the first half of them chooses what is guessed, the others are read
+    delta : at which epsilon is bounded
+    doubled : whether a coin exchanges two records, and the claim is about adding or removing one
 
     Raises
     ------
@@ -91,10 +102,10 @@ def bounds(trials: Sequence[Trial], delta: float) -> list[Bound]:
         reasons = {name: reason for trial in trials for name, reason in trial.failed.items()}
         raise PluginError(f"no attack came through on all {len(trials)} releases: {reasons}.")
     trials = [replace(trial, scores={name: trial.scores[name] for name in whole}) for trial in trials]
-    found = [_one_run(trials[:-1], trials[-1], delta)] if len(trials[-1].inside) > 1 else []
+    half = len(trials) // 2
+    found = [_many(trials[:half], trials[half:], delta, doubled)] if len(trials[0].inside) > 1 else []
     if len(trials) >= FEWEST_RUNS:
-        half = len(trials) // 2
-        found += _repeated(trials[:half], trials[half:], delta)
+        found += _repeated(trials[:half], trials[half:], delta, doubled)
     return found
 
 
@@ -116,7 +127,22 @@ def verdict(found: Sequence[Bound], epsilon: float, end_to_end: bool = True) -> 
     return "not refuted"
 
 
-# -- one run -----------------------------------------------------------------------------------------------------------
+def gaussian_verdict(found: Sequence[Bound], epsilon: float, delta: float) -> Verdict | None:
+    """Return what an audit says of the claim to be a Gaussian mechanism of this epsilon at delta, None if nothing.
+
+    That is a claim about the whole trade-off curve, and so it can be refuted at an epsilon of 10, which a bound of
+    (epsilon, delta) would take 100,000 trainings for. Who claims epsilon and delta alone is not refuted by it.
+    """
+    gaussian = [bound for bound in found if bound.kind == GAUSSIAN]
+    if not gaussian or delta == 0:
+        return None
+    mu = gaussian_strength(epsilon, delta)
+    if max(bound.mu for bound in gaussian) > mu:
+        return "refuted"
+    return "not refuted" if max(bound.mu_ceiling for bound in gaussian) > mu else "not testable"
+
+
+# -- many records ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -128,36 +154,43 @@ class _Guesses:
     minus: int
 
 
-def _one_run(others: Sequence[Trial], last: Trial, delta: float) -> Bound:
-    """Return the bound of the last training, with the attack and the numbers of guesses that did best on the others.
+def _many(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool) -> Bound:
+    """Return the bound over many records, with the attack and the numbers of guesses that did best when choosing.
 
     The theorem allows any guesses and any abstention that the coins of the training do not know. So "in" and "out" have
     numbers of their own: a release that copies a few people tells who is in, and about nobody that he is out. Nothing
     is paid for the choice among attacks and numbers, because it is made on other trainings, with other coins.
+
+    Several trainings are read as one of as many coins as all have: no release depends on the coins of another, so that
+    they are private together as each is for itself.
     """
-    m = len(last.inside)
-    rule = _best_rule(others, delta)
-    guesses, right = rule.plus + rule.minus, _right(last, rule)
-    low = one_run_epsilon(m, guesses, right, delta, EACH)
-    detail = f"{right} of {guesses} guesses right ({rule.plus} in, {rule.minus} out), on {m} records"
-    return Bound("one run", rule.attack, low, one_run_ceiling(m, delta, EACH), detail)
+    rule = _best_rule(choosing, delta, doubled)
+    m, runs = len(reading[0].inside), len(reading)
+    guesses = runs * (rule.plus + rule.minus)
+    right = sum(_right(trial, rule) for trial in reading)
+    low = one_run_epsilon(runs * m, guesses, right, delta, EACH, doubled=doubled)
+    ceiling = one_run_ceiling(runs * m, delta, EACH, doubled=doubled)
+    over = f"{m} records" if runs == 1 else f"{m} records in each of {runs} trainings"
+    detail = f"{right} of {guesses} guesses right ({runs * rule.plus} in, {runs * rule.minus} out), on {over}"
+    return Bound("one run" if runs == 1 else "several runs", rule.attack, low, ceiling, detail)
 
 
-def _best_rule(trials: Sequence[Trial], delta: float) -> _Guesses:
-    """Return the rule with the largest mean bound on these trainings, among those that are best without delta."""
-    m = len(trials[0].inside)
+def _best_rule(trials: Sequence[Trial], delta: float, doubled: bool) -> _Guesses:
+    """Return the rule with the largest bound over these trainings, among those that are best without delta."""
+    m, runs = len(trials[0].inside), len(trials)
     pairs = [(p, q) for p in _numbers(m) for q in _numbers(m) if 0 < p + q <= m]
     plus, minus = np.array(pairs).T
     rules = [_Guesses(attack, p, q) for attack in trials[0].scores for p, q in pairs]
-    right = np.array([_rights(t, attack, plus, minus) for attack in trials[0].scores for t in trials])
-    right = right.reshape(len(trials[0].scores), len(trials), len(pairs)).swapaxes(1, 2).reshape(len(rules), -1)
-    guesses = np.tile(plus + minus, len(trials[0].scores))
-    surplus = (2 * right.sum(axis=1) - len(trials) * guesses) / np.sqrt(len(trials) * guesses)
-    quick = pure_one_run_epsilon(guesses[:, None], right, EACH).mean(axis=1)
+    right = np.concatenate(
+        [np.sum([_rights(t, attack, plus, minus) for t in trials], axis=0) for attack in trials[0].scores]
+    )
+    guesses = np.tile(runs * (plus + minus), len(trials[0].scores))
+    surplus = (2 * right - guesses) / np.sqrt(guesses)
+    quick = pure_one_run_epsilon(guesses, right, EACH)
 
     def worth(i: int) -> tuple[float, float]:
-        found = [one_run_epsilon(m, int(guesses[i]), int(r), delta, EACH) for r in right[i]]
-        return float(np.mean(found)), float(surplus[i])  # the surplus decides where no bound is above 0
+        found = one_run_epsilon(runs * m, int(guesses[i]), int(right[i]), delta, EACH, doubled=doubled)
+        return found, float(surplus[i])  # the surplus decides where no bound is above 0
 
     return rules[max(np.lexsort((surplus, quick))[-_EXACT:][::-1], key=worth)]
 
@@ -184,19 +217,21 @@ def _rights(trial: Trial, attack: str, plus: NDArray[np.intp], minus: NDArray[np
 # -- repeated runs -----------------------------------------------------------------------------------------------------
 
 
-def _repeated(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float) -> list[Bound]:
+def _repeated(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool) -> list[Bound]:
     """Return both bounds for the one record, attack and threshold that stood out on the trainings for choosing."""
     attack, record, threshold = _choose(choosing, delta)
     inside = np.array([trial.inside[record] for trial in reading])
     called = np.array([trial.scores[attack][record] >= threshold for trial in reading])
     n_in, n_out = int(inside.sum()), int((~inside).sum())
     false, missed = int(called[~inside].sum()), int((~called[inside]).sum())
-    rates = error_rates(false, n_out, missed, n_in, EACH)
-    ceilings = repeated_ceiling(n_out, n_in, delta, EACH)
+    rates, best = error_rates(false, n_out, missed, n_in, EACH), error_rates(0, n_out, 0, n_in, EACH)
+    low, ceiling = (repeated_epsilon(*r, delta, doubled=doubled) for r in (rates, best))
+    gaussian_low, gaussian_ceiling = (gaussian_epsilon(*r, delta, doubled=doubled) for r in (rates, best))
+    mu, mu_ceiling = (gaussian_mu(*r, doubled=doubled) for r in (rates, best))
     detail = f"called a member in {false} of {n_out} runs without the record, missed in {missed} of {n_in} with it"
     return [
-        Bound("repeated runs", attack, repeated_epsilon(*rates, delta), ceilings[0], detail),
-        Bound(GAUSSIAN, attack, gaussian_epsilon(*rates, delta), ceilings[1], detail),
+        Bound("repeated runs", attack, low, ceiling, detail),
+        Bound(GAUSSIAN, attack, gaussian_low, gaussian_ceiling, detail, mu, mu_ceiling),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,30 +10,31 @@ from typing import Any
 import pandas as pd
 
 from bench.core.errors import StoreError
+from bench.core.roles import PrivacyClaim
 from bench.registry.selection import Choice
 from bench.store.store import write_atomic
-from bench.studies.audit_reading import EACH, VERDICT_WORDS, Bound, verdict
+from bench.studies.audit_reading import EACH, GAUSSIAN, VERDICT_WORDS, Bound, gaussian_verdict, verdict
 
 COLUMNS = [
-    *("generator", "params", "epsilon", "delta", "claimed", "end_to_end", "bound", "low", "ceiling", "confidence"),
-    *("verdict", "attack", "detail", "records", "canaries", "runs", "seed", "attacks", "data", "bench"),
+    *("generator", "params", "epsilon", "delta", "claim", "claimed", "end_to_end", "bound", "low", "ceiling"),
+    *("mu", "mu_ceiling", "confidence", "verdict", "as_gaussian", "attack", "detail", "records", "canaries", "coins"),
+    *("runs", "seed", "attacks", "data", "bench"),
 ]
-UNCLAIMED = "nothing"  # in the column `claimed`, of a generator without a claim
-_TEXT = [
-    "generator",
-    "params",
-    "claimed",
-    "end_to_end",
-    "bound",
-    "verdict",
-    "attack",
-    "detail",
-    "attacks",
-    "data",
-    "bench",
-]
+_NUMBERS = ("claimed", "mu", "mu_ceiling")  # NaN where there is none
+_TEXT = ["generator", "params", "claim", "end_to_end", "bound", "verdict", "as_gaussian", "attack", "detail"]
+_TEXT += ["coins", "attacks", "data", "bench"]
 # only the very same audit takes the place of an earlier one: a rerun with other coins must not erase a refutation
-_SAME = ["generator", "params", "epsilon", "delta", "canaries", "runs", "seed", "attacks", "data"]
+_SAME = ["generator", "params", "epsilon", "delta", "canaries", "coins", "runs", "seed", "attacks", "data"]
+
+
+def claim_entries(claim: PrivacyClaim | None) -> dict[str, str | float]:
+    """Return what a line says of the generator's own claim: whether it states one, which epsilon, how much it covers.
+
+    The epsilon is NaN where nothing is claimed.
+    """
+    if claim is None:
+        return {"claim": "none", "claimed": math.nan, "end_to_end": "-"}
+    return {"claim": "stated", "claimed": claim.epsilon, "end_to_end": "yes" if claim.end_to_end else "no"}
 
 
 def audits_file(out: Path, slug: str) -> Path:
@@ -57,8 +59,17 @@ def audit_lines(
         "confidence": EACH,
         "verdict": verdict(found, epsilon, about["end_to_end"] != "no"),
     }
+    curve = gaussian_verdict(found, epsilon, delta) or ""
     lines = [
-        {**about, **name, **tested, **{k: v for k, v in vars(b).items() if k != "kind"}, "bound": b.kind} for b in found
+        {
+            **about,
+            **name,
+            **tested,
+            **{k: v for k, v in vars(b).items() if k != "kind"},
+            "bound": b.kind,
+            "as_gaussian": curve if b.kind == GAUSSIAN else "",
+        }
+        for b in found
     ]
     return pd.DataFrame(lines)[COLUMNS]
 
@@ -84,12 +95,18 @@ def read_audits(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, float_precision="round_trip")
+        table = pd.read_csv(
+            path,
+            dtype={**dict.fromkeys(_TEXT, str), **dict.fromkeys(_NUMBERS, float)},
+            keep_default_na=False,
+            na_values={name: [""] for name in _NUMBERS},
+            float_precision="round_trip",
+        )
     except (OSError, ValueError) as error:
         raise StoreError(f"the audits {path} cannot be read ({error}). `bench audit` writes them.") from error
     if list(table.columns) != COLUMNS:
         raise StoreError(f"{path} has the columns {list(table.columns)}; expected {COLUMNS}. `bench audit` writes it.")
-    if unknown := sorted(set(table["verdict"]) - set(VERDICT_WORDS)):
+    if unknown := sorted({*table["verdict"], *table["as_gaussian"]} - {*VERDICT_WORDS, ""}):
         raise StoreError(
             f"{path} holds the verdict {unknown[0]!r}; expected {', '.join(VERDICT_WORDS)}. Another version of bench "
             "wrote it: delete its line and run `bench audit` again."

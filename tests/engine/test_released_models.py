@@ -18,8 +18,9 @@ from bench.execution import Serial
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
 from bench.store.store import Store
-from bench.studies.audit import Audit, suspects, usable
+from bench.studies.audit import Audit, usable
 from bench.studies.audit_reading import bounds
+from bench.studies.suspects import suspects
 
 CLASSIFIER = '''
 from dataclasses import dataclass

@@ -13,8 +13,10 @@ from scipy.stats import binom, norm
 
 from bench.statistics.dp_bounds import (
     auc_ceiling,
+    epsilon_of_mu,
     error_rates,
     gaussian_epsilon,
+    gaussian_mu,
     gaussian_strength,
     one_run_ceiling,
     one_run_epsilon,
@@ -22,6 +24,7 @@ from bench.statistics.dp_bounds import (
     pure_one_run_epsilon,
     repeated_ceiling,
     repeated_epsilon,
+    runs_to_test,
     share_of_ceiling,
 )
 
@@ -191,3 +194,30 @@ def test_the_gaussian_bound_agrees_with_a_published_auditor(counts: tuple[int, i
     theirs = published_auditor(*counts).epsilon_from_gdp(0.05, 1e-5)
     rates = error_rates(false, n_out, n_in - hit, n_in, 1 - 0.05 / 3)  # theirs corrects for the thresholds 0, 1 and inf
     assert gaussian_epsilon(*rates, 1e-5) == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1.5])
+def test_an_exchange_of_two_records_is_allowed_twice_as_much(epsilon: float) -> None:
+    """Randomised response of who of a pair is in, at twice the epsilon: adding or removing one is worth epsilon."""
+    rng, refuted, whole = np.random.default_rng(3), 0, 0
+    for _ in range(300):
+        right = int((rng.random(200) < 1 / (1 + np.exp(-2 * epsilon))).sum())
+        refuted += one_run_epsilon(200, 200, right, 1e-9, doubled=True) > epsilon
+        whole += one_run_epsilon(200, 200, right, 1e-9) > epsilon
+    assert refuted <= 0.05 * 300 + 3 * np.sqrt(0.05 * 0.95 * 300)
+    assert whole > 250  # held against the claim as it stands, an honest one would nearly always be refuted
+    assert one_run_epsilon(200, 200, 200, 1e-9, doubled=True) > 0.9 * one_run_ceiling(200, 1e-9) / 2
+
+
+def test_bounds_over_repeated_exchanges_are_half_of_those_over_repeated_additions() -> None:
+    assert repeated_epsilon(0.01, 0.02, 0.0, doubled=True) == pytest.approx(repeated_epsilon(0.01, 0.02, 0.0) / 2)
+    assert gaussian_mu(0.01, 0.02, doubled=True) == gaussian_mu(0.01, 0.02) / 2
+    assert repeated_epsilon(0.01, 0.02, 0.01, doubled=True) < repeated_epsilon(0.01, 0.02, 0.01) / 2
+    assert repeated_epsilon(0.6, 0.6, 1e-5, doubled=True) == 0
+
+
+def test_as_many_runs_as_are_asked_for_exceed_a_mu_and_fewer_do_not() -> None:
+    n = runs_to_test(2.0, 0.975) // 2
+    assert gaussian_mu(*error_rates(0, n, 0, n, 0.975)) > 2.0
+    assert gaussian_mu(*error_rates(0, n - 1, 0, n - 1, 0.975)) <= 2.0
+    assert epsilon_of_mu(gaussian_strength(10, 1e-5), 1e-5) == pytest.approx(10, abs=1e-4)

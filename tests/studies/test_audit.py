@@ -24,9 +24,20 @@ from bench.statistics.dp_bounds import one_run_epsilon
 from bench.store.rows import COLUMNS as ROW_COLUMNS
 from bench.store.rows import write_rows
 from bench.store.store import Store
-from bench.studies.audit import Audit, Suspects, claim_under_test, suspects, usable
-from bench.studies.audit_reading import EACH, FEWEST_RUNS, GAUSSIAN, Bound, Trial, bounds, exceeded, verdict
+from bench.studies.audit import Audit, claim_under_test, doubled, usable
+from bench.studies.audit_reading import (
+    EACH,
+    FEWEST_RUNS,
+    GAUSSIAN,
+    Bound,
+    Trial,
+    bounds,
+    exceeded,
+    gaussian_verdict,
+    verdict,
+)
 from bench.studies.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
+from bench.studies.suspects import Suspects, suspects
 
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of small files, each synced to its disk
 SUMS = '''
@@ -71,7 +82,7 @@ PLANTED = {
     "no_clip": {"people": "X"},
     "fixed_seed": {"noise": "np.random.default_rng(0)"},
     "replaces": {"neighbours": "replace-one"},
-    "counts_coins": {"agreed": "31"},
+    "counts_coins": {"agreed": "48"},
 }
 ALONG = '''
 from dataclasses import dataclass
@@ -133,7 +144,9 @@ def test_a_false_claim_is_refuted(planted: None, name: str) -> None:
 
 
 def test_a_record_far_from_all_others_shows_a_missing_clip_that_average_people_hide(planted: None) -> None:
-    assert not exceeded(found("no_clip", canaries=0, runs=30), 1.0)
+    assert not exceeded(found("no_clip", canaries=0, runs=2), 1.0)
+    assert not exceeded(found("no_clip", canaries=0, runs=30)[1:], 1.0)
+    assert exceeded(found("no_clip", canaries=0, runs=30)[:1], 1.0)  # many trainings read together show it too
     assert exceeded(found("no_clip", canaries=1, runs=100), 1.0)
 
 
@@ -164,14 +177,16 @@ def test_the_release_has_the_same_size_whatever_the_coins_say(planted: None) -> 
 
 
 def test_the_coins_are_fair_and_differ_between_records_and_runs(planted: None) -> None:
-    inside = np.array([t.inside for t in trainings(suspects(people(400, 3, 1), 0, 1), "honest", runs=6, seed=5)])
+    inside = np.array([t.inside for t in trainings(suspects(people(1000, 3, 1), 0, 1), "honest", runs=6, seed=5)])
+    assert inside.shape == (6, 400)
     assert abs(inside.mean() - 0.5) < 4 * 0.5 / np.sqrt(inside.size)
     assert abs(np.corrcoef(inside[0], inside[1])[0, 1]) < 4 / np.sqrt(400)
 
 
-def test_canaries_keep_everybody_in_and_stay_in_the_range_of_the_data(toy_cohort: Cohort) -> None:
+def test_canaries_stand_in_for_people_and_stay_in_the_range_of_the_data(toy_cohort: Cohort) -> None:
     who = suspects(toy_cohort, 7, 3)
-    assert who.always is toy_cohort
+    assert len(who.always) == 48 - 4  # with half of the canaries, as many as a fold trains on
+    assert set(who.always.samples) <= set(toy_cohort.samples)
     assert len(who.audited) == 7
     assert who.audited.X.min() >= toy_cohort.X.min()
     assert who.audited.X.max() <= toy_cohort.X.max()
@@ -266,8 +281,8 @@ def test_an_attack_that_fails_on_a_release_takes_no_part_and_loses_nothing() -> 
 
 def test_one_person_of_each_class_is_always_in(toy_cohort: Cohort) -> None:
     who = suspects(toy_cohort, 0, 3)
-    assert sorted(who.always.y) == ["a", "b", "c"]
-    assert len(who.audited) == 57
+    assert set(who.always.y) == {"a", "b", "c"}
+    assert len(who.always) + len(who.audited) == 60
     assert not set(who.always.samples) & set(who.audited.samples)
 
 
@@ -284,7 +299,7 @@ def test_a_claim_with_steps_outside_its_budget_is_exceeded_and_not_refuted() -> 
 
 
 def test_a_larger_claim_made_in_the_audit_is_the_one_that_counts() -> None:
-    assert audited(lines(2.0).assign(label="g", claimed="2.5"), "g", 1.0, [1e-5]).verdict == "not refuted"
+    assert audited(lines(2.0).assign(label="g", claimed=2.5), "g", 1.0, [1e-5]).verdict == "not refuted"
 
 
 def test_the_attack_of_the_one_run_bound_is_chosen_on_the_other_training() -> None:
@@ -296,7 +311,7 @@ def test_the_attack_of_the_one_run_bound_is_chosen_on_the_other_training() -> No
 
 def test_few_trainings_give_no_bound_over_repeated_runs() -> None:
     trials = [trial([1, 0], [1.0, 0.0])] * (FEWEST_RUNS - 1)
-    assert [b.kind for b in bounds(trials, 0.0)] == ["one run"]
+    assert [b.kind for b in bounds(trials, 0.0)] == ["several runs"]
 
 
 def test_one_record_gives_bounds_over_repeated_runs_alone() -> None:
@@ -310,6 +325,43 @@ def test_a_gaussian_bound_refutes_nothing_and_a_low_ceiling_is_said() -> None:
     assert verdict([low], 1.0) == "not refuted"
     assert verdict([low], 4.0) == "not testable"
     assert verdict([low], 0.4) == "refuted"
+
+
+def test_an_epsilon_of_10_of_a_gaussian_mechanism_can_be_refuted() -> None:
+    def read(mu: float) -> list[Bound]:
+        rng = np.random.default_rng(1)
+        return bounds([trial([k % 2], [rng.normal() + mu * (k % 2)]) for k in range(240)], 1e-5)
+
+    assert gaussian_verdict(read(6.0), 10.0, 1e-5) == "refuted"  # 10 is a mu of 2
+    assert gaussian_verdict(read(2.0), 10.0, 1e-5) == "not refuted"
+    assert gaussian_verdict(read(6.0), 30.0, 1e-5) == "not testable"
+    assert verdict(read(6.0), 10.0) == "not testable"  # of a claim that says less
+    assert gaussian_verdict(read(6.0)[:1], 10.0, 1e-5) is None
+    table = audit_lines(one("generator", "noise"), read(6.0), 10.0, 1e-5, ABOUT)
+    assert table["as_gaussian"].tolist() == ["", "refuted"]
+    assert table["mu"].round(2).tolist()[1] == pytest.approx(read(6.0)[1].mu, abs=0.01)
+
+
+def test_several_trainings_are_read_as_one_of_as_many_coins() -> None:
+    rng = np.random.default_rng(2)
+    trials = [copied(5, rng) for _ in range(12)]
+    found = bounds(trials, 1e-5)[0]
+    assert (found.kind, found.detail) == (
+        "several runs",
+        "30 of 30 guesses right (30 in, 0 out), on 1084 records in each of 6 trainings",
+    )
+    assert found.low == one_run_epsilon(6 * 1084, 30, 30, 1e-5, EACH)
+    assert found.low > 1 > bounds(trials[:2], 1e-5)[0].low
+
+
+def test_a_claim_about_replacing_is_tested_by_coins_between_two() -> None:
+    claim = PrivacyClaim(
+        mechanism="m", unit="one sample", neighbours="replace-one", epsilon=3.0, delta=1e-6, accountant="a"
+    )
+    assert claim_under_test(claim, None, None, "pairs") == (3.0, 1e-6)
+    assert not doubled(claim, "pairs")
+    assert doubled(dataclasses.replace(claim, neighbours="add-remove"), "pairs")
+    assert not doubled(None, "each")
 
 
 def test_a_claim_is_taken_from_the_generator_unless_given() -> None:
@@ -345,9 +397,11 @@ def test_too_few_runs_are_refused(toy_cohort: Cohort) -> None:
 # -- what is kept and shown --------------------------------------------------------------------------------------------
 
 ABOUT = {
-    "claimed": "1",
+    "claim": "stated",
+    "claimed": 1.0,
     "end_to_end": "yes",
     "records": 5,
+    "coins": "each",
     "canaries": 0,
     "runs": 2,
     "seed": 1,
@@ -448,7 +502,7 @@ def test_the_command_refutes_writes_and_exits_with_3(
     planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["no_noise", "--attacks", "along", "--out", str(tmp_path / "out")]
-    status, said = bench_audit(monkeypatch, people(60, 2000, 1), *words)
+    status, said = bench_audit(monkeypatch, people(150, 2000, 1), *words)
     assert status == 3
     assert "no_noise: claim epsilon 1, delta 1e-05: refuted" in said
     kept = read_audits(tmp_path / "out/audits/toy.csv")

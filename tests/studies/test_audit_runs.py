@@ -20,8 +20,9 @@ from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
 from bench.store.inventory import kept_keys
 from bench.store.store import Store
-from bench.studies.audit import Audit, suspects
+from bench.studies.audit import Audit
 from bench.studies.audit_records import audits_file, read_audits
+from bench.studies.suspects import suspects
 
 JOURNAL = '''
 import time
@@ -153,17 +154,6 @@ def test_what_an_audit_needs_is_no_waste(place: Path, toy_cohort: Cohort) -> Non
     plan = asked.plan(store, "toy")
     assert {task.key for planned in plan for task in planned.tasks} <= kept_keys(store)
     assert place_of(plan[0]) == "notes_fits training 1 seed 42"
-
-
-def test_the_names_of_records_tell_no_coin(place: Path) -> None:
-    text = plugin(place).read_text().replace("{cohort.digest}", "{cohort.samples[-1]}-{len(cohort)}")
-    (place / "notes_fits.py").write_text(text)
-    use(place / "notes_fits.py")
-    audit(place, "--executor", "serial")
-    assert len(fits(place)) == 4
-    for note in fits(place):
-        last, size = note.split("-")
-        assert last == f"record_{size}"
 
 
 @pytest.mark.full
