@@ -77,7 +77,12 @@ def audit(generator: str, low: float, epsilon: float = 4.0) -> dict[str, Any]:
     verdict = "refuted" if low > epsilon else "not refuted"
     bound = {"epsilon": epsilon, "delta": 1e-5, "bound": "one run", "low": low, "ceiling": 5.6, "confidence": 0.975}
     about = {
-        "claimed": "4",
+        "claim": "stated",
+        "claimed": 4.0,
+        "mu": float("nan"),
+        "mu_ceiling": float("nan"),
+        "as_gaussian": "",
+        "coins": "each",
         "end_to_end": "yes",
         "verdict": verdict,
         "attack": "mc",
