@@ -55,7 +55,7 @@
     const lines = linesOf(table).map((cells) => {
       const texts = cells.map((cell) => {
         const text = escaped(textOf(cell));
-        return cell.querySelector("strong") ? `\\textbf{${text}}` : text;
+        return cell.dataset.flag ? `\\textbf{${text}}` : text;
       });
       return `${texts.join(" & ")} \\\\\n`;
     });

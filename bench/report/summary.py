@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from bench.studies.audit_reading import GAUSSIAN, Verdict
 
 USE = "accuracy_synthetic"
 _REAL = "accuracy_real"
+Leak = Literal["clear", "slight", "unsure", "chance", "unknown"]
 CLEAR = {"auc": 0.6, "tpr_at_fpr_01": 0.05}  # from here on a leak is called clear; the page says so
 _NEAR = 0.05  # an accuracy this much below that of real training data is called useful; the page says so
 
@@ -45,8 +46,8 @@ class Finding:
     p_value: float
 
     @property
-    def leak(self) -> str:
-        """How attacks did: ``"clear"``, ``"slight"``, ``"unsure"``, ``"chance"``, or ``"unknown"``."""
+    def leak(self) -> Leak:
+        """How attacks did; ``"unknown"`` without attacks."""
         if math.isnan(self.auc.mean) or math.isnan(self.p_value):
             return "unknown"
         large = self.auc.mean >= CLEAR["auc"] or self.found.mean >= CLEAR["tpr_at_fpr_01"]
@@ -141,7 +142,7 @@ def _bottom_line(ranked: Mapping[str, Finding]) -> Text:
 
 def _leaks(board: Board, ranked: Mapping[str, Finding], found: Mapping[str, Finding]) -> Iterator[Block]:
     large = f"an AUC of {CLEAR['auc']} or more, or {_percent(CLEAR['tpr_at_fpr_01'], 0)} or more found"
-    groups = {
+    groups: dict[Leak, Text] = {
         "clear": bold("Leak clearly") + f" ({large}):",
         "slight": bold("Leak a little") + " (less, but more than luck explains):",
         "unsure": bold("May leak") + f" ({large}, but folds differ so much that it can be luck):",

@@ -25,7 +25,6 @@ from bench.report.text import Text, text_of
 
 Flag = Literal["best", "strongest", "leak", "refuted", "exceeded"]  # why a cell is bold
 Better = Literal["higher", "lower", "none"]
-ARROWS: dict[Better, str] = {"higher": " ↑", "lower": " ↓", "none": ""}
 _LATEX = str.maketrans(
     {mark: f"\\{mark}" for mark in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -94,9 +93,14 @@ class Column:
     better: Better = "none"
 
     @property
+    def arrow(self) -> str:
+        """What points to the better numbers, after a space; empty if none are."""
+        return {"higher": " ↑", "lower": " ↓", "none": ""}[self.better]
+
+    @property
     def heading(self) -> str:
-        """The title with an arrow that points to what is better."""
-        return f"{self.title}{ARROWS[self.better]}"
+        """The title with its arrow."""
+        return self.title + self.arrow
 
 
 def words(*titles: str) -> list[Column]:

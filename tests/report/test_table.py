@@ -97,7 +97,7 @@ def test_a_flag_makes_a_cell_bold_in_every_language_and_only_that_cell() -> None
     assert found.markdown().count("**") == 2 + 2  # the caption, the cell
     assert "**0.900**" in found.markdown()
     assert html([found]).count("<strong>") == 1
-    assert '<td class="num" data-value="0.9"><strong>0.900</strong></td>' in html([found])
+    assert '<td class="num" data-value="0.9" data-flag="best"><strong>0.900</strong></td>' in html([found])
     assert found.latex().count(r"\textbf") == 1
     assert r"\textbf{0.900}" in found.latex()
     assert "*" not in found.csv()

@@ -82,7 +82,9 @@ def test_every_verdict_and_every_flag_stays_when_every_sentence_about_claims_is_
 def _strong(html_page: str) -> list[list[bool]]:
     """Which cells of which rows of an HTML page are bold."""
     rows = re.findall(r"<tr.*?</tr>", html_page, re.DOTALL)
-    return [["<strong>" in cell for cell in re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL)] for row in rows]
+    cells = [re.findall(r"<t[dh].*?</t[dh]>", row, re.DOTALL) for row in rows]
+    assert all(("<strong>" in cell) == ("data-flag=" in cell) for row in cells for cell in row)
+    return [["<strong>" in cell for cell in row] for row in cells]
 
 
 def _bold(table: Table) -> list[list[list[bool]]]:
