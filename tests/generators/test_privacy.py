@@ -9,12 +9,15 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dp_accounting
 import numpy as np
 import pytest
 import torch
+from bench.generators import _dpsgd as dpsgd
+from bench.generators._cvae import Condition, ConditionalVAE
 from bench.generators._dpsgd import PrivateSteps, calibrated, poisson_batches, train_privately
 from bench.generators._privacy import (
     compose_mu,
@@ -28,6 +31,7 @@ from bench.generators._privacy import (
     split_mu,
 )
 from bench.generators._private_frame import SHARES, private_length, release_frame
+from bench.generators.dp_cvae import DpCvae
 from bench.generators.dp_diffusion import AdaGroupNet, DpDiffusion
 from bench.generators.noisy_diffusion import NoisyDiffusion, ResLinearNet
 from dp_accounting.pld import PLDAccountant
@@ -45,6 +49,7 @@ from bench.core.roles import claim_of
 from bench.registry.finding import create, plugins
 
 TINY = {"hidden": 16, "steps": 8, "rate": 1.0, "draws": 2, "sampling_steps": 8}
+TINY_CVAE = {"hidden": (16,), "steps": 8, "rate": 1.0, "draws": 2}
 TINY_NOISY = {"hidden": (16,), "per_example": True, "sampling_steps": 8}
 
 
@@ -274,34 +279,52 @@ def test_an_empty_batch_still_gets_its_noise() -> None:
 NETS: dict[str, Callable[[torch.Generator], nn.Module]] = {
     "dp_diffusion": lambda draw: AdaGroupNet(12, 3, 16, 1, draw),
     "noisy_diffusion": lambda draw: ResLinearNet(12, 3, (64, 64), 0.0, False, draw),
+    "dp_cvae": lambda draw: ConditionalVAE(12, Condition(3, 0, draw), 4, (8,), draw),
 }
+
+
+def trained_by_dp_sgd() -> set[str]:
+    """Return the generators whose code hands a network to the private training."""
+    folder = Path(dpsgd.__file__).parent
+    return {path.stem for path in folder.glob("[a-z]*.py") if "train_privately(" in path.read_text()}
+
+
+def test_every_network_that_trains_by_dp_sgd_is_checked() -> None:
+    assert set(NETS) == trained_by_dp_sgd()
+    assert {name.partition(",")[0] for name in MODELS} == trained_by_dp_sgd()
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_gradients_that_are_clipped_are_those_of_one_sample_each(name: str) -> None:
     draw = torch.Generator().manual_seed(1)
     net = NETS[name](draw)
-    for p in net.parameters():
+    weights = [p for p in net.parameters() if p.requires_grad]
+    for p in weights:
         nn.init.normal_(p, std=0.4, generator=draw)
     x, t, y = torch.randn(7, 12, generator=draw), torch.arange(7) * 90, torch.arange(7) % 3
     if name == "dp_diffusion":  # it takes several timesteps of a sample at once
         x, t = torch.stack([x, -x], dim=1), torch.stack([t, t + 5], dim=1)
+    inputs = (x, t, y)
+    if name == "dp_cvae":  # it draws several latent points of a sample at once, and has an encoder's outputs beside
+        inputs = (x, y, torch.randn(7, 2, 4, generator=draw))
 
     def loss(watched: nn.Module, rows: Tensor) -> Tensor:
-        squares: Tensor = watched(x[rows], t[rows], y[rows]).square().flatten(1).mean(dim=1)
+        found = watched(*(part[rows] for part in inputs))
+        parts = found if isinstance(found, tuple) else (found,)
+        squares: Tensor = sum((part.square().flatten(1).mean(dim=1) for part in parts), torch.zeros(len(rows)))
         return squares
 
-    expected, clip = [torch.zeros_like(p) for p in net.parameters()], 0.5
+    expected, clip = [torch.zeros_like(p) for p in weights], 0.5
     for row in range(7):
-        alone = torch.autograd.grad(loss(net, torch.tensor([row])).sum(), list(net.parameters()))
+        alone = torch.autograd.grad(loss(net, torch.tensor([row])).sum(), weights)
         length = torch.stack([part.norm() for part in alone]).norm()
         assert length > clip
         for total, part in zip(expected, alone, strict=True):
             total += part * (clip / length)
-    before = [p.detach().clone() for p in net.parameters()]
-    sgd = torch.optim.SGD(net.parameters(), lr=1.0)
+    before = [p.detach().clone() for p in weights]
+    sgd = torch.optim.SGD(weights, lr=1.0)
     train_privately(net, loss, 7, PrivateSteps(1, 1.0, 1e-9), sgd, clip=clip, divisor=1.0, draw=draw, physical=3)
-    for was, p, total in zip(before, net.parameters(), expected, strict=True):
+    for was, p, total in zip(before, weights, expected, strict=True):
         torch.testing.assert_close(was - p.detach(), total, rtol=1e-3, atol=1e-5)
 
 
@@ -336,6 +359,8 @@ MODELS: dict[str, Callable[..., Any]] = {
     "dp_diffusion": lambda **more: DpDiffusion(**{**TINY, **more}),
     "dp_diffusion, published": lambda **more: DpDiffusion(**{**TINY, **more}, variant="published"),
     "noisy_diffusion, per_example": lambda **more: NoisyDiffusion(**{**TINY_NOISY, **more}),
+    "dp_cvae": lambda **more: DpCvae(**{**TINY_CVAE, **more}),
+    "dp_cvae, published": lambda **more: DpCvae(**{**TINY_CVAE, **more}, variant="published"),
 }
 
 
@@ -347,8 +372,8 @@ def test_the_gradients_of_a_fit_carry_the_claimed_noise(name: str) -> None:
     with watched(steps, []):
         model.fit(cohort, rng=rng("fit"))
     assert len(steps) == 3
-    total = model.frame_.total if isinstance(model, DpDiffusion) else len(cohort)
-    clip = model.clip if isinstance(model, DpDiffusion) else model.gradient_clip
+    total = len(cohort) if isinstance(model, NoisyDiffusion) else model.frame_.total
+    clip = model.gradient_clip if isinstance(model, NoisyDiffusion) else model.clip
     claimed = model.plan_.sigma * clip / (0.5 * total)
     assert f"{model.plan_.sigma:.4g}" in model.claim().mechanism
     for gradient in steps:
