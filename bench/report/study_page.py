@@ -75,13 +75,13 @@ def _page(dataset: Dataset, rows: pd.DataFrame, found: pd.DataFrame, path: Path,
         "to the right of n = genes. Written by {}; every attack is in {}."
     )
     yield Paragraph(prose(text, code(dataset.digest[:12]), code(command), code(path.with_suffix(".csv").name)))
+    yield Heading("Where exposure falls off")
     yield from _results(found, n_genes, path.with_suffix(".png"), simulated=dataset.simulated)
     yield from _lost(rows)
 
 
 def _results(found: pd.DataFrame, n_genes: int, image: Path, *, simulated: bool) -> Iterator[Block]:
     """Yield what a study found: in words, as a picture if there is one, and as a table."""
-    yield Heading("Where exposure falls off", level=3)
     yield Bullets(tuple(code(name) + f": {fall(curve, n_genes)}" for name, curve in by_generator(found)))
     title = f"Exposure against cohort size, {n_genes} genes"
     caption = marked(title, simulated=simulated)

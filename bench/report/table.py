@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 from tabulate import tabulate
 
 from bench.report.figures.png_files import size_of
 from bench.report.text import Text, text_of
+
+if TYPE_CHECKING:
+    import jinja2
 
 Flag = Literal["best", "strongest", "leak", "refuted", "exceeded"]  # why a cell is bold
 Better = Literal["higher", "lower", "none"]
@@ -289,6 +291,8 @@ def html(blocks: Iterable[Block]) -> Markup:
 @cache
 def templates() -> jinja2.Environment:
     """Return the templates, which escape whatever they are given."""
+    import jinja2  # late: a tenth of a second, for pages in HTML alone
+
     loader = jinja2.PackageLoader("bench.report", "")
     found = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
