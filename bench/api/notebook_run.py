@@ -23,7 +23,7 @@ from bench.execution.runner import Limits, execute
 from bench.execution.session import Planner, Request, prepare
 from bench.registry import digests
 from bench.registry.declarations import Kind
-from bench.registry.finding import add_plugin_file
+from bench.registry.finding import add_plugin_file, refuse_namesakes
 from bench.registry.selection import Choice, choose, whole_numbers
 from bench.report.leaderboard import publish
 from bench.report.notebook import Results
@@ -53,7 +53,9 @@ class Options:
 
     def __post_init__(self) -> None:
         digests.forget()
-        for path in map(Path, self.plugins):
+        paths = list(map(Path, self.plugins))
+        refuse_namesakes(paths)
+        for path in paths:
             sys.modules.pop(f"bench_plugin_{path.stem}", None)
             add_plugin_file(path)
 

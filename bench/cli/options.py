@@ -12,7 +12,7 @@ import click
 
 from bench.challenge.archive import RefusedError
 from bench.datasets.providers import add_dataset_file, declares_dataset
-from bench.registry.finding import add_plugin_file
+from bench.registry.finding import add_plugin_file, refuse_namesakes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,11 +22,12 @@ out = click.option(
 
 
 def _plugins(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> None:
-    for path in paths:
-        if declares_dataset(path):
-            add_dataset_file(path)
-        else:
-            add_plugin_file(path)
+    datasets = [path for path in paths if declares_dataset(path)]
+    others = [path for path in paths if path not in datasets]
+    for add, files in ((add_dataset_file, datasets), (add_plugin_file, others)):
+        refuse_namesakes(files)
+        for path in files:
+            add(path)
 
 
 plugin = click.option(

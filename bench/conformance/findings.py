@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from bench.core.errors import BenchError
+from bench.core.plain import plain_text
+from bench.engine.stopping import StoppedNow
 from bench.engine.tasks import one_line
 
 T = TypeVar("T")
@@ -49,12 +54,32 @@ def observe(check: Callable[[T], None], subject: T, path: Path | None) -> Findin
     printed, problem = io.StringIO(), ""
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         try:
-            check(subject)
-        except Exception as error:
+            with _real_ctrl_c():
+                check(subject)
+        except StoppedNow:
+            raise
+        except BaseException as error:
             problem = explain(error, path) if path else one_line(error)
     lines = printed.getvalue().splitlines()
     note = f"it printed {lines[0][:60]!r} (lines: {len(lines)}); in a run that goes to the log" if lines else ""
     return Finding(title, problem, note)
+
+
+@contextlib.contextmanager
+def _real_ctrl_c() -> Iterator[None]:
+    """Raise `StoppedNow` in the block when the user presses Ctrl-C: any other `KeyboardInterrupt` is a plugin's own."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise StoppedNow
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def explain(error: BaseException, path: Path) -> str:
@@ -65,13 +90,15 @@ def explain(error: BaseException, path: Path) -> str:
     error : what was raised
     path : the user's file, whose lines are named
     """
-    text = " ".join(str(error).split()) or "no message"
-    if not isinstance(error, BenchError):
+    text = said = plain_text(error) or "no message"
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        text = one_line(error)
+    elif not isinstance(error, BenchError):
         text = f"{type(error).__name__}: {text}"
     text = text if len(text) <= _LIMIT else f"{text[:_LIMIT]} ..."
     if place := _place(error, path):
         text = f"{text} ({place})"
-    hint = next((hint for words, hint in _HINTS if words in str(error)), "")
+    hint = next((hint for words, hint in _HINTS if words in said), "")
     return f"{text} - {hint}." if hint else text
 
 

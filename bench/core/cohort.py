@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.core.errors import DataError
+from bench.core.plain import real
 from bench.core.records import (
     Labelled,
     Modality,
@@ -72,7 +73,7 @@ class Cohort(Labelled):
     obs: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        X = np.array(self.X, dtype=np.float32, order="C")
+        X = np.array(real(self.X, "the values of the matrix", DataError), dtype=np.float32, order="C")
         X.setflags(write=False)
         object.__setattr__(self, "X", X)
         self._keep_labels(self.y)
@@ -139,7 +140,7 @@ class Cohort(Labelled):
         X : (n, n_genes) values
         y : (n,) class labels; None if there are none
         """
-        values = np.asarray(X, dtype=np.float32)
+        values = np.asarray(real(X, "the synthetic values", DataError), dtype=np.float32)
         names = synthetic_names(len(values))
         labels = cast("NDArray[np.str_]", y)  # made text, or left out, by the cohort
         return Cohort(X=values, y=labels, genes=self.genes, samples=names, units=self.units)

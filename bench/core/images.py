@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.core.errors import DataError
+from bench.core.plain import real
 from bench.core.records import (
     Labelled,
     Modality,
@@ -59,7 +60,7 @@ class Images(Labelled):
     donors: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        pixels = np.array(self.pixels, order="C")
+        pixels = np.array(real(self.pixels, "the pixels", DataError), order="C")
         if pixels.dtype != np.uint8:
             pixels = pixels.astype(np.float32)
         pixels.setflags(write=False)
@@ -142,7 +143,7 @@ class Images(Labelled):
             no image can show it
         y : (n,) class labels; None if there are none
         """
-        values = np.asarray(X, dtype=np.float32)
+        values = np.asarray(real(X, "the synthetic pixels", DataError), dtype=np.float32)
         pixels = np.clip(values.reshape(len(values), *self.shape), 0, 1)
         labels = cast("NDArray[np.str_]", y)  # made text, or left out, by the images
         return Images(pixels=pixels, y=labels, samples=synthetic_names(len(values)))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import __version__
+from bench.core.plain import writable
 from bench.datasets import Dataset
 from bench.store.rows import IDENTITY, table_of_records, write_rows
 from bench.store.store import Store, write_atomic
@@ -33,7 +34,7 @@ def about(dataset: Dataset, threads: int) -> dict[str, Any]:
     classes, counts = np.unique(dataset.cohort.y, return_counts=True)
     return {
         "bench": __version__,
-        "command": shlex.join(["bench", *sys.argv[1:]]),
+        "command": writable(shlex.join(["bench", *sys.argv[1:]])),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             "classes": {str(label): int(n) for label, n in zip(classes, counts, strict=True)},

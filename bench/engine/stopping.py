@@ -13,6 +13,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what a cluster sends b
 _SOON = "\n{why}: no new task starts; those under way finish. Once more stops them now.\n"
 
 
+class StoppedNow(KeyboardInterrupt):
+    """The user asked a second time: the work ends at once. A plain `KeyboardInterrupt` is the doing of a plugin."""
+
+
 class Stop:
     """Whether a run shall end early, and why: executors look at `asked` before they start a task."""
 
@@ -38,7 +42,7 @@ class Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM in the block into a request to stop, the second into `KeyboardInterrupt`.
+        """Turn the first SIGINT or SIGTERM in the block into a request to stop, the second into `StoppedNow`.
 
         Outside the main thread, where Python handles no signals, nothing changes.
         """
@@ -54,7 +58,7 @@ class Stop:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise StoppedNow
         self.signal = number
         self.ask("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
         with contextlib.suppress(OSError):  # print could be in the middle of another print

@@ -6,6 +6,7 @@ executor can run it. It never sees the scheduler, and the store is the only way 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from bench.core.cohort_file import read_records
 from bench.core.errors import BenchError, NoLabelsError, PluginError, StoreError
+from bench.core.plain import plain_number, plain_text, real
 from bench.core.records import Records
 from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
@@ -28,6 +30,7 @@ from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
 from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import at_resolution, plain_release
+from bench.engine.stopping import StoppedNow
 from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
@@ -243,7 +246,9 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
         return None
     if not isinstance(claim, PrivacyClaim):
         raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
-    return {**vars(claim), "outside": list(claim.outside)}
+    texts = {name: plain_text(vars(claim)[name]) for name in ("mechanism", "unit", "neighbours", "accountant")}
+    budget = {"epsilon": float(claim.epsilon), "delta": float(claim.delta)}
+    return {**texts, **budget, "outside": [plain_text(step) for step in claim.outside]}
 
 
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
@@ -259,24 +264,23 @@ def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
     Raises
     ------
     PluginError
-        If a declared measure is missing, another one is there, or a value is outside its declared bounds.
+        If a declared measure is missing, another one is there, or a value is infinite, no number or outside its
+        declared bounds.
     """
     names = [m.name for m in info.measures]
     if not isinstance(values, Mapping):
         gave = type(values).__name__
         raise PluginError(f"metric {info.name!r} returned {gave}; expected a dictionary with {', '.join(names)}.")
     if set(values) != set(names):
-        wrong = sorted(set(values) ^ set(names))
+        wrong = sorted(map(plain_text, set(values) ^ set(names)))
         raise PluginError(
             f"metric {info.name!r} declares {', '.join(names)}, but differs in what it returned: {wrong}."
         )
+    plain = {name: plain_number(values[name], f"metric {info.name!r}: {name}") for name in names}
     for m in info.measures:
-        if np.ndim(values[m.name]):
-            raise PluginError(f"metric {info.name!r}: {m.name} is an array; expected one number.")
-        value = float(values[m.name])
-        if not (np.isnan(value) or m.low - 1e-9 <= value <= m.high + 1e-9):
+        if not (np.isnan(value := plain[m.name]) or m.low - 1e-9 <= value <= m.high + 1e-9):
             raise PluginError(f"metric {info.name!r}: {m.name} is {value}, outside its bounds {m.low} to {m.high}.")
-    return {name: float(values[name]) for name in names}
+    return plain
 
 
 def _attack(cell: Cell, task: Task) -> dict[str, Any]:
@@ -307,7 +311,8 @@ def _audited_scores(cell: Cell, audit: Training, task: Task) -> NDArray[np.float
 
 def _scores(cell: Cell, task: Task, view: AttackView) -> NDArray[np.float64]:
     plugin: Attack = create(task.plugin, task.params)
-    scores = np.asarray(plugin.score(view, rng=_rng(cell, "attack", task)), dtype=np.float64)
+    found = plugin.score(view, rng=_rng(cell, "attack", task))
+    scores = np.asarray(real(found, f"attack {task.plugin.name!r}: the scores"), dtype=np.float64)
     if scores.shape != (n := (len(view.targets),)):
         raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {n}.")
     return scores
@@ -394,9 +399,12 @@ def run_tasks(cell: Cell, tasks: list[Task], report: Callable[[str, int, str], N
             return
         except NoLabelsError as error:
             report("skipped", i, str(error))
-        except Exception as error:
+        except StoppedNow:
+            raise
+        except BaseException as error:  # a plugin may also raise SystemExit or KeyboardInterrupt
             _only_in(home)
-            sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
+            with contextlib.suppress(Exception):  # a plugin may have put something else in the place of the hook
+                sys.excepthook(*sys.exc_info())  # the whole traceback goes to the task's log
             report("failed", i, one_line(error))
         else:
             report("ok", i, "")
@@ -413,8 +421,12 @@ def log_of(cell: Cell, task: Task) -> Path:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception as one line of at most 300 characters."""
-    text = " ".join(str(error).split()) or "no message"
+    """Return an exception as one line of at most 300 characters, whatever it does when it is asked for its text."""
+    text = plain_text(error) or "no message"
+    if isinstance(error, SystemExit):
+        return f"the plugin ended the program by sys.exit({text if error.code is not None else ''})"[:300]
+    if isinstance(error, KeyboardInterrupt):
+        return "the plugin raised KeyboardInterrupt itself; nobody pressed Ctrl-C"
     prefix = "" if isinstance(error, BenchError) else f"{type(error).__name__}: "
     return (prefix + text)[:300]
 

@@ -215,7 +215,8 @@ def _reporter(channel: Connection) -> Callable[[str, int, str], None]:
 
     def report(event: str, task: int, reason: str) -> None:
         for stream in streams:
-            stream.flush()
+            with contextlib.suppress(ValueError, OSError):  # a plugin may have closed it
+                stream.flush()
         channel.send((event, task, reason))
         channel.recv()
 

@@ -8,7 +8,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,21 @@ def add_plugin_file(path: Path) -> PluginInfo:
         )
     _files[info.kind, info.name] = info
     return info
+
+
+def refuse_namesakes(paths: Iterable[Path]) -> None:
+    """Raise a `PluginError` if two of the files have one name: the second would silently take the place of the first.
+
+    A plugin has the name of its file, and is imported under it.
+    """
+    first: dict[str, Path] = {}
+    for path in paths:
+        other = first.setdefault(path.stem, path)
+        if other.resolve() != path.resolve():
+            raise PluginError(
+                f"the plugin files {other} and {path} have one name, {path.stem!r}, so that rows would not say which "
+                "of them they are about; rename one of them, file and plugin."
+            )
 
 
 def _read_commands(path: Path, module: str, origin: str) -> PluginInfo:

@@ -37,6 +37,7 @@ class Summary:
         return 0 < self.n_ok == self.n_planned
 
 
+_LONGEST = 1e15  # above it a number is written with an exponent: 1e+300 has 301 digits
 NOT_PLANNED = Summary(math.nan, math.nan, 0, 0)
 
 
@@ -56,6 +57,8 @@ def decimals_for(summaries: Iterable[Summary], measure: Measure | None = None) -
     if not means or (measure is not None and (measure.low, measure.high) == (0, 1)):
         return 3
     typical = float(np.median(means))
+    if math.isinf(typical):  # the mean of numbers near the largest there is
+        return 3
     return int(np.clip((3 if typical >= 1 else 2) - math.floor(math.log10(typical)), 1, 5))
 
 
@@ -72,6 +75,8 @@ def number(summary: Summary, decimals: int) -> Cell:
 
 
 def _fixed(value: float, decimals: int) -> str:
+    if abs(value) >= _LONGEST:
+        return f"{value:.4g}"
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 

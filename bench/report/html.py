@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from bench.core.plain import writable
 from bench.report.board import Board, make_board
 from bench.report.claims import claim_tables
 from bench.report.comparison import comparison_tables, published_table
@@ -31,7 +32,7 @@ from bench.report.summary import USE, Finding, findings, summary
 from bench.report.table import Block, Facts, Heading, Paragraph, Picture, html, marked, templates
 from bench.report.text import Text, code, joined, prose
 from bench.store.rows import read_rows
-from bench.store.store import write_atomic
+from bench.store.store import write_text
 
 
 def report_of(rows: Path) -> Path:
@@ -46,7 +47,7 @@ def write_report(rows: Path) -> Path:
     if (numbers := read_numbers(rows, data["digest"])) is not None:
         draw_close_ups(rows, numbers, data)
     text = page_text(rows)
-    write_atomic(page, lambda f: f.write(text.encode()))
+    write_text(page, text)
     return page
 
 
@@ -55,7 +56,7 @@ def stale_report(rows: Path) -> str | None:
     page = report_of(rows)
     if not page.exists():
         return f"{page} does not exist."
-    same = page.read_bytes() == page_text(rows).encode()
+    same = page.read_bytes() == writable(page_text(rows)).encode()
     return None if same else f"{page} is not what {rows} and the files beside it give."
 
 

@@ -27,7 +27,7 @@ from bench.report.privacy import attack_tables
 from bench.report.table import Block, Fact, Facts, Heading, Paragraph, Picture, Quote, markdown, picture
 from bench.report.text import Text, code, italic, joined, prose
 from bench.store.rows import read_rows, with_labels
-from bench.store.store import write_atomic
+from bench.store.store import write_text
 from bench.studies.audit_records import audits_file, read_audits
 
 _MARK = "<!-- Written by `bench report` from rows/{name}. Do not edit: the next report replaces it. -->"
@@ -102,7 +102,7 @@ def write_leaderboard(rows: Path) -> Path:
     if ranks := rank_picture(table, about["data"]):
         ranks.write(_beside(rows, "ranks"))
     text = _text(rows, table, about)  # after the picture, since it shows which pictures there are
-    write_atomic(page, lambda f: f.write(text.encode()))
+    write_text(page, text)
     return page
 
 

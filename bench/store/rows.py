@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.core.errors import StoreError
-from bench.store.store import write_atomic
+from bench.core.plain import writable
+from bench.store.store import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +29,7 @@ COLUMNS = [*IDENTITY, "value", "low", "high", "status", "reason", *CLAIM, "wall_
 _NUMBERS = ["value", "low", "high", "delta", "wall_s", "peak_mb"]
 _TEXT = [name for name in COLUMNS if name not in (*_NUMBERS, "fold", "seed")]
 _OTHER_LAYOUT = "Another version of bench wrote it: write it again with `bench run` into an empty --store and --out"
+_FINITE = "expected a finite number, or NaN where it is undefined"
 Row = dict[str, Any]
 
 
@@ -35,7 +39,21 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
 
     frame = pd.DataFrame(list(rows), columns=COLUMNS)
     texts = [name for name in CLAIM if name != "delta"]  # a row that is no claim need not name them
-    return frame.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(_TEXT, "object"))
+    return _plain(frame.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(_TEXT, "object")))
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without what an earlier version let a plugin put there: text that is no UTF-8, infinite measures."""
+    for name in _TEXT:
+        held = {text for text in rows[name].unique() if isinstance(text, str) and not text.isascii()}
+        if spoiled := {text: writable(text) for text in held if text != writable(text)}:
+            rows[name] = rows[name].replace(spoiled)
+    infinite = np.isinf(rows["value"].to_numpy(dtype=float, na_value=np.nan)) & (rows["family"] != "claim").to_numpy()
+    if infinite.any():
+        reasons = [f"{m} is {v:g}; {_FINITE}" for m, v in rows.loc[infinite, ["measure", "value"]].to_numpy()]
+        rows.loc[infinite, ["value", "status"]] = np.nan, "failed"
+        rows.loc[infinite, "reason"] = reasons
+    return rows
 
 
 def table_of_records(rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -65,9 +83,8 @@ def claim_columns(claim: Mapping[str, Any]) -> Row:
 
 def write_rows(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
     """Write rows as CSV, and beside them a JSON file that says where they come from."""
-    write_atomic(path, lambda f: f.write(rows.to_csv(index=False).encode()))
-    text = json.dumps(about, indent=2, sort_keys=True) + "\n"
-    write_atomic(path.with_suffix(".json"), lambda f: f.write(text.encode()))
+    write_text(path, rows.to_csv(index=False))
+    write_text(path.with_suffix(".json"), json.dumps(about, indent=2, sort_keys=True) + "\n")
 
 
 def with_labels(rows: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +122,7 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if list(rows.columns) != COLUMNS:
         raise StoreError(f"{path} has the columns {list(rows.columns)}; expected {COLUMNS}. {_OTHER_LAYOUT}.")
     try:
-        return rows.astype(dict.fromkeys(_NUMBERS, float)), about
+        return _plain(rows.astype(dict.fromkeys(_NUMBERS, float))), about
     except ValueError as error:
         raise StoreError(
             f"{path} holds something else than a number ({error}). `bench run` writes it again."

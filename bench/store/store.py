@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from bench.core.cohort_file import is_whole, read_npz, write_npz
 from bench.core.errors import DataError, StoreError
 from bench.core.files import PASSING, explain_io_errors, retry_io, write_beside
+from bench.core.plain import writable
 from bench.core.records import Records
 from bench.core.released import Release
 
@@ -47,6 +48,17 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     with explain_io_errors(path, _CURE, StoreError):
         # a network file system may lose the answer to a rename, and then says that the old name is gone
         retry_io(lambda: _write(path, write), f"writing {path}", also=(errno.ENOENT,))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all; what UTF-8 cannot hold is escaped, or a byte would cost the page.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full, the folder cannot be written, or the path is no place for a file.
+    """
+    write_atomic(path, lambda f: f.write(writable(text).encode()))
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import bench.cli
+from bench.conformance.plugins import check_plugin
 from bench.conformance.scaffold import write_scaffold
+from bench.registry.finding import add_plugin_file
 
 SAMPLE = "return self.like_.synthetic(X, self.labels_[k])"
 FIT = "        self.like_ = cohort.take([])"
@@ -75,6 +78,50 @@ def test_a_typical_mistake_is_told_in_words_that_help(tmp_path: Path, mistake: s
     status, told = check(tmp_path, old, new)
     assert status != 0
     assert [word for word in words if word not in told] == [], told
+
+
+ENDS = {
+    "a text that cannot be had": ("class Mute(Exception):\n            def __str__(self): raise RuntimeError\n        raise Mute", "Mute: no text: its str() raised RuntimeError"),
+    "a byte that is no UTF-8": ("raise ValueError('model_\\udce9')", "ValueError: model_\\udce9"),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", "the plugin raised KeyboardInterrupt itself; nobody pressed Ctrl-C"),
+    "sys.exit": ("import sys; sys.exit('no licence')", "the plugin ended the program by sys.exit(no licence)"),
+    "GeneratorExit": ("raise GeneratorExit", "GeneratorExit: no message"),
+    "complex numbers": ("return cohort.synthetic(cohort.X + 1j, cohort.y)", "are complex numbers; expected real ones"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_would_end_the_check_is_told_like_everything_else(tmp_path: Path, end: str) -> None:
+    body, words = ENDS[end]
+    status, told = check(tmp_path, FIT, f"        {body}\n{FIT}")
+    assert status == 1
+    assert words in told
+    assert "line" in told
+    assert told.endswith("1 to mend\n")
+
+
+def test_a_program_that_ends_when_it_is_imported_is_told(tmp_path: Path) -> None:
+    status, told = check(tmp_path, "import numpy as np", "import sys\nimport numpy as np\nsys.exit(0)")
+    assert (status, "the plugin ended the program by sys.exit(0)" in told) == (1, True)
+
+
+def test_ctrl_c_still_ends_a_check(tmp_path: Path) -> None:
+    path = write_scaffold("generator", "my_slow_method", tmp_path).plugin
+    path.write_text(
+        path.read_text().replace(FIT, f"        import os, signal; os.kill(os.getpid(), signal.SIGINT)\n{FIT}")
+    )
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        next(f for f in check_plugin(add_plugin_file(path)) if f.problem)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_infinite_measure_is_told(tmp_path: Path) -> None:
+    path = write_scaffold("metric", "my_ratio", tmp_path).plugin
+    path.write_text(path.read_text().replace("float(np.sqrt(((means[2] - means[0]) ** 2).mean()))", "np.inf"))
+    status, told = run("check", "my_ratio", "--plugin", str(path))
+    assert status == 1
+    assert "is inf; expected a finite number, or NaN where it is undefined" in told
 
 
 def test_one_mistake_is_told_once(tmp_path: Path) -> None:

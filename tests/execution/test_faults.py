@@ -144,7 +144,7 @@ def test_an_exception_of_a_plugin_is_not_tried_again(toy_cohort: Cohort, tmp_pat
         row = sample_row(run(scope, plan(scope, generator(tmp_path, name, body + end))).rows, name)
         assert row["status"] == "failed"
         assert mark.read_text() == "x"
-    assert row["reason"] == "the process ended without a word (exit status 7)"
+    assert row["reason"] == "the plugin ended the program by sys.exit(7)"
 
 
 def test_losses_without_end_are_a_row_in_the_end(toy_cohort: Cohort, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from runs import bench
 
 from bench import PluginError
 from bench.registry.declarations import read_info
@@ -75,6 +76,21 @@ def test_a_generator_says_what_it_asks_of_its_machine(tmp_path: Path) -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(PluginError, match="Did you mean 'multivariate'"):
         find("generator", "multivariat")
+
+
+def test_two_files_of_one_name_are_refused_and_one_given_twice_is_not(tmp_path: Path) -> None:
+    text = '@generator("twin")\n@dataclass(kw_only=True)\nclass T:\n    """T."""\n    def fit(self, cohort, *, rng): ...\n    def sample(self, n, *, rng): ...\n'
+    first, second = tmp_path / "a" / "twin.py", tmp_path / "b" / "twin.py"
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text(text)
+    twice = bench(tmp_path, "list", "--plugin", "a/twin.py", "--plugin", "a/../a/twin.py")
+    assert (twice.returncode, "twin" in twice.stdout) == (0, True), twice.stderr
+    both = bench(tmp_path, "list", "--plugin", "a/twin.py", "--plugin", "b/twin.py")
+    assert both.returncode == 2
+    assert "the plugin files a/twin.py and b/twin.py have one name, 'twin'" in both.stderr
+    second.write_text("def twin() -> Dataset: ...\n")  # another kind of thing may have the name
+    assert bench(tmp_path, "list", "--plugin", "a/twin.py", "--plugin", "b/twin.py").returncode == 0
 
 
 @pytest.mark.parametrize(
