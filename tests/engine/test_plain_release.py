@@ -20,7 +20,9 @@ from bench.engine.plan import keys_of_plan, plan_given
 from bench.execution import Serial
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import add_plugin_file, create
+from bench.registry.selection import choose
 from bench.store.store import Store
+from bench.studies.audit import Audit, suspects
 
 LOW = 12  # bits of a float that hide something
 SMUGGLER = '''
@@ -258,8 +260,12 @@ def test_another_release_step_is_another_key(
     dataset = runs.toy_dataset(toy_cohort)
     scope, before = runs.planned(dataset, tmp_path, "smote")
     given = plan_given(scope, "theirs", {1: dataset.cohort}, [], [])
+    audit = Audit(suspects(toy_cohort, 0, 1), choose("generator", "noise")[0], choose("attack", "mc"), 2, 1)
+    audited = audit.plan(scope.store, "toy")
     monkeypatch.setattr("bench.engine.plan.release_digest", lambda: "another")
+    monkeypatch.setattr("bench.studies.audit.release_digest", lambda: "another")
     _, after = runs.planned(dataset, tmp_path, "smote")
     given_after = plan_given(scope, "theirs", {1: dataset.cohort}, [], [])
     assert not keys_of_plan(before) & keys_of_plan(after)
     assert not keys_of_plan(given) & keys_of_plan(given_after)
+    assert not keys_of_plan(audited) & keys_of_plan(audit.plan(scope.store, "toy"))
