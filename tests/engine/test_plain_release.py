@@ -22,7 +22,8 @@ from bench.registry.declarations import PluginInfo
 from bench.registry.finding import add_plugin_file, create
 from bench.registry.selection import choose
 from bench.store.store import Store
-from bench.studies.audit import Audit, suspects
+from bench.studies.audit import Audit
+from bench.studies.suspects import suspects
 
 LOW = 12  # bits of a float that hide something
 SMUGGLER = '''
