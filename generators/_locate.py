@@ -55,7 +55,7 @@ def locate(
     total : number of samples, as far as it is known
     low, high : public range
     """
-    grid = _Grid.over(low, high, total / sd)
+    grid = Grid.over(low, high, total / sd)
     noisy = sums.reshape(len(sums), -1) / sd
     some = np.unique(np.linspace(0, len(sums) - 1, min(len(sums), _PRIOR_GENES)).astype(int))
     prior = grid.learn_prior(noisy[some])
@@ -69,7 +69,7 @@ def locate(
 
 
 @dataclass(frozen=True, eq=False)
-class _Grid:
+class Grid:
     """The sums that a normal gene would have, in units of the noise, for every centre and scale of a grid."""
 
     centres: NDArray[np.float64]  # (_CENTRES,)
@@ -77,7 +77,7 @@ class _Grid:
     expected: NDArray[np.float64]  # (_CENTRES * _SCALES, 2 * OCTAVES)
 
     @classmethod
-    def over(cls, low: float, high: float, strength: float) -> _Grid:
+    def over(cls, low: float, high: float, strength: float) -> Grid:
         centres = np.linspace(low, high, _CENTRES)
         scales = np.geomspace((high - low) / 250, (high - low) / 4, _SCALES)
         w = _frequencies(low, high)

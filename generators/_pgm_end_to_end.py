@@ -15,6 +15,7 @@ The star with the largest entropy given these moments is then exact, gene by gen
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from ._pgm_release import Release, star_measurements
 from ._privacy import noisy_counts, split_mu
 
 Array = NDArray[np.float64]
+Locate = Callable[[Array, float, float, float, float], tuple[Array, Array]]
 _TWO_WAY = np.array([1.0, 0.2])  # weights of location and spread in a label x gene table ...
 _ONE_WAY = np.array([0.86, 0.51])  # ... and in a one-way table, before `one_way` scales it; of length 1
 _USUAL = 1.2  # a sample of mean square length up to this many times that of a normal one keeps its whole weight
@@ -37,7 +39,7 @@ _INSIDE = 0.93  # moments stay within this part of the range that a contrast has
 
 def measure_end_to_end(
     cohort: Cohort, labels: NDArray[np.intp], n_bins: int, mu: float, shares: tuple[float, float, float],
-    bounds: tuple[float, float], rng: np.random.Generator,
+    bounds: tuple[float, float], rng: np.random.Generator, find: Locate = locate,
 ) -> Release:  # fmt: skip
     """Return class sizes, bins and contrasts of tables, together of Gaussian strength mu.
 
@@ -46,6 +48,7 @@ def measure_end_to_end(
     labels : (n_samples,) position of each sample's class among the sorted labels, which are public
     shares : of the budget: of class sizes, of places, and, within the rest, of one-way tables
     bounds : public range of a gene
+    find : returns centre and spread of each gene from the noisy sums
     """
     of_sizes, of_places, of_one_way = shares
     mu_sizes, mu_places, mu_tables = split_mu(mu, (of_sizes, of_places, 1 - of_sizes - of_places))
@@ -55,7 +58,7 @@ def measure_end_to_end(
     exact = fourier_sums(cohort, *bounds)
     places = exact + rng.normal(0, places_sd, exact.shape)
     total = float(trusted_sizes(sizes, 1 / mu_sizes).sum())
-    bins = ScaledBins(*locate(places, places_sd, total, *bounds), *bounds, n_bins, cohort.units)
+    bins = ScaledBins(*find(places, places_sd, total, *bounds), *bounds, n_bins, cohort.units)
     tables = measure_contrasts(cohort, labels, len(classes), bins, mu_tables, of_one_way, rng)
     measurements = star_measurements((sizes, 1 / mu_sizes), *tables)
     mus = (("class sizes", mu_sizes), ("places of the bins", mu_places), ("contrasts of marginals", mu_tables))
@@ -95,15 +98,20 @@ def contrast_weights(one_way: float) -> tuple[Array, Array]:
     return _ONE_WAY * math.sqrt((_TWO_WAY @ _TWO_WAY) * one_way / (1 - one_way)), _TWO_WAY
 
 
-def estimate_end_to_end(release: Release, one_way: float, shrink: bool) -> Star:
-    """Return the star of largest entropy with the released moments; `shrink` first removes what looks like noise."""
+def estimate_end_to_end(
+    release: Release, one_way: float, shrink: bool, denoise: Callable[[Array, Array], Array] = posterior_mean
+) -> Star:
+    """Return the star of largest entropy with the released moments; `shrink` first removes what looks like noise.
+
+    `denoise` removes it from the locations: it is given the noisy ones, (n_genes, n_classes), and their covariance.
+    """
     bins = release.bins
     assert isinstance(bins, ScaledBins)
     reference, contrasts = bins.contrasts()
     sizes = trusted_sizes(*release.labels)
     location, spread = (_moments(release, sizes, one_way, which) for which in range(2))
     moments = np.empty((*location[0].shape, 2))  # (n_genes, n_classes, 2)
-    moments[..., 0] = posterior_mean(*location) if shrink else location[0]
+    moments[..., 0] = denoise(*location) if shrink else location[0]
     # A class that lies off centre by m has a second moment larger by m^2 without being wider: that is no noise.
     shift = moments[..., 0] ** 2 / math.sqrt(2)
     moments[..., 1] = posterior_mean(spread[0] - shift, spread[1]) + shift if shrink else spread[0]

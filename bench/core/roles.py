@@ -118,6 +118,7 @@ class PrivacyClaim:
     epsilon, delta : float, the budget spent
     accountant : str, for example ``"PLD (dp-accounting), Poisson sampling"``
     outside : tuple of str, the steps that touch the data outside the budget; empty means end to end
+    public : tuple of str, the public data used, of other people; no budget covers them
 
     Raises
     ------
@@ -147,6 +148,7 @@ class PrivacyClaim:
     delta: float
     accountant: str
     outside: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.epsilon > 0 or not 0 <= self.delta < 1:

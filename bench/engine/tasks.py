@@ -248,7 +248,8 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
         raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
     texts = {name: plain_text(vars(claim)[name]) for name in ("mechanism", "unit", "neighbours", "accountant")}
     budget = {"epsilon": float(claim.epsilon), "delta": float(claim.delta)}
-    return {**texts, **budget, "outside": [plain_text(step) for step in claim.outside]}
+    lists = {name: [plain_text(text) for text in vars(claim)[name]] for name in ("outside", "public")}
+    return {**texts, **budget, **lists}
 
 
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:

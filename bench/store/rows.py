@@ -73,12 +73,16 @@ def table_of_records(rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
 def claim_columns(claim: Mapping[str, Any]) -> Row:
     """Return the columns of a row that holds a privacy claim; its value is the epsilon, `outside` a JSON list.
 
+    Public data that the generator used are named after its mechanism.
+
     Parameters
     ----------
     claim : the fields of a `bench.PrivacyClaim`
     """
     outside = json.dumps(list(claim["outside"])) if claim["outside"] else ""
-    return {"value": claim["epsilon"], **{name: claim[name] for name in CLAIM}, "outside": outside}
+    used = "".join(f"; public data used: {text}" for text in claim.get("public", ()))
+    words = {"mechanism": claim["mechanism"] + used, "outside": outside}
+    return {"value": claim["epsilon"], **{name: claim[name] for name in CLAIM}, **words}
 
 
 def write_rows(path: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:

@@ -182,7 +182,9 @@ def _reason(task: Task, reports: Mapping[str, Report]) -> str:
 def claim_in(body: Mapping[str, Any]) -> PrivacyClaim | None:
     """Return the claim in the stored result of a sample."""
     claim = body["claim"]
-    return PrivacyClaim(**{**claim, "outside": tuple(claim["outside"])}) if claim else None
+    if not claim:
+        return None
+    return PrivacyClaim(**{**claim, "outside": tuple(claim["outside"]), "public": tuple(claim.get("public", ()))})
 
 
 def claim_under_test(
