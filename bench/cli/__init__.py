@@ -24,6 +24,7 @@ _COMMANDS = {
     "list": ("bench.cli.listing", "List generators, attacks, metrics and datasets."),
     "new": ("bench.cli.plugins:new", "Write a new generator, attack, metric or dataset to start from."),
     "pictures": ("bench.cli.pictures", "Look closely at stored releases, for the pictures of a report."),
+    "release": ("bench.cli.release", "Make a release for publication, with certificate, ledger and signature."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
     "rerun": ("bench.cli.repeat:rerun", "Repeat a run from its manifest, in a fresh folder."),
     "results": ("bench.cli.report:results", "Print the rows: one line per number."),

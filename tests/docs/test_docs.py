@@ -43,7 +43,7 @@ def test_a_command_in_the_documents_is_a_command(page: str, line: str) -> None:
     group: click.Command = bench.cli._bench
     context = click.Context(group, info_name="bench")
     while isinstance(group, click.Group) and words:
-        found = group.get_command(context, words.pop(0))
+        found = group.get_command(context, words[0] if words[0].startswith("-") else words.pop(0))
         assert found is not None, line
         group = found
     with click.Context(group) as inner:

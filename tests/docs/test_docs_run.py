@@ -44,6 +44,7 @@ CHEAP_OPTIONS = {
     "audit": ["--attacks", "gan_leaks"],
     "run": [*_FEW, "--folds", "1"],
     "score": _FEW,
+    "release --dataset": ["--least", "10", "--threads", "1"],
     "submit score": _FEW,
     "study cohort-size": ["--attacks", "gan_leaks", *_FEW[4:]],
 }
@@ -164,6 +165,20 @@ def first_run(folder: Path) -> None:
         assert run("bench run --dataset brca --generators multivariate --folds 1", folder).exit_code == 0
 
 
+def own_cohort(folder: Path) -> None:
+    """Import a cohort of one's own, as the reader has done."""
+    if not (folder / "home/mine").exists():
+        line = "bench data import mine --counts X.tsv --labels y.csv --label-column disease --units log2"
+        assert run(line, folder).exit_code == 0
+
+
+def attacked(folder: Path) -> None:
+    """Run the benchmark on what is to be released."""
+    own_cohort(folder)
+    line = 'bench run --dataset mine --generators "private_pgm[epsilon=4]" --out results'
+    assert run(line, folder).exit_code == 0
+
+
 def h5ad(folder: Path) -> None:
     X = pd.read_parquet(folder / "table.parquet")
     labels = X.pop("disease").astype(str)
@@ -182,6 +197,8 @@ BEFORE: dict[str, Callable[[Path], None]] = {
     "bench submit score": collect("blueteam"),
     "bench submit tournament": collect("redteam"),
     "bench data import cells": h5ad,
+    "bench run --dataset mine": own_cohort,
+    "bench release --dataset": attacked,
     "bench report": first_run,
     "bench results": first_run,
 }

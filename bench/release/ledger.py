@@ -1,0 +1,133 @@
+"""The ledger of a cohort: every release that was ever trained on it, and what all of them spent together.
+
+A line is on the disk before the data are touched, so that a release that was killed, refused or lost has spent its
+budget all the same. Nothing is ever taken out of a ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.core.errors import DataError
+from bench.core.files import explain_io_errors
+from bench.core.roles import PrivacyClaim
+from bench.datasets.home import data_home
+
+Event = Literal["begun", "trained", "published", "refused"]
+_CURE = "Name a place that can be written with --ledger"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What all releases of a cohort spent together, by basic composition: epsilons and deltas add up.
+
+    Parameters
+    ----------
+    releases : how many were begun, whatever became of them
+    epsilon, delta : the sums over those that claim something; epsilon is that of replacing one person where any claim
+        is about that, since adding and removing one costs at most twice
+    unbounded : how many claim nothing, or were never heard of again; no epsilon bounds those
+    """
+
+    releases: int
+    epsilon: float
+    delta: float
+    unbounded: int
+
+    def and_one_more(self, claim: PrivacyClaim | None) -> Spent:
+        """Return what is spent after another release."""
+        if claim is None:
+            return Spent(self.releases + 1, self.epsilon, self.delta, self.unbounded + 1)
+        return Spent(self.releases + 1, self.epsilon + claim.epsilon, self.delta + claim.delta, self.unbounded)
+
+
+class Ledger:
+    """The file that lists the releases of one cohort, one JSON object a line, only ever added to.
+
+    Parameters
+    ----------
+    path : Path, of the file; it need not exist
+
+    Raises
+    ------
+    DataError
+        If a line cannot be read: nobody knows then what was spent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, digest: str, path: Path | None = None) -> Ledger:
+        """Return the ledger of the cohort with this digest: in the data home, unless another place is named."""
+        return cls(path or data_home() / "ledgers" / f"{digest[:16]}.jsonl")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what was written, oldest first."""
+        if not self.path.exists():
+            return []
+        with explain_io_errors(self.path, _CURE):
+            text = self.path.read_text(encoding="utf-8")
+        found = []
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                found.append(json.loads(line))
+            except ValueError as error:
+                raise DataError(
+                    f"line {number} of the ledger {self.path} cannot be read ({error}), so that nobody knows what was "
+                    "spent. Restore the file from a backup; nothing was released."
+                ) from error
+        return found
+
+    def write(self, identity: str, event: Event, **facts: Any) -> None:
+        """Add a line and put it on the disk."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        line = json.dumps({"release": identity, "event": event, "time": now, **facts}, sort_keys=True) + "\n"
+        with explain_io_errors(self.path, _CURE):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody else write meanwhile: a budget that is checked is the budget that is spent."""
+        with explain_io_errors(self.path, _CURE):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self.path.with_suffix(".lock").open("w")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def spent(self) -> Spent:
+        """Return what the releases so far spent together."""
+        return total(self.lines())
+
+
+def total(lines: Sequence[Mapping[str, Any]]) -> Spent:
+    """Return what the releases in the lines of a ledger spent together."""
+    latest: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        known = latest.setdefault(line["release"], {})
+        known.update({name: value for name, value in line.items() if value is not None})
+    claims = [found.get("claim") for found in latest.values()]
+    bounded = [claim for claim in claims if claim]
+    replaced = any(claim["neighbours"] == "replace-one" for claim in bounded)
+    epsilon = math.fsum(_epsilon(claim, replaced) for claim in bounded)
+    delta = math.fsum(claim["delta"] for claim in bounded)
+    return Spent(len(latest), epsilon, delta, len(claims) - len(bounded))
+
+
+def _epsilon(claim: Mapping[str, Any], replaced: bool) -> float:
+    """Return the epsilon of a claim; to replace a person is to remove one and to add one."""
+    return float(claim["epsilon"]) * (2 if replaced and claim["neighbours"] == "add-remove" else 1)

@@ -1,0 +1,320 @@
+"""Makes one release for publication: budget first, then training, checks, measurement, files, signature.
+
+The folder of a release appears whole or not at all; the ledger knows of it before the people were touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.core.errors import BenchError, DataError
+from bench.core.files import replacing
+from bench.core.records import Records
+from bench.core.roles import PrivacyClaim, Split, claim_of
+from bench.datasets import Dataset
+from bench.engine.plain_release import Plain, plain_release
+from bench.engine.plan import PlannedCell, Scope, plan_given
+from bench.engine.tasks import Report, check_sample
+from bench.engine.views import WITH_CODE
+from bench.execution.base import Limits
+from bench.execution.runner import execute, pending
+from bench.registry.finding import create
+from bench.registry.selection import Choice
+from bench.release import evidence, refusals
+from bench.release.card import write_card
+from bench.release.certificate import certificate, write_certificate
+from bench.release.formats import write_data
+from bench.release.ledger import Ledger, Spent
+from bench.release.metadata import write_metadata
+from bench.release.signature import default_key, sign, signing_key
+from bench.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST = 100  # people, fewer than which no release hides anybody among
+ROWS = 1000  # of a release whose claim makes the number of people a secret
+EXPOSURE = 0.75  # AUC of the strongest attack on the configuration above which nothing is released
+
+
+class RefusedReleaseError(BenchError):
+    """A release that must not be published; the message gives every reason and the way out of each."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = list(reasons)
+        super().__init__("no release was made: " + " ".join(reasons))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be released.
+
+    Parameters
+    ----------
+    dataset : Dataset, all of whose people the generator is trained on
+    choice : Choice, the generator with its parameters
+    out : Path, the folder of the release; it must not exist
+    results : Path, the folder of the benchmark's results
+    formats : list of str, of the data files
+    rows : int or None, how many; None: as many as there are people, or 1,000 where a claim makes their number a secret
+    hold_out : float, the share of people left out of the training, so that attacks can be measured on this release
+    attacks : list of Choice, on this very release, where somebody is held out; those that need code are left out
+    budget : float or None, the epsilon that all releases of this cohort may spend together
+    unbenchmarked : bool, whether a configuration without benchmark rows is released all the same, and marked
+    seed : int or None, of a release that is not for publication; None is a secret one from the operating system
+    ledger, key : Path or None, where they lie, if not in their usual places
+    least : int, how many people there must be
+    exposure : float, the AUC that the strongest attack on the configuration may surely reach
+    source_terms : str, the code of use conditions (DUO) of the source, if there is one
+    limits : Limits, of the measurement
+    """
+
+    dataset: Dataset
+    choice: Choice
+    out: Path
+    results: Path
+    formats: Sequence[str] = ("csv",)
+    rows: int | None = None
+    hold_out: float = 0.0
+    attacks: Sequence[Choice] = ()
+    budget: float | None = None
+    unbenchmarked: bool = False
+    seed: int | None = None
+    ledger: Path | None = None
+    key: Path | None = None
+    least: int = LEAST
+    exposure: float = EXPOSURE
+    source_terms: str = ""
+    limits: Limits
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A release in memory: as the generator made it, made plain, and with the people it was trained on."""
+
+    raw: Records
+    plain: Plain
+    claim: PrivacyClaim | None
+    people: Records
+    held_out: Records
+
+
+Say = Callable[[str], None]
+
+
+def make_release(request: Request, say: Say = lambda text: None) -> Path:
+    """Make a release and return its folder.
+
+    Parameters
+    ----------
+    say : is told in a sentence what is being done
+
+    Raises
+    ------
+    RefusedReleaseError
+        If it must not be published; the message gives the reasons and the ways out. What was trained stays spent.
+    BenchError
+        If something that was asked for is not possible.
+    """
+    known = _knowledge(request)
+    key = signing_key(request.key or default_key())
+    identity, ledger = secrets.token_hex(8), Ledger.of(request.dataset.digest, request.ledger)
+    with ledger.locked():
+        before = ledger.spent()
+        _refuse(None, "", list(_over_budget(request, before, known.claim, claimed=known.exposure is not None)))
+        ledger.write(
+            identity, "begun", dataset=request.dataset.label_name, cohort=request.dataset.digest,
+            generator=request.choice.label, claim=evidence.as_data(known.claim),
+        )  # fmt: skip
+    say(f"training {request.choice.label} on {len(request.dataset.cohort)} people")
+    trained = _train(request)
+    ledger.write(identity, "trained", claim=evidence.as_data(trained.claim))
+    say("looking for people in the release")
+    found = refusals.check(trained.raw, trained.plain, trained.people)
+    _refuse(ledger, identity, [*refusals.reasons(found), *_over_budget(request, before, trained.claim)])
+    measured = None
+    if len(trained.held_out):
+        say(f"attacking the release with {len(trained.held_out)} people held out")
+        measured = evidence.exposure(_attack(request, trained, say), trained.claim)
+    after = ledger.spent()
+    with replacing(request.out) as folder:
+        folder.mkdir()
+        document = certificate(request, identity, trained, found, known, measured, after)
+        write_data(folder, trained.plain.records, request.dataset.label, request.formats)
+        write_card(folder, document)
+        write_metadata(folder, document)
+        write_certificate(folder, document)
+        sign(folder, key)
+    ledger.write(identity, "published", folder=str(request.out.resolve()))
+    return request.out
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What the benchmark says of a configuration: nothing, or its exposure, usefulness, claim and audits."""
+
+    exposure: dict[str, Any] | None
+    usefulness: dict[str, dict[str, float]]
+    claim: PrivacyClaim | None
+    audits: list[dict[str, Any]]
+    folds: int
+
+
+def _knowledge(request: Request) -> Knowledge:
+    """Return what is known of the configuration, after everything was checked that can be before training."""
+    dataset, choice = request.dataset, request.choice
+    found = evidence.rows_of(dataset, choice, request.results)
+    audits = evidence.audits(dataset, choice, request.results)
+    refuted = evidence.is_refuted(audits)
+    _refuse(None, "", list(_reasons_before(request, benchmarked=found is not None, refuted=refuted)))
+    if found is None:
+        return Knowledge(None, {}, None, audits, 0)
+    claim = evidence.claim_in(found)
+    attacked = evidence.exposure(found, claim)
+    _refuse(None, "", list(_reasons_of_attacks(request, attacked["strongest"])))
+    folds = len(found[["seed", "fold"]].drop_duplicates())
+    return Knowledge(attacked, evidence.usefulness(found), claim, audits, folds)
+
+
+def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> Iterator[str]:
+    dataset, choice = request.dataset, request.choice
+    if request.out.exists():
+        yield f"{request.out} exists already. Name another folder with --out, or move it away."
+    if choice.info.is_control:
+        yield f"{choice.info.name} is a control, made to bracket the tables. `bench list generators` shows the others."
+    if choice.info.released == "model":
+        yield f"{choice.info.name} releases a model, and files of rows are written here."
+    if dataset.modality != "expression":
+        yield f"{dataset.name} is {dataset.modality}, and files of expression are written here."
+    if len(dataset.cohort) < request.least:
+        yield f"{dataset.name} has {len(dataset.cohort)} people; fewer than {request.least} hide nobody (--least)."
+    if refuted:
+        yield (
+            f"an audit in {request.results} refutes the claim of {choice.label}. Release with another generator, or "
+            "find the fault and run `bench audit` again."
+        )
+    if not (benchmarked or request.unbenchmarked):
+        yield (
+            f"{choice.label} was never attacked on this very cohort: {request.results} holds no such rows. First "
+            f'`bench run --dataset {dataset.name} --generators "{choice.label}" --out {request.results}`, or '
+            "--unbenchmarked, which marks every file."
+        )
+
+
+def _reasons_of_attacks(request: Request, strongest: Mapping[str, Any]) -> Iterator[str]:
+    if strongest["low"] is not None and strongest["low"] > request.exposure:
+        yield (
+            f"the attack {strongest['attack']} tells who was in the training of {request.choice.label}: AUC "
+            f"{strongest['value']:.3f}, at least {strongest['low']:.3f}, and {request.exposure:g} is allowed "
+            "(--exposure). Release with another generator, or with a smaller epsilon."
+        )
+
+
+def _over_budget(request: Request, before: Spent, claim: PrivacyClaim | None, *, claimed: bool = True) -> Iterator[str]:
+    """Yield why the budget does not allow a release.
+
+    Parameters
+    ----------
+    before : what earlier releases spent
+    claimed : False while nobody knows what the generator will claim
+    """
+    if request.budget is None:
+        return
+    if before.unbounded:
+        yield (
+            f"a budget of epsilon {request.budget:g} is set, and {before.unbounded} of {before.releases} earlier "
+            "releases of this cohort claim no epsilon, so that nothing bounds what was spent. No budget can hold for "
+            "this cohort; leave --budget out."
+        )
+    elif claimed and claim is None:
+        yield (
+            f"a budget of epsilon {request.budget:g} is set, and {request.choice.label} claims no epsilon. Release "
+            "with a generator that claims one: `bench list generators` says which do."
+        )
+    elif claimed and (after := before.and_one_more(claim)).epsilon > request.budget * (1 + 1e-9):
+        yield (
+            f"the budget of epsilon {request.budget:g} is exhausted: {before.epsilon:g} was spent by {before.releases} "
+            f"earlier releases, and this one takes it to {after.epsilon:g}. Choose a smaller epsilon, or publish an "
+            "earlier release."
+        )
+
+
+def _refuse(ledger: Ledger | None, identity: str, reasons: Sequence[str]) -> None:
+    if not reasons:
+        return
+    if ledger is not None:
+        ledger.write(identity, "refused", reasons=list(reasons))
+    raise RefusedReleaseError(reasons)
+
+
+# -- training and attacking ------------------------------------------------------------------------------------------
+
+
+def _train(request: Request) -> Trained:
+    """Train once and draw once; the randomness comes from the operating system and is kept nowhere."""
+    entropy = secrets.randbits(256) if request.seed is None else request.seed
+    fitting, drawing, dividing = (np.random.default_rng(s) for s in np.random.SeedSequence(entropy).spawn(3))
+    cohort = request.dataset.cohort
+    out = _held_out(cohort, request.hold_out, dividing)
+    people, held_out = cohort.take(~out), cohort.take(out)
+    nameless = people.renamed(tuple(f"person_{i + 1}" for i in range(len(people))))
+    fitted: Any = create(request.choice.info, request.choice.params).fit(nameless, rng=fitting)
+    claim = claim_of(fitted)
+    n = request.rows or _usual_rows(claim, len(people))
+    raw = fitted.sample(n, rng=drawing)
+    check_sample(raw, like=nameless, n=n)
+    return Trained(raw, plain_release(raw, like=nameless), claim, people, held_out)
+
+
+def _usual_rows(claim: PrivacyClaim | None, people: int) -> int:
+    """Return how many rows are released unless it is said: under add-remove the number of people is a secret too."""
+    return ROWS if claim is not None and claim.neighbours == "add-remove" else people
+
+
+def _held_out(cohort: Records, share: float, rng: np.random.Generator) -> Any:
+    """Return a mask of the people left out, the same share of each class; people of one donor stay together."""
+    groups = np.asarray(cohort.samples if cohort.donors is None else cohort.donors)
+    chosen = np.zeros(len(cohort), dtype=bool)
+    for label in cohort.classes if share else ():
+        mine = np.unique(groups[cohort.y == label])
+        drawn = rng.permutation(mine)[: round(share * len(mine))]
+        chosen |= np.isin(groups, drawn)
+    if share and not (chosen.any() and np.isin(cohort.classes, cohort.y[~chosen]).all()):
+        raise DataError(f"--hold-out {share:g} leaves nobody out, or nobody of a class in; choose another share.")
+    return chosen
+
+
+def _attack(request: Request, trained: Trained, say: Say) -> pd.DataFrame:
+    """Return the rows of every attack on this very release, members against the people held out."""
+    dataset = request.dataset
+    attacks = [choice for choice in request.attacks if choice.info.option("access") not in WITH_CODE]
+    split = Split(trained.people, trained.held_out, 1, 0, dataset.reference)
+    with _workplace(request.out) as place:
+        scope = Scope(dataset, [split], Store(place / "store").open())
+        plan = plan_given(scope, request.choice.info.name, {1: trained.plain.records}, [], attacks)
+        todo = pending(plan, scope.store)
+
+        def watch(_: PlannedCell, report: Report) -> None:
+            say(f"attacking the release: {report.task.plugin.name} {report.status}")
+
+        return execute(plan, todo, scope.store, request.limits, watch).rows
+
+
+@contextlib.contextmanager
+def _workplace(out: Path) -> Iterator[Path]:
+    """Yield a folder beside the release, gone afterwards: real people are in it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=f".{out.name}.attacks.", dir=out.parent))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
