@@ -110,8 +110,7 @@ def claim_tables(board: Board, n_samples: int, audits: pd.DataFrame | None = Non
 
 
 def _claims(board: Board, n_samples: int, audits: pd.DataFrame | None) -> Iterator[Block]:
-    claims = board.rows[board.rows["family"] == "claim"]
-    if claims.empty:
+    if not (board.rows["family"] == "claim").any():
         return
     yield Heading("Privacy claims")
     reached = strongest(board, "auc", n_samples)

@@ -99,18 +99,12 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
     top = int(np.argmax(sign * values.mean(axis=1)))
     share = held_out_per_train(board, labels, n_samples)
     places = ranks(sign * resampled_means(values))
-    body = []
-    for i, label in enumerate(labels):
-        low, high = np.quantile(places[:, i], [0.025, 0.975])
-        body.append(
-            [
-                board.head(label),
-                _interval(corrected_interval(values[i], share)),
-                *([ABSENT] * 3 if i == top else _against_best(values[i] - values[top], share, measure)),
-                Cell(f"{low:.0f} to {high:.0f}", float(low)),
-                figure((places[:, i] == 1).mean(), ".2f"),
-            ]
-        )
+    means = [_interval(corrected_interval(row, share)) for row in values]
+    against = [
+        [ABSENT] * 3 if i == top else _against_best(row - values[top], share, measure) for i, row in enumerate(values)
+    ]
+    rows = zip(labels, means, against, places.T, strict=True)
+    body = [[board.head(label), mean, *others, *_rank_cells(own)] for label, mean, others, own in rows]
     pairs = len(labels) * (len(labels) - 1) // 2
     told = int((ranking(labels, sign * values, share).p_values < 0.05).sum()) // 2
     note = prose(
@@ -125,6 +119,12 @@ def _paired_table(board: Board, measure: Measure, labels: list[str], values: Flo
     head = [*words("generator"), *numbers("mean", "difference to the best"), *words("told apart")]
     head += numbers("as good", "rank", "first")
     return board.table("Paired comparison", note, head, body)
+
+
+def _rank_cells(places: Floats) -> list[Cell]:
+    """Return the range of a generator's rank over resamples, and in which share of them it is first."""
+    low, high = np.quantile(places, [0.025, 0.975])
+    return [Cell(f"{low:.0f} to {high:.0f}", float(low)), figure((places == 1).mean(), ".2f")]
 
 
 def _against_best(differences: Floats, share: float, measure: Measure) -> list[Cell]:
