@@ -16,6 +16,7 @@ from bench.core.errors import BenchError, StoppedError
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
     "check": ("bench.cli.plugins:check", "Check a plugin against the contract and say in words what is wrong."),
+    "choose": ("bench.cli.choose", "Say which generators meet what a release needs, and what removed the others."),
     "compare": (
         "bench.cli.repeat:compare",
         "Say what changed between two folders of results, and what moved beyond noise.",

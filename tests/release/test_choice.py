@@ -1,0 +1,133 @@
+"""What a limit says of a generator, and what the folds cannot tell."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from report_rows import row
+from runs import bench
+
+from bench.core.errors import BenchError
+from bench.release.choice import EPSILON, EXPOSURE, Candidate, Constraint, candidates, reasons
+from bench.store.rows import table, write_rows
+
+FOLDS = range(1, 6)
+GOOD, BAD = (0.80, 0.81, 0.82, 0.81, 0.80), (0.40, 0.41, 0.40, 0.42, 0.41)
+
+
+def rows_of(generator: str, accuracy: tuple[float, ...], auc: float, epsilon: float | None, outside: str = "") -> list:
+    """Return the rows of a generator on five folds: one measure, two attacks, one claim."""
+    found = []
+    for fold, value in zip(FOLDS, accuracy, strict=False):
+        found.append(row(generator, "accuracy_synthetic", value, family="utility", fold=fold))
+        for attack, reading in (("mc", 0.5), ("tracing", auc)):
+            reach = {"low": reading - 0.03, "high": min(reading + 0.03, 1.0)}
+            found.append(row(generator, "auc", reading, family="privacy", attack=attack, fold=fold, **reach))
+        claim = {"delta": 1e-5, "mechanism": "m", "unit": "u", "neighbours": "replace-one", "accountant": "a"}
+        value = math.nan if epsilon is None else epsilon
+        found.append(row(generator, "epsilon", value, family="claim", fold=fold, outside=outside, **claim))
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows() -> object:
+    return table(
+        [
+            *rows_of("private_pgm", GOOD, 0.58, 4.0),
+            *rows_of("smote", GOOD, 0.95, None),
+            *rows_of("p_nmf", BAD, 0.52, 4.0),
+            *rows_of("dp_cvae", GOOD, 0.55, 4.0, outside='["scaling"]'),
+            *rows_of("multivariate", GOOD[:1], 0.58, None),
+            *rows_of("noise", GOOD, 0.5, None),
+        ]
+    )
+
+
+def verdicts(rows: object, *constraints: Constraint) -> dict[str, str]:
+    return {candidate.label: candidate.verdict for candidate in candidates(rows, constraints)}
+
+
+def why(rows: object, label: str, *constraints: Constraint) -> list[str]:
+    (mine,) = [candidate for candidate in candidates(rows, constraints) if candidate.label == label]
+    return list(reasons(mine))
+
+
+def test_a_limit_is_met_broken_or_open_by_its_whole_interval() -> None:
+    most, least = Constraint("mmd", 0.5, False), Constraint("accuracy_synthetic", 0.5, True)
+    assert [most.verdict(*ends) for ends in ((0.1, 0.5), (0.4, 0.6), (0.51, 0.6))] == ["met", "open", "broken"]
+    assert [least.verdict(*ends) for ends in ((0.5, 0.6), (0.4, 0.6), (0.3, 0.49))] == ["met", "open", "broken"]
+    assert most.verdict(math.nan, math.nan) == "open"
+
+
+def test_a_measure_removes_who_breaks_it_and_controls_take_no_part(rows: object) -> None:
+    found = verdicts(rows, Constraint("accuracy_synthetic", 0.7, True))
+    assert found == {
+        "dp_cvae": "met", "private_pgm": "met", "smote": "met", "multivariate": "open", "p_nmf": "broken",
+    }  # fmt: skip
+    assert list(found)[:3] == ["dp_cvae", "private_pgm", "smote"]
+    (line,) = why(rows, "p_nmf", Constraint("accuracy_synthetic", 0.7, True))
+    assert line.startswith("accuracy_synthetic >= 0.7: is broken, 0.408, 0.")
+    (line,) = why(rows, "multivariate", Constraint("accuracy_synthetic", 0.7, True))
+    assert line == "accuracy_synthetic >= 0.7: may be broken, 0.8 (one fold)"
+
+
+def test_a_claim_counts_if_it_holds_end_to_end(rows: object) -> None:
+    limit = Constraint(EPSILON, 4.0, False)
+    found = verdicts(rows, limit)
+    assert {label for label, verdict in found.items() if verdict == "met"} == {"private_pgm", "p_nmf"}
+    assert why(rows, "dp_cvae", limit) == ["epsilon <= 4: steps outside the budget"]
+    assert why(rows, "smote", limit) == ["epsilon <= 4: claims nothing"]
+    assert verdicts(rows, Constraint(EPSILON, 3.9, False))["private_pgm"] == "broken"
+
+
+def test_the_strongest_attack_decides_with_its_interval(rows: object) -> None:
+    found = verdicts(rows, Constraint(EXPOSURE, 0.65, False))
+    assert found["private_pgm"] == "met"
+    assert found["smote"] == "broken"
+    assert verdicts(rows, Constraint(EXPOSURE, 0.58, False))["private_pgm"] == "open"
+    (line,) = why(rows, "smote", Constraint(EXPOSURE, 0.65, False))
+    assert line.endswith("(tracing of 2)")
+
+
+def test_one_broken_limit_is_enough(rows: object) -> None:
+    found = verdicts(rows, Constraint("accuracy_synthetic", 0.7, True), Constraint(EPSILON, 4.0, False))
+    assert [label for label, verdict in found.items() if verdict == "met"] == ["private_pgm"]
+
+
+def test_no_limit_and_an_unknown_measure_are_refused(rows: object) -> None:
+    with pytest.raises(BenchError, match="nothing says what the release needs"):
+        candidates(rows, [])
+    with pytest.raises(BenchError, match=r"no measure 'acuracy_synthetic'\. Did you mean 'accuracy_synthetic'"):
+        candidates(rows, [Constraint("acuracy_synthetic", 0.5, True)])
+
+
+@pytest.fixture
+def results(rows: object, tmp_path: Path) -> Path:
+    (tmp_path / "results/rows").mkdir(parents=True)
+    write_rows(tmp_path / "results/rows/toy.csv", rows, {"data": {"simulated": False}})
+    return tmp_path
+
+
+def test_the_command_says_who_remains_and_how_to_go_on(results: Path) -> None:
+    limits = ["--epsilon", "4", "--exposure", "0.65", "--at-least", "accuracy_synthetic=0.7"]
+    done = bench(results, "choose", "--dataset", "toy", *limits)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 meet everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: 4\n")
+    assert 'bench release --dataset toy --generator "private_pgm" --results results --out release' in done.stdout
+    plain = json.loads(bench(results, "choose", "--dataset", "toy", *limits, "--json").stdout)
+    assert [c["generator"] for c in plain if c["verdict"] == "met"] == ["private_pgm"]
+    assert plain[0]["findings"][0] == {
+        "constraint": "epsilon <= 4", "value": 4.0, "low": 4.0, "high": 4.0, "verdict": "met", "note": "",
+    }  # fmt: skip
+    assert bench(results, "choose", "--dataset", "toy", "--epsilon", "1").returncode == 1
+    assert (
+        "'mmd' is no limit; expected MEASURE=VALUE"
+        in bench(results, "choose", "--dataset", "toy", "--at-most", "mmd").stderr
+    )
+
+
+def test_a_candidate_without_findings_meets_everything() -> None:
+    assert Candidate("a", ()).verdict == "met"
