@@ -34,7 +34,7 @@ _FEWEST = 50  # genes that the prior must have, and ...
 _COVERAGE = 0.5  # ... the part of all genes; with less, the prior is not used
 
 
-@generator("dp_prior", needs=("mbi",))
+@generator("dp_prior", needs=("mbi",), files=("prior",))
 @dataclass(kw_only=True)
 class DpPrior:
     """Measure label x gene tables and the strength of public gene programmes with noise, and sample a Gaussian copula.

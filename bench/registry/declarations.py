@@ -178,6 +178,7 @@ def generator(
     quick: Mapping[str, Any] | None = None,
     opt_in: bool = False,
     imports: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
     memory_gb: float | None = None,
     minutes: float | None = None,
     gpus: int | None = None,
@@ -196,6 +197,7 @@ def generator(
     quick : dict, hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
     opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
     imports : tuple of str, hyper-parameters that name a class to import, whose code is then a part of the result's key
+    files : tuple of str, hyper-parameters that may name a file, whose content is then a part of the result's key
     memory_gb, minutes, gpus : float, float and int; what one cell needs on a cluster; no part of any result's key
     modalities : ``"all"`` or tuple of str; what it serves, ``("expression",)`` unless it says otherwise. Those that
         only need a matrix declare ``"all"`` and work on the flat view, ``cohort.X``

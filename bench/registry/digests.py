@@ -45,12 +45,17 @@ def code_digest(info: PluginInfo, params: Mapping[str, Any] | None = None) -> st
     """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import.
 
     A class that a hyper-parameter names (the decorator's ``imports``) is part of it: its file, its library's version.
+    So is the content of a file that one names (``files``).
     """
     if info.path.suffix == ".toml":
         return read_command_file(info.path).digest()
     own = _code_digest(info.path, info.module)
-    named = [str({**info.params, **(params or {})}[name]) for name in info.option("imports", ())]
-    return key("code", own=own, named=[_named_code(path) for path in named]) if named else own
+    chosen = {**info.params, **(params or {})}
+    named = [_named_code(str(chosen[name])) for name in info.option("imports", ())]
+    files = [Path(str(chosen[name])) for name in info.option("files", ())]
+    held = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
+    parts = {name: found for name, found in (("named", named), ("files", held)) if found}
+    return key("code", own=own, **parts) if parts else own
 
 
 def _named_code(path: str) -> list[str]:

@@ -37,6 +37,8 @@ from bench.generators._programmes import (
 from bench.generators._public_prior import PriorOnGenes, PublicPrior, read_prior
 from bench.generators.dp_prior import DpPrior
 
+from bench.registry.digests import code_digest
+from bench.registry.finding import find
 from bench.store.rows import claim_columns
 from bench.studies.audit import claim_in
 
@@ -231,6 +233,15 @@ def test_genes_that_the_prior_lacks_leave_the_private_form_and_the_claim_says_so
     fitted = DpPrior(prior=file).fit(partly, rng=stream(1))
     assert "75% of the genes" in fitted.claim().public[0]
     assert np.isfinite(fitted.sample(30, rng=stream(2)).X).all()
+
+
+def test_another_prior_under_the_same_name_is_another_generator(file: str, prior: PublicPrior) -> None:
+    info = find("generator", "dp_prior")
+    before, shipped = code_digest(info, {"prior": file}), code_digest(info)
+    assert before != shipped
+    assert code_digest(info, {"prior": "none"}) == shipped
+    replace(prior, mean=prior.mean + 1).write(Path(file))
+    assert code_digest(info, {"prior": file}) not in (before, shipped)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no zip", None])
