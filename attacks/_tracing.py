@@ -50,3 +50,43 @@ def standardised(scores: Floats) -> Floats:
     """Return scores with mean 0 and standard deviation 1; all 0 where they are equal."""
     spread = float(scores.std())
     return (scores - scores.mean()) / spread if spread > 0 else np.zeros(len(scores))
+
+
+def unexplained(shifts: Floats, means: Floats) -> Floats:
+    """Return what is left of each shift, (n_classes, n_genes), after regression on the class means over the genes.
+
+    A generator that draws class means to each other, or to what genes have in common, moves them by a linear function
+    of these means; a person's own contribution is hardly one. With fewer than ten genes for each coefficient the
+    regression would explain chance as well, and only the mean over the genes is taken out.
+
+    Parameters
+    ----------
+    shifts, means : (n_classes, n_genes)
+    """
+    one = np.ones((means.shape[1], 1))
+    design = np.hstack([one, means.T]) if means.shape[1] >= 10 * (len(means) + 1) else one
+    coefficients = np.linalg.lstsq(design, shifts.T, rcond=None)[0]
+    left: Floats = shifts - (design @ coefficients).T
+    return left
+
+
+def likeliest_noise(seen: Floats, variances: Floats) -> Floats:
+    """Return the variance of a shift on each axis, (n_axes,): a level, plus a multiple of the people's variance there.
+
+    Level and multiple are those under which the shift is likeliest, among ratios of the two from a hundredth of the
+    mean variance (the people's spread is all) to a million times (the level is all).
+
+    Parameters
+    ----------
+    seen : (n_axes,) the shift
+    variances : (n_axes,) of the people
+    """
+    ratios = np.geomspace(1e-2, 1e6, 65) * variances.mean()
+    shapes = 1 + variances / ratios[:, None]  # (n_ratios, n_axes)
+    levels = (seen**2 / shapes).mean(axis=1)  # the likeliest for each ratio
+    if not levels.all():
+        return np.zeros_like(seen)
+    cost = len(seen) * np.log(levels) + np.log(shapes).sum(axis=1)  # -2 log-likelihood
+    best = int(np.argmin(cost))
+    noise: Floats = levels[best] * shapes[best]
+    return noise

@@ -16,13 +16,15 @@ from bench.attacks._losses import LEVELS, Surrogates
 from bench.attacks._marginals import crowding, recovered_edges
 from bench.attacks._spectra import RIDGES, sharpest_split, spectrum
 from bench.attacks._structure import by_class
+from bench.attacks._tracing import likeliest_noise, unexplained
 from bench.attacks._worlds import WORLDS
 from bench.attacks.domias_flow import CouplingFlow
+from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 from scipy.stats import gaussian_kde, multivariate_normal, norm, zscore
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from bench import AttackView, PluginError
@@ -468,6 +470,85 @@ def test_tracing_says_nothing_of_classes_without_a_release_or_with_one_candidate
     assert _score("tracing", strangers).tolist() == [0] * len(view.targets)
     equal = replace(view, targets=np.ones_like(view.targets))
     assert _score("tracing", equal).tolist() == [0] * len(view.targets)
+
+
+@pytest.mark.parametrize("n_genes", [40, 90], ids=["more people than genes", "more genes than people"])
+def test_noisy_sum_ratio_is_the_likelihood_ratio_of_what_the_class_means_leave_unexplained(n_genes: int) -> None:
+    view = _view(n_genes=n_genes)
+    units = StandardScaler().fit(view.targets.astype(float))
+    x, synthetic = (np.clip(units.transform(a.astype(float)), -2.5, 2.5) for a in (view.targets, view.synthetic))
+    labels, own = view.target_labels, view.synthetic_labels
+    means = {k: x[labels == k].mean(axis=0) for k in "ab"}
+    centred = x - np.array([means[k] for k in labels])
+    covariance = centred.T @ centred / (len(x) - 1)
+    variances, axes = np.linalg.eigh(covariance)
+    variances, axes = variances[variances > 1e-9], axes[:, variances > 1e-9]
+    for k in "ab":
+        released = synthetic[own == k].mean(axis=0)
+        rest = released - LinearRegression().fit(np.array(list(means.values())).T, released).predict(
+            np.array(list(means.values())).T
+        )
+        seen = rest @ axes
+
+        def surprise(log: np.ndarray, seen: np.ndarray = seen) -> float:
+            return -norm.logpdf(seen, scale=np.sqrt(np.exp(log[0]) + np.exp(log[1]) * variances)).sum()
+
+        level, multiple = np.exp(minimize(surprise, [0.0, 0.0], method="Nelder-Mead").x)
+        noise = axes @ np.diag(level + multiple * variances) @ axes.T
+        expected = centred[labels == k] @ np.linalg.pinv(noise) @ rest / (own == k).sum()
+        found = _score("noisy_sum_ratio", view)[labels == k]
+        assert np.corrcoef(found, expected)[0, 1] > 0.999
+        assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(expected), rel=0.1)
+
+
+def test_noisy_sum_ratio_sees_through_noise_and_shrinkage_that_hide_members_from_tracing() -> None:
+    rng = np.random.default_rng(0)
+    labels, member = np.repeat(["a", "b", "c"], 100), np.tile([True, False], 150)
+    places = rng.normal(size=(3, 600))
+    people = np.repeat(places, 100, axis=0) + rng.normal(size=(300, 600)) * rng.lognormal(sigma=1, size=600)
+    people = people.astype(np.float32)
+    means = np.array([people[(labels == k) & member].mean(axis=0) for k in "abc"])
+    noisy = means + 0.3 * people.std(axis=0) * rng.normal(size=means.shape)
+    release = 0.5 * noisy + 0.5 * noisy.mean(axis=0)
+    view = AttackView(
+        synthetic=release.astype(np.float32), targets=people, genes=tuple(map(str, range(600))),
+        synthetic_labels=np.array(["a", "b", "c"]), target_labels=labels,
+    )  # fmt: skip
+    found = {name: membership_measures(_score(name, view), member)[0].value for name in ("noisy_sum_ratio", "tracing")}
+    assert found["noisy_sum_ratio"] > found["tracing"] + 0.05
+    assert found["noisy_sum_ratio"] > 0.65
+
+
+def test_noisy_sum_ratio_says_nothing_of_classes_without_a_release_and_of_equal_people() -> None:
+    view = _view()
+    labels = view.target_labels.astype("<U8")
+    labels[:5], labels[5] = "nowhere", "alone"
+    own = np.where(np.arange(len(view.synthetic)) == 0, "alone", view.synthetic_labels.astype("<U8"))
+    scores = _score("noisy_sum_ratio", replace(view, target_labels=labels, synthetic_labels=own))
+    assert np.isfinite(scores).all()
+    assert scores[:6].tolist() == [0] * 6
+    strangers = replace(view, synthetic_labels=np.full(len(view.synthetic), "z"))
+    assert _score("noisy_sum_ratio", strangers).tolist() == [0] * len(view.targets)
+    equal = replace(view, targets=np.ones_like(view.targets))
+    assert _score("noisy_sum_ratio", equal).tolist() == [0] * len(view.targets)
+
+
+def test_the_likeliest_noise_is_found_again_and_none_where_nothing_is_seen() -> None:
+    variances = np.geomspace(0.01, 30, 4000)
+    true = 2.0 + 0.5 * variances
+    seen = np.random.default_rng(0).normal(size=4000) * np.sqrt(true)
+    assert np.allclose(likeliest_noise(seen, variances), true, rtol=0.2)
+    assert likeliest_noise(np.zeros(3), np.ones(3)).tolist() == [0, 0, 0]
+
+
+def test_what_is_unexplained_is_the_part_that_class_means_do_not_make() -> None:
+    rng = np.random.default_rng(0)
+    means, own = rng.normal(size=(2, 5000)), rng.normal(size=(2, 5000))
+    mixed = np.array([[0.5, 0.2], [0.1, -0.4]]) @ means + 3
+    assert np.allclose(unexplained(mixed, means), 0, atol=1e-9)
+    assert np.allclose(unexplained(mixed + own, means), own, atol=0.2)
+    few = means[:, :29]  # fewer than ten genes for each of three coefficients
+    assert np.allclose(unexplained(few, few), few - few.mean(axis=1, keepdims=True))
 
 
 # -- model -------------------------------------------------------------------------------------------------------------
