@@ -46,10 +46,10 @@
   const csv = (table) => linesOf(table).map((cells) => cells.map(textOf).map(quoted).join(",") + "\n").join("");
 
   const SPECIAL = {
-    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "≥": "$\\geq$",
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "≥": "$\\geq$", "≤": "$\\leq$",
     "↑": "$\\uparrow$", "↓": "$\\downarrow$", "<": "$<$", ">": "$>$",
   };
-  const escaped = (text) => text.replace(/[\\~^±≥↑↓<>]|[&%$#_{}]/g, (mark) => SPECIAL[mark] || `\\${mark}`);
+  const escaped = (text) => text.replace(/[\\~^±≥≤↑↓<>]|[&%$#_{}]/g, (mark) => SPECIAL[mark] || `\\${mark}`);
 
   function latex(table) {
     const lines = linesOf(table).map((cells) => {
