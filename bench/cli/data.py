@@ -130,7 +130,12 @@ def _class_table(dataset: Dataset) -> Table:
 @click.option("--reference", type=click.Path(path_type=Path), help="Matrix of people who are in no training set.")
 @click.option("--label-column", help="Column with the class labels.")
 @click.option("--sample-column", help="Column of --labels with the sample names.  [default: samplesID, else the first]")
-@click.option("--donors", help="Column with the donor of each sample.  [default: donor, patient or individual]")
+@click.option(
+    "--donors",
+    help="Column with the donor of each sample; auto: from TCGA barcodes.  [default: donor, patient or individual]",
+)
+@click.option("--leave-out", multiple=True, help="Leave out this gene or column of --counts; may be repeated.")
+@click.option("--keep-non-genes", is_flag=True, help="Keep summary rows of aligners and columns that describe genes.")
 @click.option("--keep", multiple=True, help="Keep this column as a further label (tissue always is); may be repeated.")
 @click.option("--samples-in", type=click.Choice(["rows", "columns"]), help="Where the samples are in --counts.")
 @click.option("--units", type=click.Choice(get_args(Units)), help="What the numbers are.")
@@ -146,6 +151,8 @@ def import_files(
     label_column: str | None,
     sample_column: str | None,
     donors: str | None,
+    leave_out: tuple[str, ...],
+    keep_non_genes: bool,
     keep: tuple[str, ...],
     samples_in: Literal["rows", "columns"] | None,
     units: Units | None,
@@ -171,6 +178,8 @@ def import_files(
         donor_column=donors,
         obs_columns=keep,
         ignore_extra_labels=ignore_extra_labels,
+        leave_out=leave_out,
+        keep_non_genes=keep_non_genes,
     )
     _say_imported(
         import_dataset(
@@ -182,8 +191,10 @@ def import_files(
 
 def _say_imported(dataset: Dataset) -> None:
     cohort = dataset.cohort
+    people = len(cohort) if cohort.donors is None else len(np.unique(cohort.donors))
+    samples = f"{len(cohort)} samples" + (f" of {people} donors" if people < len(cohort) else "")
     console.print(
-        f"{dataset.name}: {len(cohort)} samples x {cohort.n_genes} genes, {len(cohort.classes)} classes, imported into "
+        f"{dataset.name}: {samples} x {cohort.n_genes} genes, {len(cohort.classes)} classes, imported into "
         f"{data_home() / dataset.name}. Next: bench run --dataset {dataset.name}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip

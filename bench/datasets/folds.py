@@ -95,7 +95,8 @@ def _check_class_sizes(cohort: Records, n_folds: int) -> None:
     if size < n_folds:
         raise DataError(
             f"class {label!r} has {size} {who}; {n_folds} folds need at least {n_folds} in every class. "
-            f"Merge the class with another or leave it out; {size} folds are the most it allows."
+            f"Merge the class with another or leave it out; {size} folds are the most it allows, which you can write "
+            "yourself and give with --splits."
             if size > 1
             else f"class {label!r} has one {who[:-1]} only; it cannot be in both train and holdout. "
             "Merge the class with another or leave it out."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError, MissingExtraError
-from bench.datasets.tables import Table, file_type, read_table
+from bench.datasets.spellings import describes_genes, is_no_gene, unlike_others
+from bench.datasets.tables import Table, file_type, read_table, shown
 
 SAMPLE_COLUMNS = (
     "",
@@ -31,6 +33,7 @@ SAMPLE_COLUMNS = (
 )
 DONOR_COLUMNS = ("donor", "patient", "individual")
 OBS_COLUMNS = ("tissue",)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class Layout:
     donor_column : column with the donors; by default `donor`, `patient` or `individual`, where present
     obs_columns : further labels to keep; `tissue` is kept wherever it is present
     ignore_extra_labels : whether the label file may name samples that are not in the matrix
+    leave_out : names of genes or columns of the matrix that are not taken
+    keep_non_genes : whether to take summary rows of aligners and columns that describe genes as what they lie among
     """
 
     label_columns: tuple[str, ...] = ()
@@ -53,6 +58,8 @@ class Layout:
     donor_column: str | None = None
     obs_columns: tuple[str, ...] = ()
     ignore_extra_labels: bool = False
+    leave_out: tuple[str, ...] = ()
+    keep_non_genes: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +79,39 @@ def read_matrix(path: Path, layout: Layout, *, labels_inside: bool) -> Matrix:
         matrix = _read_h5ad(path)
     else:
         in_rows = labels_inside or layout.samples_in == "rows"
-        matrix = _read_rows(path, layout, labels_inside=labels_inside) if in_rows else _read_columns(path)
+        matrix = _read_rows(path, layout, labels_inside=labels_inside) if in_rows else _read_columns(path, layout)
+    matrix = _genes_alone(matrix, layout)
     for what, names in (("gene", matrix.genes), ("sample", matrix.samples)):
         if "" in names:
             raise DataError(f"{path}: {what} number {names.index('') + 1} has no name; name or drop it before import.")
         if twice := repeated(names):
             raise DataError(f"{path}: {what} {twice!r} appears more than once; keep one of them or rename it.")
     _check_range(matrix)
+    _note_strange(matrix)
     return matrix
+
+
+def _genes_alone(matrix: Matrix, layout: Layout) -> Matrix:
+    """Return the matrix without the summary rows of aligners and counters, and without what is to be left out."""
+    summaries = [] if layout.keep_non_genes else [gene for gene in matrix.genes if is_no_gene(gene)]
+    if summaries:
+        log.warning(
+            "%s: summaries of an aligner or counter are no genes and are left out: %s", matrix.path, shown(summaries)
+        )
+    out = {*summaries, *layout.leave_out}
+    keep = [i for i, gene in enumerate(matrix.genes) if gene not in out]
+    if len(keep) == len(matrix.genes):
+        return matrix
+    return replace(matrix, values=matrix.values[:, keep], genes=tuple(matrix.genes[i] for i in keep))
+
+
+def _note_strange(matrix: Matrix) -> None:
+    """Name the genes whose name or values are unlike those of all others: serial numbers, ages, months."""
+    if strange := unlike_others(matrix.genes, matrix.values):
+        log.warning(
+            "%s: %s may be no genes, by their names or their values; --leave-out NAME leaves one out",
+            matrix.path, shown(strange),
+        )  # fmt: skip
 
 
 def _check_range(matrix: Matrix) -> None:
@@ -98,9 +130,14 @@ def repeated(names: Sequence[str]) -> str | None:
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
-def _read_columns(path: Path) -> Matrix:
+def _read_columns(path: Path, layout: Layout) -> Matrix:
     table = read_table(path)
-    samples = table.columns[1:]
+    beside = [] if layout.keep_non_genes else [name for name in table.columns[1:] if describes_genes(name)]
+    if beside:
+        log.warning("%s: columns that describe genes are no samples and are left out: %s", path, shown(beside))
+    samples = tuple(name for name in table.columns[1:] if name not in (*beside, *layout.leave_out))
+    if not samples:
+        raise DataError(f"{path} has no column but {shown(table.columns)}; expected a column for each sample.")
     if twice := repeated(samples):
         raise DataError(f"{path}: sample {twice!r} appears more than once; keep one of them or rename it.")
     return Matrix(path, table.numbers(samples).T, samples, table.rows, {})
@@ -115,7 +152,7 @@ def _read_rows(path: Path, layout: Layout, *, labels_inside: bool) -> Matrix:
     if twice := repeated(table.columns):
         raise DataError(f"{path}: gene {twice!r} appears more than once; keep one of them or rename it.")
     beside = [name for name in table.columns[1:] if name in named]
-    genes = tuple(name for name in table.columns[1:] if name not in beside)
+    genes = tuple(name for name in table.columns[1:] if name not in beside and name not in layout.leave_out)
     columns = {name: table.text(name) for name in beside}
     return Matrix(path, table.numbers(genes), table.rows, genes, columns)
 
@@ -187,5 +224,5 @@ def dense(data: Any, path: Path) -> NDArray[Any]:
 
 
 def _obs_table(path: Path, obs: pd.DataFrame) -> Table:
-    frame = obs.reset_index().set_axis(range(obs.shape[1] + 1), axis=1)
+    frame = obs.rename_axis(None).reset_index(names="").set_axis(range(obs.shape[1] + 1), axis=1)
     return Table(path, ("", *map(str, obs.columns)), frame)

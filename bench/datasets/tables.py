@@ -23,9 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError, near_name
+from bench.datasets.table_text import TablePlace, before_end, closes, find_table, open_table
 
-MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null"})  # spellings of "no value" in label columns
-_DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
+DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".gct": "\t"}
 _SIGNATURES = {
     b"PAR1": "a parquet file",
     b"\x89HDF": "an HDF5 file, as .h5ad is",
@@ -130,9 +130,9 @@ def file_type(path: Path) -> str:
         If the file is missing or empty, has an unknown extension, or is something else than its extension says.
     """
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    if suffix not in (*_DELIMITERS, ".parquet", ".h5ad"):
+    if suffix not in (*DELIMITERS, ".parquet", ".h5ad"):
         raise DataError(
-            f"{path} has the extension {suffix!r}; expected .tsv, .csv, .txt (also .gz), .parquet or .h5ad."
+            f"{path} has the extension {suffix!r}; expected .tsv, .csv, .txt, .gct (also .gz), .parquet or .h5ad."
         )
     if not path.is_file():
         raise DataError(f"the file {path} does not exist; check the path.")
@@ -164,7 +164,7 @@ def read_table(path: Path, *, text: Collection[str] | None = ()) -> Table:
         If the file is missing, empty, damaged, not UTF-8, or not what its extension says.
     """
     suffix = file_type(path)
-    table = _read_parquet(path) if suffix == ".parquet" else _read_text(path, _DELIMITERS[suffix], text)
+    table = _read_parquet(path) if suffix == ".parquet" else _read_text(path, DELIMITERS[suffix], text)
     if len(table.columns) < 2 or len(table.frame) == 0:
         raise DataError(
             f"{path} has {len(table.columns)} columns and {len(table.frame)} rows below its header; expected row names "
@@ -175,17 +175,13 @@ def read_table(path: Path, *, text: Collection[str] | None = ()) -> Table:
 
 def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Table:
     try:
-        with _open(path) as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
-            header, first = next(reader, []), next(reader, [])
-        columns = tuple(name.strip() for name in header)
-        if len(first) == len(header) + 1:
-            columns = ("", *columns)  # R writes no name above the row names
-        with _open(path) as stream:
-            _check_lines(path, stream, delimiter, len(columns))
+        place = find_table(path, delimiter)
+        with open_table(path, place) as stream:
+            reader = csv.reader(stream, delimiter=place.delimiter)
+            columns = _columns(next(reader, []), next(reader, []))
         as_text = columns if text is None else [columns[0], *text] if columns else []
-        with _open(path) as stream:
-            frame = _parse(stream, delimiter, columns, set(as_text))
+        with _checked_lines(path, place, len(columns)) as stream:
+            frame = _parse(stream, place, columns, set(as_text))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text: byte {error.object[error.start]:#04x} at position {error.start} of a block. "
@@ -193,10 +189,40 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
         ) from error
     except (ValueError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} is no complete table: {error}. Download or export it again.") from error
-    return Table(path, columns, frame)
+    return _trimmed(Table(path, columns, frame), place)
 
 
-def _check_lines(path: Path, stream: TextIO, delimiter: str, width: int) -> None:
+def _columns(header: Sequence[str], first: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns; R writes none above the row names, and some tools a tab at the end of each line."""
+    columns = tuple(name.strip() for name in header)
+    if len(first) != len(header) + 1:
+        return columns
+    return (*columns, "") if len(first) > 2 and not first[-1].strip() else ("", *columns)
+
+
+def _trimmed(table: Table, place: TablePlace) -> Table:
+    """Return a table without the empty column that a delimiter at the end of each line makes, and those of GCT."""
+    keep = [i for i in range(len(table.columns)) if not 1 <= i <= place.beside]
+    last = keep[-1] if len(keep) > 2 else 0
+    if last and not table.columns[last] and (table.frame[last].astype(str).str.strip() == "").all():
+        keep = keep[:-1]
+    if len(keep) == len(table.columns):
+        return table
+    frame = table.frame[keep].set_axis(range(len(keep)), axis=1)
+    return Table(table.path, tuple(table.columns[i] for i in keep), frame)
+
+
+def _checked_lines(path: Path, place: TablePlace, width: int) -> TextIO:
+    """Return the lines of a table after a look at each of them; those of GEO end at its closing line."""
+    with open_table(path, place) as stream:
+        ends = _check_lines(path, stream, place, width)
+    if not ends:
+        return open_table(path, place)
+    with open_table(path, place) as stream:
+        return io.StringIO(before_end(stream), newline="")
+
+
+def _check_lines(path: Path, stream: TextIO, place: TablePlace, width: int) -> bool:
     """Raise a `DataError` if a line has another number of cells than the header, or a number with an endless exponent.
 
     The parser of pandas refuses some longer lines, crashes on others and on 1e4002969594, and fills shorter ones.
@@ -205,31 +231,51 @@ def _check_lines(path: Path, stream: TextIO, delimiter: str, width: int) -> None
     ----------
     path : for the message
     stream : the lines, the header among them
-    delimiter, width : between cells, and how many cells there are
+    place : what lies above them, and the delimiter
+    width : how many cells there are
+
+    Returns
+    -------
+    Whether a line closes the table before the file ends.
 
     Raises
     ------
     DataError
         It names the line.
     """
-    for number, line in enumerate(stream, start=1):
+    above = place.above + place.between
+    for number, line in enumerate(stream, start=1 + above):
+        if closes(line):
+            return True
         if '"' in line:
-            _check_quoted(path, itertools.chain([line], stream), delimiter, width, number)
-            return
+            return _check_quoted(path, itertools.chain([line], stream), place, width, number)
+        if "\0" in line:
+            raise _zero_byte(path, number)
         if _EXPONENT.search(line):
-            _check_cells(path, line.split(delimiter), number)
-        if line.strip("\r\n") and line.count(delimiter) + 1 != width and number > 1:
-            raise _other_width(path, number, line.count(delimiter) + 1, width)
+            _check_cells(path, line.split(place.delimiter), number)
+        if line.strip("\r\n") and line.count(place.delimiter) + 1 != width and number > 1 + above:
+            raise _other_width(path, number, line.count(place.delimiter) + 1, width)
+    return False
 
 
-def _check_quoted(path: Path, lines: Iterable[str], delimiter: str, width: int, first: int) -> None:
-    """Check the cells of lines that may hold quoted delimiters and line breaks."""
-    reader = csv.reader(lines, delimiter=delimiter)
+def _check_quoted(path: Path, lines: Iterable[str], place: TablePlace, width: int, first: int) -> bool:
+    """Check the cells of lines that may hold quoted delimiters and line breaks; return whether one closes the table."""
+    reader = csv.reader(lines, delimiter=place.delimiter)
     for row in reader:
         number = first + reader.line_num - 1
+        if row and closes(row[0]):
+            return True
         _check_cells(path, row, number)
-        if row and len(row) != width and number > 1:
+        if row and len(row) != width and number > 1 + place.above:
             raise _other_width(path, number, len(row), width)
+    return False
+
+
+def _zero_byte(path: Path, number: int) -> DataError:
+    return DataError(
+        f"{path}, line {number} holds a zero byte, which no text has: the file was cut or mixed with other data. "
+        "Export it again."
+    )
 
 
 def _check_cells(path: Path, row: Iterable[str], number: int) -> None:
@@ -247,27 +293,22 @@ def _other_width(path: Path, number: int, found: int, width: int) -> DataError:
     )
 
 
-def _open(path: Path) -> TextIO:
-    if path.suffix.lower() == ".gz":
-        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _parse(stream: TextIO, delimiter: str, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+def _parse(stream: TextIO, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
     positions = range(len(columns))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns of cells that it drops
-            return _read_csv(stream, delimiter, columns, as_text)
+            return _read_csv(stream, place, columns, as_text)
     except pd.errors.EmptyDataError:
         return pd.DataFrame({i: [] for i in positions})
 
 
-def _read_csv(stream: TextIO, delimiter: str, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+def _read_csv(stream: TextIO, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
     positions = range(len(columns))
     return pd.read_csv(
         stream,
-        sep=delimiter,
+        sep=place.delimiter,
+        decimal=place.decimal,
         header=None,
         names=list(positions),
         index_col=False,

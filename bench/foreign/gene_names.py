@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.core.errors import DataError
+from bench.datasets.spellings import as_r_writes
 from bench.datasets.tables import read_table, shown
 
 _VERSION = re.compile(r"(ENS[A-Z]*[GTP]\d{6,})\.\d+")  # not ENSG00000182378.15_PAR_Y, which is a gene of its own
@@ -36,7 +37,7 @@ class GeneNames:
         self._others: dict[str, dict[str, str]] = {}  # name -> real gene -> why they are the same
         for gene in genes:
             self._add(_without_version(gene), gene, _UNVERSIONED)
-            self._add(_as_r_writes(gene), gene, "as R rewrites names")
+            self._add(as_r_writes(gene), gene, "as R rewrites names")
         for row in rows:
             for gene in {g for cell in row if (g := self._own(cell))}:
                 for cell in row:
@@ -83,11 +84,6 @@ class GeneNames:
 def _without_version(name: str) -> str:
     match = _VERSION.fullmatch(name)
     return match[1] if match else name
-
-
-def _as_r_writes(name: str) -> str:
-    changed = re.sub(r"[^A-Za-z0-9._]", ".", name)
-    return f"X{changed}" if changed[:1].isdigit() or changed[:1] == "_" else changed
 
 
 def read_gene_map(path: Path) -> list[tuple[str, ...]]:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from bench.core.cohort import Cohort
 from bench.core.errors import DataError, near_name
 from bench.datasets.matrices import repeated
-from bench.datasets.tables import MISSING, file_type, shown
+from bench.datasets.spellings import is_missing
+from bench.datasets.table_text import find_table, open_table
+from bench.datasets.tables import DELIMITERS, file_type, shown
 from bench.foreign.tables import Part, ReadOptions, pick
 
 
@@ -104,7 +106,9 @@ def _columns(path: Path) -> dict[str, list[str]]:
         if suffix == ".parquet":
             frame = pd.read_parquet(path).astype(str)
         else:
-            frame = pd.read_csv(path, sep="," if suffix == ".csv" else "\t", dtype=str, keep_default_na=False)
+            place = find_table(path, DELIMITERS[suffix])
+            with open_table(path, place) as stream:
+                frame = pd.read_csv(stream, sep=place.delimiter, dtype=str, keep_default_na=False)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a table of labels: {error}. Write it again as UTF-8 CSV.") from error
     return {str(name): frame[name].str.strip().tolist() for name in frame.columns}
@@ -113,6 +117,6 @@ def _columns(path: Path) -> dict[str, list[str]]:
 def _filled(path: Path, column: str, values: Sequence[str]) -> NDArray[np.str_]:
     """Return a column of text after a check that every sample has a value."""
     for row, value in enumerate(values, start=1):
-        if value in MISSING:
+        if is_missing(value):
             raise DataError(f"{path}, column {column!r}: row {row} has no value (found {value!r}). Fill it in.")
     return np.array(values, dtype=np.str_)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError
 from bench.datasets.matrices import SAMPLE_COLUMNS, anndata_table, dense, h5ad_table, repeated
+from bench.datasets.spellings import is_no_gene
 from bench.datasets.tables import Table, file_type, read_table, shown
 from bench.foreign.gene_names import GeneNames, by_real_name, spoiled_by_spreadsheet
 from bench.foreign.sources import Source
@@ -128,6 +129,7 @@ def _no_genes(table: Table, names: GeneNames) -> DataError:
 
 def _from_rows(table: Table, options: ReadOptions) -> Part:
     place, unknown, how = by_real_name(table.path, table.columns, options.names)
+    unknown = _genes_alone(table.path, unknown, options)
     beside = [name for name in unknown if name in (*options.label_columns, *FOLD_COLUMNS)]
     if twice := repeated(beside):
         raise DataError(f"{table.path} has the column {twice!r} twice. Keep one of them.")
@@ -155,6 +157,7 @@ def _names_samples(table: Table) -> bool:
 def _from_columns(table: Table, options: ReadOptions) -> Part:
     rows = table.rows
     place, unknown, how = by_real_name(table.path, rows, options.names)
+    unknown = _genes_alone(table.path, unknown, options)
     beside = [name for name in unknown if name in (*options.label_columns, *FOLD_COLUMNS)]
     genes = _chosen(table.path, place, [name for name in unknown if name not in beside], how, options)
     columns = {name: [str(cell).strip() for cell in table.frame.iloc[rows.index(name), 1:]] for name in beside}
@@ -163,6 +166,13 @@ def _from_columns(table: Table, options: ReadOptions) -> Part:
         frame = frame.astype(str).apply(_numbers_if_all)
     values = replace(table, frame=frame).numbers_at(range(1, len(table.columns))).T
     return Part(table.path, values, genes, table.columns[1:], columns)
+
+
+def _genes_alone(path: Path, unknown: Sequence[str], options: ReadOptions) -> list[str]:
+    """Return names that are no gene of the real cohort without the summaries of aligners, which are no genes at all."""
+    if summaries := [name for name in unknown if is_no_gene(name)]:
+        options.say(f"{path.name}: summaries of an aligner or counter are left out: {shown(summaries, 3)}")
+    return [name for name in unknown if name not in summaries]
 
 
 def _numbers_if_all(column: pd.Series[str]) -> pd.Series[Any]:

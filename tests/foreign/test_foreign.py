@@ -334,6 +334,11 @@ def semicolons(folder: Path) -> None:
     path.write_text(path.read_text().replace(",", ";"))
 
 
+def pipes(folder: Path) -> None:
+    path = folder / "synthetic_data_split_1.csv"
+    path.write_text(path.read_text().replace(",", "|"))
+
+
 def longer(folder: Path) -> None:
     path = folder / "synthetic_data_split_1.csv"
     lines = path.read_text().splitlines()
@@ -363,7 +368,7 @@ FOLDERS: dict[Callable[[Path], None], tuple[Form, str]] = {
     unlabelled: (Form(), "comes without labels: there is no file of labels beside it and no column 'kind' in it"),
     other_genes: (Form(genes="common"), "has other genes than synthetic_data_split_1.csv: 'GENE3'"),
     damaged: (Form(), "is no complete table"),
-    semicolons: (Form(), "Check that the extension fits the separator"),
+    pipes: (Form(), "Check that the extension fits the separator"),
     longer: (Form(), "line 3 has 17 cells; expected 16, as many as the header names"),
     shorter: (Form(), "line 61 has 15 cells; expected 16"),
     latin: (Form(), "is not UTF-8 text"),
@@ -380,6 +385,21 @@ def test_a_bad_folder_is_refused_with_the_reason(
     form, words = FOLDERS[spoil]
     with pytest.raises(DataError, match=re.escape(words)):
         read_release(tmp_path, dataset, form)
+
+
+def test_semicolons_and_summaries_of_counters_are_read_as_what_they_are(
+    dataset: Dataset, made: Cohort, tmp_path: Path
+) -> None:
+    challenge(tmp_path, made)
+    plain = read_release(tmp_path, dataset, Form())
+    semicolons(tmp_path)
+    same = read_release(tmp_path, dataset, Form())
+    assert [same.given[fold].digest for fold in plain.given] == [cohort.digest for cohort in plain.given.values()]
+    path = tmp_path / "synthetic_data_split_1.csv"
+    path.write_text("\n".join(f"{line};{tail}" for line, tail in zip(path.read_text().split(), ["N_unmapped", *["7"] * len(made)], strict=True)))  # fmt: skip
+    summaries = read_release(tmp_path, dataset, Form())
+    assert summaries.given[1].digest == plain.given[1].digest
+    assert any("summaries of an aligner or counter are left out: 'N_unmapped'" in note for note in summaries.notes)
 
 
 @pytest.mark.parametrize(
