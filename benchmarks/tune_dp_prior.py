@@ -6,9 +6,9 @@ What is tuned on the private cohort belongs to its budget, and no accountant cov
 profiles are cut into two halves: each is a cohort, labelled by tissue and status, whose prior is made of the other one,
 people with samples in both left out of the prior. Every gene of the cohort is moved by an offset of its own, of
 standard deviation 1: another platform would do so, and a prior of the same pipeline would look too good. One number
-after another takes the value of the highest score, which is the mean over halves and epsilons 10 and 4 of
-(accuracy + AUPR) / 2, plus half the F1 of the edges at r > 0.3, less the mean distance of gene means in standard
-deviations; it keeps the value it has unless another is better by 0.005.
+after another takes the value of the highest score, which is the mean over halves, epsilons 10 and 4, and two runs, of
+(accuracy + AUPR) / 2, plus half the F1 of the edges at r > 0.3, less the RMSE of all correlations; it keeps the value
+that it has unless another is better by 0.005.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ START: dict[str, Any] = {
     "EDGE": 0.7, "SHARES": (0.05, 0.5, 0.45),
 }  # fmt: skip
 SEARCH: dict[str, tuple[Any, ...]] = {
-    "together": (0.15, 0.45), "WEIGHT": (0.4,), "EDGE": (0.5, 1.0), "SHARES": ((0.05, 0.7, 0.25), (0.05, 0.3, 0.65)),
-    "places": (0.06, 0.2), "programmes": (100,), "FOLLOWED": (3, 8), "RADIUS": (0.8,), "PRODUCT": (0.75,),
+    "places": (0.06, 0.2), "together": (0.2, 0.4), "WEIGHT": (0.4, 0.5), "EDGE": (0.5, 1.0),
+    "SHARES": ((0.05, 0.7, 0.25), (0.05, 0.3, 0.65)), "RADIUS": (0.8,), "programmes": (100,), "FOLLOWED": (8,),
 }  # fmt: skip
 _FEWEST = 15  # samples of a label
 _R03 = 1  # position of r > 0.3 among the cuts
@@ -73,12 +73,6 @@ def halves(home: Path, folder: Path) -> list[tuple[Split, str]]:
     return made
 
 
-def distance(made: Cohort, real: Cohort) -> float:
-    """Return how far gene means are apart, mean over genes, in standard deviations."""
-    spread = np.maximum(real.X.std(axis=0), 0.05)
-    return float((np.abs(made.X.mean(axis=0) - real.X.mean(axis=0)) / spread).mean())
-
-
 def score(cases: list[tuple[Split, str]], setting: dict[str, Any]) -> dict[str, float]:
     """Return what this setting reaches, mean over halves and epsilons."""
     for name in ("FOLLOWED", "RADIUS", "PRODUCT", "WEIGHT", "EDGE", "SHARES"):
@@ -86,35 +80,30 @@ def score(cases: list[tuple[Split, str]], setting: dict[str, Any]) -> dict[str, 
     own = {name: setting[name] for name in ("together", "places", "programmes")}
     found = []
     for split, prior in cases:
-        for epsilon in (10.0, 4.0):
-            fitted = DpPrior(epsilon=epsilon, prior=prior, **own).fit(split.train, rng=stream(1, "fit"))
-            made = fitted.sample(len(split.train), rng=stream(1, "sample"))
-            scored = create(find("metric", "tstr"))(split.train, split.holdout, made, rng=stream(1, "tstr"))
+        for epsilon, run in ((10.0, 1), (10.0, 2), (4.0, 1), (4.0, 2)):
+            fitted = DpPrior(epsilon=epsilon, prior=prior, **own).fit(split.train, rng=stream(run, "fit"))
+            made = fitted.sample(len(split.train), rng=stream(run, "sample"))
+            scored = create(find("metric", "tstr"))(split.train, split.holdout, made, rng=stream(run, "tstr"))
             edges = compare(split.train.X, made.X)
+            reached = {"accuracy": scored["accuracy_synthetic"], "AUPR": scored["aupr_synthetic"]}
             found.append(
-                {
-                    "accuracy": scored["accuracy_synthetic"], "AUPR": scored["aupr_synthetic"],
-                    "recall": edges.recall(_R03), "precision": edges.precision(_R03), "rmse": edges.rmse,
-                    "apart": distance(made, split.train),
-                }
-            )  # fmt: skip
+                reached | {"recall": edges.recall(_R03), "precision": edges.precision(_R03), "rmse": edges.rmse}
+            )
     return {str(name): float(value) for name, value in pd.DataFrame(found).mean().items()}
 
 
 def main() -> None:
     best, setting = -np.inf, dict(START)
-    print(
-        "| changed | accuracy | AUPR | recall | precision | RMSE | apart | score |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("| changed | accuracy | AUPR | recall | precision | RMSE | score |\n|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         cases = halves(Path(os.environ["BENCH_DATA_HOME"]), Path(folder))
         for name, value in [("start", None), *((name, value) for name, values in SEARCH.items() for value in values)]:
             tried = setting if value is None else {**setting, name: value}
-            accuracy, aupr, recall, precision, rmse, apart = score(cases, tried).values()
-            quality = (accuracy + aupr) / 2 + recall * precision / max(recall + precision, 1e-9) - apart
+            accuracy, aupr, recall, precision, rmse = score(cases, tried).values()
+            quality = (accuracy + aupr) / 2 + recall * precision / max(recall + precision, 1e-9) - rmse
             cells = [
                 f"{name} {value or ''}",
-                *(f"{x:.4f}" for x in (accuracy, aupr, recall, precision, rmse, apart, quality)),
+                *(f"{x:.4f}" for x in (accuracy, aupr, recall, precision, rmse, quality)),
             ]
             print("| " + " | ".join(cells) + " |", flush=True)
             if quality > best + 0.005:
