@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -211,6 +212,8 @@ def _say(choice: Choice, found: list[Bound], claim: str, outcome: str, simulated
         note = "; holds for mechanisms with a Gaussian trade-off, no ground for a verdict" if b.kind == GAUSSIAN else ""
         low = f"epsilon at least {b.low:.3f} (at most {b.ceiling:.3f} could be shown)"
         click.echo(f"  {b.kind}: {low} at confidence {EACH:g}, by {b.attack}: {b.detail}{note}")
+    if outcome == VERDICT_WORDS["not refuted"]:
+        click.echo("  That is no proof of privacy: docs/what-passes.md lists cheats that pass.")
     if not any(bound.kind == GAUSSIAN for bound in found):
         click.echo(f"  --runs {FEWEST_RUNS} or more would add the bounds over repeated runs.")
 
@@ -218,12 +221,14 @@ def _say(choice: Choice, found: list[Bound], claim: str, outcome: str, simulated
 def _say_gaussian(found: Sequence[Bound], epsilon: float, delta: float, twice: bool) -> None:
     """Print the Gaussian strength that was found beside the one claimed, if the audit bounds it."""
     outcome = gaussian_verdict(found, epsilon, delta)
-    bound = next((bound for bound in found if bound.kind == GAUSSIAN), None)
-    if outcome is None or bound is None:
+    if outcome is None:
         return
     claimed = gaussian_strength(epsilon, delta)
-    low = f"mu at least {bound.mu:.3f} (at most {bound.mu_ceiling:.3f} could be shown)"
-    click.echo(f"  as a Gaussian mechanism, which claims mu {claimed:.3f}: {low}: {VERDICT_WORDS[outcome]}")
+    for bound in found:
+        if not math.isnan(bound.mu):
+            low = f"mu at least {bound.mu:.3f} (at most {bound.mu_ceiling:.3f} could be shown)"
+            click.echo(f"  as a Gaussian mechanism, by {bound.kind}: {low}; claimed: {claimed:.3f}")
+    click.echo(f"  the claim to be such a mechanism: {VERDICT_WORDS[outcome]}")
     if outcome == "not testable":
         half = runs_to_test(claimed, EACH, doubled=twice)
         click.echo(f"  --runs {2 * half} or somewhat more would test it: {half} to choose a record, {half} to read it.")

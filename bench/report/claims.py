@@ -217,8 +217,9 @@ def _audit_table(board: Board, audits: pd.DataFrame) -> Table:
     note = prose(
         "Fair coins decide which records are trained on, and attacks guess the coins from the release. {}: the lower "
         "bound that follows, each at its own confidence; {}: the same for perfect guesses, so a bound below the claim "
-        "is no proof of it. Attack, record and threshold are chosen on other trainings than those read; several audits "
-        "of one generator are not corrected for their number. Gaussian bounds hold for mechanisms with a Gaussian "
+        "is no proof of it, and docs/what-passes.md lists cheats that pass. Attack, record and threshold are chosen on "
+        "other trainings than those read; several audits of one generator are not corrected for their number. Gaussian "
+        "bounds hold for mechanisms with a Gaussian "
         "trade-off only: what they say is said of a claim to be such a mechanism, and of no other.",
         *(italic("Epsilon ≥"), italic("could show")),
     )

@@ -284,7 +284,8 @@ def _audited(ranked: Mapping[str, Finding], audits: pd.DataFrame) -> list[Block]
     verdicts: dict[Verdict | None, Text] = {
         "refuted": bold("Refuted: the release gives away more than the claim allows:"),
         "exceeded": bold("Exceeded, as steps outside the budget may") + ", which are listed:",
-        "not refuted": bold("Audited and not refuted") + ", which proves nothing:",
+        "not refuted": bold("Audited and not refuted")
+        + ", which proves nothing (docs/what-passes.md lists what passes):",
         "not testable": bold("Audited with too few records or runs to refute the claim") + ", whatever the attack:",
         None: bold("Claimed, but not audited:"),
     }

@@ -80,6 +80,40 @@ def one_run_ceiling(canaries: int, delta: float, confidence: float = CONFIDENCE,
     return one_run_epsilon(canaries, canaries, canaries, delta, confidence, doubled=doubled)
 
 
+def one_run_mu(
+    canaries: int, guesses: int, right: int, confidence: float = CONFIDENCE, *, doubled: bool = False
+) -> float:
+    """Return a lower bound of the Gaussian strength mu from one training, with the counts of `one_run_epsilon`.
+
+    It holds for every mechanism whose trade-off curve is that of a Gaussian of strength mu or lies above it, and uses
+    the whole curve, where the bound of epsilon uses one point of it. By recursion over the number of right guesses: r
+    and h are upper ends of the probabilities that so many are right and one of them is the right or a wrong guess on a
+    given record, if at least `right` of them were to be right with a probability of 1 - confidence.
+
+    References
+    ----------
+    Mahloujifar, Melis and Chaudhuri (2024), Auditing f-differential privacy in one run, arXiv 2410.22235; agrees with
+    the authors' algorithm as the package jax_privacy has it.
+
+    Examples
+    --------
+    >>> round(one_run_mu(canaries=436, guesses=436, right=436), 2)
+    2.15
+    """
+    _check_counts(canaries, guesses, right)
+
+    def excess(mu: float) -> float:
+        r, h = ((1 - confidence) * k / canaries for k in (right, guesses - right))
+        for i in range(right - 1, -1, -1):
+            larger = max(h, float(ndtr(ndtri(r) - mu)))
+            if larger == h:
+                break
+            r, h = min(r + i / (guesses - i) * (larger - h), 1.0), larger
+        return r + h - guesses / canaries
+
+    return _largest_rejected(lambda mu: excess(mu) > 0) / (2 if doubled else 1)
+
+
 def error_rates(
     false: int, outside: int, missed: int, inside: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from bench.statistics.dp_bounds import (
     gaussian_strength,
     one_run_ceiling,
     one_run_epsilon,
+    one_run_mu,
     pure_one_run_epsilon,
     repeated_epsilon,
 )
@@ -69,7 +70,7 @@ class Bound:
     low : the bound
     ceiling : what perfect guesses would have given
     detail : how many guesses were right, in words
-    mu, mu_ceiling : the same two as Gaussian strengths, of a Gaussian bound
+    mu, mu_ceiling : the same two of the strength of a Gaussian mechanism; NaN where the bound is about no such thing
     """
 
     kind: str
@@ -133,13 +134,13 @@ def gaussian_verdict(found: Sequence[Bound], epsilon: float, delta: float) -> Ve
     That is a claim about the whole trade-off curve, and so it can be refuted at an epsilon of 10, which a bound of
     (epsilon, delta) would take 100,000 trainings for. Who claims epsilon and delta alone is not refuted by it.
     """
-    gaussian = [bound for bound in found if bound.kind == GAUSSIAN]
-    if not gaussian or delta == 0:
+    about = [bound for bound in found if not math.isnan(bound.mu)]
+    if not about or delta == 0:
         return None
     mu = gaussian_strength(epsilon, delta)
-    if max(bound.mu for bound in gaussian) > mu:
+    if max(bound.mu for bound in about) > mu:
         return "refuted"
-    return "not refuted" if max(bound.mu_ceiling for bound in gaussian) > mu else "not testable"
+    return "not refuted" if max(bound.mu_ceiling for bound in about) > mu else "not testable"
 
 
 # -- many records ------------------------------------------------------------------------------------------------------
@@ -170,9 +171,12 @@ def _many(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, dou
     right = sum(_right(trial, rule) for trial in reading)
     low = one_run_epsilon(runs * m, guesses, right, delta, EACH, doubled=doubled)
     ceiling = one_run_ceiling(runs * m, delta, EACH, doubled=doubled)
+    mu = one_run_mu(runs * m, guesses, right, EACH, doubled=doubled)
+    mu_ceiling = one_run_mu(runs * m, runs * m, runs * m, EACH, doubled=doubled)
     over = f"{m} records" if runs == 1 else f"{m} records in each of {runs} trainings"
     detail = f"{right} of {guesses} guesses right ({runs * rule.plus} in, {runs * rule.minus} out), on {over}"
-    return Bound("one run" if runs == 1 else "several runs", rule.attack, low, ceiling, detail)
+    kind = "one run" if runs == 1 else "several runs"
+    return Bound(kind, rule.attack, low, ceiling, detail, mu, mu_ceiling)
 
 
 def _best_rule(trials: Sequence[Trial], delta: float, doubled: bool) -> _Guesses:

@@ -13,7 +13,7 @@ from bench.core.errors import StoreError
 from bench.core.roles import PrivacyClaim
 from bench.registry.selection import Choice
 from bench.store.store import write_atomic
-from bench.studies.audit_reading import EACH, GAUSSIAN, VERDICT_WORDS, Bound, gaussian_verdict, verdict
+from bench.studies.audit_reading import EACH, VERDICT_WORDS, Bound, gaussian_verdict, verdict
 
 COLUMNS = [
     *("generator", "params", "epsilon", "delta", "claim", "claimed", "end_to_end", "bound", "low", "ceiling"),
@@ -67,7 +67,7 @@ def audit_lines(
             **tested,
             **{k: v for k, v in vars(b).items() if k != "kind"},
             "bound": b.kind,
-            "as_gaussian": curve if b.kind == GAUSSIAN else "",
+            "as_gaussian": "" if math.isnan(b.mu) else curve,
         }
         for b in found
     ]

@@ -342,6 +342,22 @@ def test_an_epsilon_of_10_of_a_gaussian_mechanism_can_be_refuted() -> None:
     assert table["mu"].round(2).tolist()[1] == pytest.approx(read(6.0)[1].mu, abs=0.01)
 
 
+def test_a_few_trainings_with_many_records_test_an_epsilon_of_10_of_a_gaussian_mechanism() -> None:
+    rng = np.random.default_rng(3)
+
+    def told(share: float) -> list[Bound]:
+        trials = []
+        for _ in range(6):
+            inside = rng.random(436) < 0.5
+            right = rng.random(436) < share
+            trials.append(Trial(inside, {"a": np.where(right, inside, ~inside) + rng.random(436) / 2}))
+        return bounds(trials, 1e-5)
+
+    assert gaussian_verdict(told(1.0), 10.0, 1e-5) == "refuted"
+    assert verdict(told(1.0), 10.0) == "not testable"
+    assert gaussian_verdict(told(0.6), 10.0, 1e-5) == "not refuted"
+
+
 def test_several_trainings_are_read_as_one_of_as_many_coins() -> None:
     rng = np.random.default_rng(2)
     trials = [copied(5, rng) for _ in range(12)]

@@ -1,0 +1,82 @@
+"""Every cheat of the zoo has the fate that docs/what-passes.md tells, and honest ones are spared."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from zoo.zoo import EPSILON, PAGE, PLUGIN, ZOO, Entry, audit, brca, table
+
+from bench import Cohort, stream
+from bench.conformance import people
+from bench.engine.handing_over import handed_over
+from bench.engine.plain_release import Plain, plain_release
+from bench.registry.finding import add_plugin_file, create, find
+from bench.studies.audit_reading import exceeded
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Cohort:
+    """A thousand invented people, so that a training has the size of the real one, with few genes."""
+    return people(1000, "zoo", genes=40)
+
+
+@pytest.mark.parametrize("entry", [e for e in ZOO if e.quick], ids=lambda e: e.trick)
+def test_a_cheat_has_the_fate_that_the_page_tells_on_simulated_people(entry: Entry, simulated: Cohort) -> None:
+    assert exceeded(audit(entry, simulated, runs=4), EPSILON) == (entry.fate == "refuted")
+
+
+@pytest.mark.full
+@pytest.mark.real_data
+@pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.trick)
+def test_a_cheat_has_the_fate_and_the_bound_that_the_page_tells_on_real_people(entry: Entry) -> None:
+    found = audit(entry, brca(entry.genes))
+    assert exceeded(found, EPSILON) == (entry.fate == "refuted")
+    assert entry.largest(found) == pytest.approx(entry.bound, abs=0.01)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("entry", [e for e in ZOO if e.fate == "honest"], ids=lambda e: e.trick)
+def test_the_honest_are_not_refuted_in_any_of_twenty_audits(entry: Entry, simulated: Cohort) -> None:
+    assert not any(exceeded(audit(entry, simulated, seed=seed, runs=4), EPSILON) for seed in range(20))
+
+
+def test_the_zoo_names_every_trick_of_its_plugin_once() -> None:
+    tricks = re.findall(r'^@trick\("(\w+)"\)$', PLUGIN.read_text(), flags=re.MULTILINE)
+    assert sorted(entry.trick for entry in ZOO) == sorted(tricks)
+
+
+def test_the_page_has_the_table_of_the_zoo() -> None:
+    assert table(ZOO) in PAGE.read_text()
+
+
+def released(trick: str, training: Cohort) -> Plain:
+    """Return what is scored of a release of one trick."""
+    add_plugin_file(PLUGIN)
+    model = create(find("generator", "cheat"), {"trick": trick}).fit(training, rng=stream(1, "fit"))
+    return plain_release(model.sample(len(training), rng=stream(1, "sample")), like=training)
+
+
+@pytest.mark.parametrize("trick", ["row_order", "identifiers"])
+def test_what_rides_along_with_the_values_is_removed_before_anything_is_scored(trick: str, simulated: Cohort) -> None:
+    training = handed_over(simulated.take(np.arange(200)))
+    assert released(trick, training).records.digest == released("honest_noise", training).records.digest
+
+
+def test_the_low_bits_of_values_are_removed(simulated: Cohort) -> None:
+    training = handed_over(simulated.take(np.arange(200)))
+    assert not (released("low_bits", training).records.X.view(np.uint32) & 0xFFF).any()
+
+
+def test_bits_above_the_grid_are_not_removed(simulated: Cohort) -> None:
+    training = handed_over(simulated.take(np.arange(200)))
+    coarse = np.rint(released("grid_bits", training).records.X * 128).astype(int) % 2
+    told = {row.tobytes() for row in (training.X > 8)}
+    assert {row.tobytes() for row in coarse == 1} == told
+
+
+def test_a_code_of_duplicates_is_counted_and_one_of_bits_above_the_grid_is_not(simulated: Cohort) -> None:
+    training = handed_over(simulated.take(np.arange(200)))
+    assert released("duplicates_code", training).duplicates == (training.X[:100, 0] > 8).sum() > 0
+    assert released("grid_bits", training).duplicates == 0
