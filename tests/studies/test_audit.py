@@ -537,6 +537,21 @@ def test_the_command_says_that_not_refuted_is_no_proof(
     assert "no ground for a verdict" in said
 
 
+def test_the_command_tests_a_claim_about_replacing_by_coins_between_two(
+    planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--attacks", "along", "--out", str(tmp_path / "out"), "--coins", "pairs"]
+    status, said = bench_audit(monkeypatch, people(100, 20, 1), "replaces", *words)
+    assert status == 0
+    assert "on 20 records" in said  # as many pairs as a fold holds out
+    assert "as a Gaussian mechanism, by one run: mu at least" in said
+    status, said = bench_audit(monkeypatch, people(150, 2000, 1), "no_noise", *words)
+    assert "(at most 1." in said  # half of what an exchange would show: the claim is about adding and removing
+    kept = read_audits(tmp_path / "out/audits/toy.csv")
+    assert kept["coins"].tolist() == ["pairs", "pairs"]
+    assert kept["claim"].tolist() == ["stated", "stated"]
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("noise", "claims nothing"), ("replaces", "replace-one"), ("noise,smote", "names 2 generators")]
 )
