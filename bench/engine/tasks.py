@@ -28,6 +28,7 @@ from bench.core.released import Release, ReleasedModel
 from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
+from bench.engine.degenerate import undefined_where_degenerate
 from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import at_resolution, plain_release
 from bench.engine.stopping import StoppedNow
@@ -255,8 +256,9 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
     split = _split(cell, exact=_reads_model(task))
     plugin: Metric = create(task.plugin, task.params)
-    values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
-    return {"values": check_measures(task.plugin, values)}
+    with undefined_where_degenerate(_released(cell), split.train):
+        values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
+        return {"values": check_measures(task.plugin, values)}
 
 
 def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
@@ -290,8 +292,9 @@ def _attack(cell: Cell, task: Task) -> dict[str, Any]:
     split = _split(cell, exact=_reads_model(task))
     asked = candidates(split, cell.dataset)
     view = view_of(split, cell.dataset, _released(cell), _access(task), _insider(cell))
-    scores = _scores(cell, task, view)
-    curve = roc(scores, asked.member)
+    with undefined_where_degenerate(_released(cell), split.train):
+        scores = _scores(cell, task, view)
+        curve = roc(scores, asked.member)
     return {
         "readings": [[r.measure, r.value, r.low, r.high] for r in asked.readings(scores)],
         "curve": {"false": curve.false.tolist(), "true": curve.true.tolist()},
