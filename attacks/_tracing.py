@@ -1,4 +1,4 @@
-"""What tracing attacks share: centring within classes, and inner products whitened by the candidates' covariance."""
+"""What tracing attacks share: centring within classes, inner products whitened by the candidates, and likelihoods."""
 
 from __future__ import annotations
 
@@ -90,3 +90,40 @@ def likeliest_noise(seen: Floats, variances: Floats) -> Floats:
     best = int(np.argmin(cost))
     noise: Floats = levels[best] * shapes[best]
     return noise
+
+
+def mean_ratios(
+    synthetic: NDArray[np.float32],
+    synthetic_labels: NDArray[np.generic],
+    targets: NDArray[np.float32],
+    target_labels: NDArray[np.generic],
+    saturate: float,
+) -> Floats:
+    """Return the log-likelihood ratio of the release's class means with each target in them or not, (n_targets,).
+
+    Genes are standardised over the targets and cut off at `saturate`. A target whose class has no mean scores 0.
+    """
+    bounded = bounded_units(targets, targets, saturate)
+    centred, shifts = class_shifts(
+        bounded_units(synthetic, targets, saturate), synthetic_labels, bounded, target_labels
+    )
+    scores = np.zeros(len(targets))
+    if not shifts or not np.any(centred):
+        return scores
+    axes = spectrum(centred)
+    inside = centred @ axes.directions  # (n_targets, rank)
+    of_class = {label: target_labels.astype(str) == label for label in shifts}
+    means = np.array([bounded[rows].mean(axis=0, dtype=np.float64) for rows in of_class.values()])
+    left = unexplained(np.array(list(shifts.values())), means) @ axes.directions  # (n_classes, rank)
+    for (label, rows), seen in zip(of_class.items(), left, strict=True):
+        noise = likeliest_noise(seen, axes.variances) * np.count_nonzero(synthetic_labels.astype(str) == label)
+        scores[rows] = inside[rows] @ np.divide(seen, noise, out=np.zeros_like(seen), where=noise > 0)
+    return scores
+
+
+def bounded_units(people: NDArray[np.float32], targets: NDArray[np.float32], saturate: float) -> NDArray[np.float32]:
+    """Return people in standard deviations of the targets from their mean, cut off; constant genes as they are."""
+    mean, spread = targets.mean(axis=0, dtype=np.float64), targets.std(axis=0, dtype=np.float64)
+    units = (people - mean) / np.where(spread > 0, spread, 1.0)
+    bounded: NDArray[np.float32] = np.clip(units, -saturate, saturate).astype(np.float32)
+    return bounded

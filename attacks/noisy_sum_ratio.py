@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from bench import AttackView, attack
 
 from ._classes import given_labels
-from ._spectra import spectrum
-from ._tracing import class_shifts, likeliest_noise, unexplained
+from ._tracing import mean_ratios
 
 
 @attack(
@@ -47,24 +46,4 @@ class NoisySumRatio:
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) scores: log-likelihood ratios, up to a part that hardly differs between targets."""
         own, theirs = given_labels(view, "noisy_sum_ratio")
-        targets = self._bounded(view.targets, view.targets)
-        centred, shifts = class_shifts(self._bounded(view.synthetic, view.targets), own, targets, theirs)
-        scores = np.zeros(len(theirs))
-        if not shifts or not np.any(centred):
-            return scores
-        axes = spectrum(centred)
-        inside = centred @ axes.directions  # (n_targets, rank)
-        means = np.array([targets[theirs == label].mean(axis=0, dtype=np.float64) for label in shifts])
-        left = unexplained(np.array(list(shifts.values())), means) @ axes.directions  # (n_classes, rank)
-        for label, seen in zip(shifts, left, strict=True):
-            rows = theirs == label
-            noise = likeliest_noise(seen, axes.variances) * np.count_nonzero(own == label)
-            scores[rows] = inside[rows] @ np.divide(seen, noise, out=np.zeros_like(seen), where=noise > 0)
-        return scores
-
-    def _bounded(self, people: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return people in standard deviations of the targets from their mean, cut off."""
-        mean, spread = targets.mean(axis=0, dtype=np.float64), targets.std(axis=0, dtype=np.float64)
-        units = (people - mean) / np.where(spread > 0, spread, 1.0)
-        bounded: NDArray[np.float32] = np.clip(units, -self.saturate, self.saturate).astype(np.float32)
-        return bounded
+        return mean_ratios(view.synthetic, own, view.targets, theirs, self.saturate)

@@ -533,6 +533,32 @@ def test_noisy_sum_ratio_says_nothing_of_classes_without_a_release_and_of_equal_
     assert _score("noisy_sum_ratio", equal).tolist() == [0] * len(view.targets)
 
 
+def test_noisy_sum_ratio_blind_averages_the_likelihood_ratios_of_predicted_classes() -> None:
+    view = _view(n_genes=40)
+    expected = np.zeros(len(view.targets))
+    for number in (1, 2):
+        own, theirs = predicted_labels(view.synthetic, view.targets, number)
+        labelled = replace(view, synthetic_labels=own.astype(str), target_labels=theirs.astype(str))
+        expected += zscore(_score("noisy_sum_ratio", labelled)) / 2
+    blind = replace(view, synthetic_labels=None, target_labels=None)
+    assert np.allclose(_score("noisy_sum_ratio_blind", blind, clusters=(1, 2)), expected)
+
+
+def test_noisy_sum_ratio_blind_finds_members_in_means_of_small_groups_without_labels() -> None:
+    rng = np.random.default_rng(0)
+    places = 2 * rng.normal(size=(8, 150))
+    people = (np.repeat(places, 40, axis=0) + rng.normal(size=(320, 150))).astype(np.float32)
+    member = np.tile([True, False], 160)
+    means = np.array([people[40 * k : 40 * k + 40][::2].mean(axis=0) for k in range(8)])
+    release = (np.repeat(means, 10, axis=0) + 0.1 * rng.normal(size=(80, 150))).astype(np.float32)
+    view = AttackView(synthetic=release, targets=people, genes=tuple(map(str, range(150))))
+    scores = _score("noisy_sum_ratio_blind", view, clusters=(8,))
+    assert membership_measures(scores, member)[0].value > 0.9
+    outsiders = np.repeat(places, 40, axis=0) + rng.normal(size=(320, 150))
+    strangers = _score("noisy_sum_ratio_blind", replace(view, targets=outsiders.astype(np.float32)), clusters=(8,))
+    assert abs(membership_measures(strangers, member)[0].value - 0.5) < 0.1
+
+
 def test_the_likeliest_noise_is_found_again_and_none_where_nothing_is_seen() -> None:
     variances = np.geomspace(0.01, 30, 4000)
     true = 2.0 + 0.5 * variances
