@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.cohort import Cohort
 from bench.core.cohort_file import read_cohort
 from bench.core.errors import BenchError, DataError, MissingExtraError, PluginError, StoreError
+from bench.core.fold_facts import fold_fact
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.released import ReleasedModel
@@ -58,6 +59,7 @@ __all__ = [
     "StoreError",
     "__version__",
     "attack",
+    "fold_fact",
     "generator",
     "integer_seed",
     "load_dataset",

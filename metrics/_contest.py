@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.tree import DecisionTreeClassifier
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._order import content_order
 from ._scaling import centre_and_scale
@@ -23,6 +23,7 @@ CONTESTANTS = ("logistic", "ridge", "centroid", "naive_bayes", "neighbours", "tr
 
 
 @shared
+@fold_fact
 def contest(learnt_from: Cohort, scaled_by: Cohort, tested_on: Cohort, *, seed: int) -> NDArray[np.float64]:
     """Return (n_contestants,) balanced accuracies on one cohort of the classifiers of another.
 

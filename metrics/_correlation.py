@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from scipy.special import stdtrit
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._scaling import centre_and_scale
 from ._shared import shared
@@ -92,6 +92,7 @@ def compare(real: NDArray[np.float32], other: NDArray[np.float32]) -> Comparison
 
 
 @shared
+@fold_fact
 def modules(cohort: Cohort) -> list[NDArray[np.intp]]:
     """Return the modules of co-expressed genes, as gene positions; each has three genes or more.
 

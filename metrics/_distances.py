@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._shared import shared
 
@@ -72,6 +72,7 @@ def _squared(A: NDArray[np.float64], B: NDArray[np.float64], norms: NDArray[np.f
 
 
 @shared
+@fold_fact
 def nearest(a: Cohort, b: Cohort) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Return, for each sample of b, the squared distance to the nearest of a and which one it is (the first, if tied).
 
@@ -87,6 +88,7 @@ def nearest(a: Cohort, b: Cohort) -> tuple[NDArray[np.float32], NDArray[np.intp]
 
 
 @shared
+@fold_fact
 def neighbour_distance(cohort: Cohort, *, k: int) -> NDArray[np.float32]:
     """Return (n,) squared distances from each sample to its k-th neighbour in its cohort, of more than k samples."""
     found = np.empty(len(cohort), dtype=np.float32)
@@ -99,6 +101,7 @@ def neighbour_distance(cohort: Cohort, *, k: int) -> NDArray[np.float32]:
 
 
 @shared
+@fold_fact
 def kernel_sum(a: Cohort, b: Cohort, *, width: float) -> float:
     """Return the sum over all pairs of exp(-d^2 / width); of a cohort with itself, each pair counts twice."""
     total = 0.0

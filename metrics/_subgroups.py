@@ -10,7 +10,7 @@ from scipy.sparse.linalg import svds
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._order import content_order
 from ._scaling import centre_and_scale
@@ -58,6 +58,7 @@ class Subgroups:
 
 
 @shared
+@fold_fact
 def find_subgroups(train: Cohort, *, seed: int) -> Subgroups:
     """Return the subgroups of the training samples: k-means within classes, on principal components.
 

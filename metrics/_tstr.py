@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._logistic import one_vs_rest
 from ._ranking import auroc, average_precision
@@ -52,6 +52,7 @@ class Classifier:
 
 
 @shared
+@fold_fact
 def classifier(cohort: Cohort, standard: Cohort, *, scaled: bool) -> Classifier:
     """Return the classifier of a cohort; `scaled` standardises its genes by the mean and spread of `standard`."""
     centre, scale = centre_and_scale(standard.X) if scaled else (np.zeros(cohort.n_genes), np.ones(cohort.n_genes))

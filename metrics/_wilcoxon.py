@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import Cohort
+from bench import Cohort, fold_fact
 
 from ._shared import shared
 
@@ -17,6 +17,7 @@ SMALLEST_CLASS = 3  # samples; with fewer, nothing is said of a class
 
 
 @shared
+@fold_fact
 def rank_sum_scores(cohort: Cohort, *, labels: tuple[str, ...]) -> Array:
     """Return (2, n_shifts, n_pairs, n_genes) standard scores of the tests; the larger, the smaller the p-value.
 

@@ -9,7 +9,7 @@ from math import ceil, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import Cohort, Measure, metric
+from bench import Cohort, Measure, fold_fact, metric
 
 from ._recall import recognise
 
@@ -52,12 +52,20 @@ class Augmentation:
         order = rng.permutation(len(train))
         added = synthetic.take(np.sort(rng.permutation(len(synthetic))[: self.most]))
         for suffix, share in _SHARES.items():
-            few = train if share == 1 else train.take(_first_of_each_class(train.y[order], share, order))
-            alone = recognise(few, few, holdout).recall.mean()
+            drawn = None if share == 1 else _first_of_each_class(train.y[order], share, order)
+            alone = _alone(train, holdout, rows=None if drawn is None else tuple(drawn.tolist()))
+            few = train if drawn is None else train.take(drawn)
             both = recognise(_joined(few, added), few, holdout).recall.mean() if len(added) else nan
-            values[f"augmentation_{suffix}_real"] = float(alone)
+            values[f"augmentation_{suffix}_real"] = alone
             values[f"augmentation_gain_{suffix}"] = float(both - alone)
         return values
+
+
+@fold_fact
+def _alone(train: Cohort, holdout: Cohort, *, rows: tuple[int, ...] | None) -> float:
+    """Return the mean recall over classes of a classifier of some training samples, or of all."""
+    few = train if rows is None else train.take(rows)
+    return float(recognise(few, few, holdout).recall.mean())
 
 
 def _first_of_each_class(y: NDArray[np.str_], share: float, order: NDArray[np.int64]) -> NDArray[np.int64]:

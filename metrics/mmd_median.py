@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import Cohort, Measure, metric
+from bench import Cohort, Measure, fold_fact, metric
 
 from ._distances import blocks, fit, kernel_of, kernel_sum, squared_distances
 from ._shared import shared
@@ -52,6 +52,7 @@ class MedianMMD:
 
 
 @shared
+@fold_fact
 def _width(train: Cohort) -> float:
     """Return twice the median squared distance between training samples; 1 if they are all the same."""
     if len(train) < 2:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from xgboost import XGBClassifier
 
-from bench import Cohort, Measure, integer_seed, metric
+from bench import Cohort, Measure, fold_fact, integer_seed, metric
 
 from ._ranking import average_precision
 
@@ -57,20 +57,26 @@ class TSTRTrees:
         self, train: Cohort, holdout: Cohort, synthetic: Cohort, *, rng: np.random.Generator
     ) -> Mapping[str, float]:
         """Return the values; `rng` seeds the trees."""
-        seed = integer_seed(rng)
+        sizes = {"trees": self.trees, "forest": self.forest, "seed": integer_seed(rng)}
         found: dict[str, float] = {}
         for role, cohort in (("synthetic", synthetic), ("real", train)):
-            for name, model in self._models(seed).items():
-                values = _read(model, cohort, holdout)
-                found |= {f"{what}_{name}_{role}": value for what, value in values.items()}
+            found |= {f"{name}_{role}": value for name, value in _values(cohort, holdout, **sizes).items()}
         return found
 
-    def _models(self, seed: int) -> dict[str, Any]:
-        boosted = XGBClassifier(
-            n_estimators=self.trees, max_depth=3, learning_rate=0.2, max_bin=32, colsample_bytree=0.2,
-            tree_method="hist", random_state=seed,
-        )  # fmt: skip
-        return {"xgboost": boosted, "forest": RandomForestClassifier(self.forest, random_state=seed)}
+
+@fold_fact
+def _values(cohort: Cohort, holdout: Cohort, *, trees: int, forest: int, seed: int) -> dict[str, float]:
+    """Return the measures of both models of one cohort."""
+    boosted = XGBClassifier(
+        n_estimators=trees, max_depth=3, learning_rate=0.2, max_bin=32, colsample_bytree=0.2, tree_method="hist",
+        random_state=seed,
+    )  # fmt: skip
+    models = {"xgboost": boosted, "forest": RandomForestClassifier(forest, random_state=seed)}
+    return {
+        f"{what}_{name}": value
+        for name, model in models.items()
+        for what, value in _read(model, cohort, holdout).items()
+    }
 
 
 def _read(model: Any, cohort: Cohort, holdout: Cohort) -> dict[str, float]:

@@ -60,7 +60,9 @@ def du(out: Path) -> None:
 @click.option("--samples", is_flag=True, help="Also the synthetic samples of recorded runs; their rows stay.")
 @click.option("--logs", is_flag=True, help="Also the logs of recorded runs.")
 @click.option(
-    "--superseded", is_flag=True, help="Also runs whose every row a later one gave anew, and numbers of pictures."
+    "--superseded",
+    is_flag=True,
+    help="Also runs whose every row a later one gave anew, numbers of pictures, facts of folds.",
 )
 @click.option("--unfinished", is_flag=True, help="Also what stopped and killed runs left; they cannot go on then.")
 @click.option(

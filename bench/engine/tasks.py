@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from bench.core.cohort_file import read_records
 from bench.core.errors import BenchError, NoLabelsError, PluginError, StoreError
+from bench.core.fold_facts import recalled_by
 from bench.core.plain import plain_number, plain_text, real
 from bench.core.records import Records
 from bench.core.released import Release, ReleasedModel
@@ -29,6 +30,7 @@ from bench.core.roles import Access, Attack, AttackView, Generator, Metric, Priv
 from bench.core.seeds import stream
 from bench.engine import process_state as surroundings
 from bench.engine.degenerate import undefined_where_degenerate
+from bench.engine.fold_facts import FoldFacts
 from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import at_resolution, plain_release
 from bench.engine.stopping import StoppedNow
@@ -256,7 +258,8 @@ def _claim(fitted: Generator) -> dict[str, Any] | None:
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
     split = _split(cell, exact=_reads_model(task))
     plugin: Metric = create(task.plugin, task.params)
-    with undefined_where_degenerate(_released(cell), split.train):
+    facts = FoldFacts(Store(cell.store), split)
+    with undefined_where_degenerate(_released(cell), split.train), recalled_by(facts):
         values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
         return {"values": check_measures(task.plugin, values)}
 

@@ -25,7 +25,7 @@ ENGINE = 1
 # stable interfaces, covered by ENGINE
 _CONTRACT = {
     *("bench", "bench.registry.declarations", "bench.registry.finding", "bench.core.errors", "bench.core.records"),
-    *("bench.core.cohort", "bench.core.images", "bench.core.released", "bench.core.roles"),
+    *("bench.core.cohort", "bench.core.fold_facts", "bench.core.images", "bench.core.released", "bench.core.roles"),
 }
 
 

@@ -161,7 +161,7 @@ class Holding:
 
 
 NOBODY = Owner("", "(no recorded run)", "")
-PICTURES = Owner("", "(numbers of pictures)", "")
+PICTURES = Owner("", "(numbers of pictures, facts of folds)", "")
 
 
 def is_of_a_picture(store: Store, thing: Object) -> bool:

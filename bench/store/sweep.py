@@ -158,7 +158,7 @@ def _objects(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iter
         elif not is_of_a_picture(store, thing):
             yield Waste(thing.file, "a result that no recorded run refers to", thing.key)
         elif rule.superseded:
-            yield Waste(thing.file, "numbers behind a picture", thing.key)
+            yield Waste(thing.file, "numbers behind a picture, or a fact of a fold", thing.key)
 
 
 def _logs(store: Store, needed: set[str], busy: set[str], rule: Rule) -> Iterator[Waste]:
