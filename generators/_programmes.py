@@ -31,11 +31,11 @@ from ._public_prior import PriorOnGenes
 
 Array = NDArray[np.float64]
 # Chosen on public tissue profiles by benchmarks/tune_dp_prior.py
-SHARES = (0.05, 0.5, 0.45)  # of the budget: lengths, second moments, loadings
+SHARES = (0.05, 0.7, 0.25)  # of the budget: lengths, second moments, loadings
 FOLLOWED = 5  # programmes whose further genes are measured
 RADIUS = 1.0  # length at which a person's programmes are cut, in units of what the prior expects
 PRODUCT = 1.0  # likewise of programmes times the rest
-WEIGHT = 0.25  # power of the public strengths by which programmes are divided before they are measured together
+WEIGHT = 0.4  # power of the public strengths by which programmes are divided before they are measured together
 EDGE = 0.7  # of the noise's largest eigenvalue: what is smaller counts as noise
 _FAR = 3.0  # clipping of lengths, in radii, where it is measured how much the clipping at one radius cuts off
 _OWN = 0.05  # part of a gene's variance that stays its own at least

@@ -56,9 +56,9 @@ class DpPrior:
     delta: float = 1e-5
     prior: str = "shipped"  # or none, or a file
     programmes: int = 60  # the strongest of the prior
-    together: float = 0.3  # share of the budget for how genes go together
+    together: float = 0.2  # share of the budget for how genes go together
     sizes: float = 0.04  # share of the rest for class sizes
-    places: float = 0.06  # share of the rest for where the genes' bins lie
+    places: float = 0.2  # share of the rest for where the genes' bins lie
     one_way: float = 0.05  # share of the tables' budget for one-way tables
     low: float | None = None  # public range of a gene; None is the usual one of the units
     high: float | None = None
