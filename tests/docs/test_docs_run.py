@@ -38,6 +38,7 @@ ELSEWHERE = {
     "bench run --executor dask": "needs a cluster; test_dask.py starts one",
     "bench run --executor slurm": "needs Slurm; test_slurm.py lets submitit start the jobs here",
     "bench choose": "ends with 1 where nothing meets the limits; test_choice.py asks for some",
+    'bench audit "cheat': "ends with 3, as it must for a cheat; test_zoo.py audits all of them",
     "bench audit --executor slurm": "likewise; test_command_executors.py lets submitit start the jobs here",
 }
 _FEW = ["--metrics", "mmd", "--attacks", "gan_leaks", "--jobs", "2", "--threads", "1"]
