@@ -19,7 +19,7 @@ from bench.registry.digests import code_digest, forget
 from bench.registry.finding import add_plugin_file, plugins
 from bench.registry.selection import choose
 
-MATRIX_ATTACKS = "gan_leaks,mc,mahalanobis_class,tracing,domias_gaussian"
+MATRIX_ATTACKS = "gan_leaks,mc,mahalanobis_class,tracing,noisy_sum_ratio,noisy_sum_ratio_blind,domias_gaussian"
 MATRIX_METRICS = "mmd,prdc,distance_to_closest,tstr"
 BRUSH = '''
 from dataclasses import dataclass
