@@ -36,7 +36,7 @@ class NoisySumRatio:
 
     The likelihood ratio of what a private generator measured is the idea of Golob et al. 2024 (MAMA-MIA), who read it
     from binned marginals; here it is read from the means, in which a noisy location contrast ends up. On `private_pgm`
-    at epsilon 10 that loses little: for other splits of BRCA the AUC is 0.711, with the generator's own bins 0.715, and
+    at epsilon 10 that loses little: on BRCA, seeds 7 and 8, the AUC is 0.711, with the generator's own bins 0.715, and
     with the noisy sums themselves, which no release shows, 0.758. To weight targets as `private_pgm` clips them, to let
     other classes speak for a target, or to add second moments gained nothing there, and is left out.
     """
