@@ -100,7 +100,8 @@ def _probabilities(model: Any, cohort: Cohort, holdout: Cohort, labels: NDArray[
     known, codes = np.unique(cohort.y, return_inverse=True)
     shares = np.zeros((len(holdout), len(labels)))
     columns = np.searchsorted(labels, known)
-    shares[:, columns] = 1.0 if len(known) == 1 else model.fit(cohort.X, codes).predict_proba(holdout.X)
+    X, asked = cohort.X.copy(), holdout.X.copy()  # scikit-learn takes no read-only values whose sum overflows
+    shares[:, columns] = 1.0 if len(known) == 1 else model.fit(X, codes).predict_proba(asked)
     return shares
 
 

@@ -115,8 +115,14 @@ def _note_strange(matrix: Matrix) -> None:
 
 
 def _check_range(matrix: Matrix) -> None:
-    """Cohorts hold float32, where a larger number would become infinite."""
-    beyond = np.isfinite(matrix.values) & (np.abs(matrix.values) > np.finfo(np.float32).max)
+    """Cohorts hold float32, where a larger number would become infinite, and no missing values."""
+    if not np.isfinite(matrix.values).all():
+        row, column = np.argwhere(~np.isfinite(matrix.values))[0]
+        raise DataError(
+            f"{matrix.path}: sample {matrix.samples[row]!r}, gene {matrix.genes[column]!r} is "
+            f"{matrix.values[row, column]}; expected a finite number everywhere. Impute or drop it first."
+        )
+    beyond = np.abs(matrix.values) > np.finfo(np.float32).max
     if beyond.any():
         row, column = np.argwhere(beyond)[0]
         raise DataError(

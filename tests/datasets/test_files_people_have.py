@@ -294,3 +294,12 @@ def test_an_h5ad_index_that_is_named_like_a_column_is_read(tmp_path: Path) -> No
     data.write_h5ad(tmp_path / "x.h5ad")
     cohort = import_dataset("h", tmp_path / "x.h5ad", units="log2", layout=Layout(label_columns=("type",))).cohort
     assert (cohort.samples, cohort.y.tolist()) == (tuple(SAMPLES), KINDS)
+
+
+def test_a_missing_value_in_an_h5ad_is_refused_with_the_name_of_the_file(tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    obs = pd.DataFrame({"type": KINDS}, index=pd.Index(SAMPLES))
+    data = anndata.AnnData(X=spoiled(X, 3, 2, np.nan).astype("float32"), obs=obs, var=pd.DataFrame(index=GENES))
+    data.write_h5ad(tmp_path / "x.h5ad")
+    with pytest.raises(DataError, match=r"x\.h5ad: sample 'S03', gene 'ESR1' is nan; expected a finite number"):
+        import_dataset("h", tmp_path / "x.h5ad", units="log2", layout=Layout(label_columns=("type",)))

@@ -81,3 +81,16 @@ def test_a_release_without_a_class_has_no_error_in_any_measure(toy_split: Split)
 def test_a_discriminator_that_is_sure_scores_one(toy_split: Split) -> None:
     far = toy_split.train.synthetic(toy_split.train.X + 9, toy_split.train.y)
     assert measure("discriminative", toy_split, far) == {"discriminative_score": 1}
+
+
+def test_trees_take_values_whose_sum_overflows(toy_split: Split) -> None:
+    def huge(cohort: Cohort) -> Cohort:
+        X = cohort.X.copy()
+        X[:, 2] = 3e38
+        return Cohort(X=X, y=cohort.y, genes=cohort.genes, samples=cohort.samples, units=cohort.units)
+
+    with np.errstate(over="ignore"):
+        split = Split(huge(toy_split.train), huge(toy_split.holdout), 1, 0)
+        assert not split.train.X.flags.writeable
+        values = measure("tstr_trees", split, split.train)
+    assert values["accuracy_forest_real"] == values["accuracy_forest_synthetic"] > 0.5
