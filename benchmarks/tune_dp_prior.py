@@ -9,6 +9,9 @@ standard deviation 1: another platform would do so, and a prior of the same pipe
 after another takes the value of the highest score, which is the mean over halves, epsilons 10 and 4, and two runs, of
 (accuracy + AUPR) / 2, plus half the F1 of the edges at r > 0.3, less the RMSE of all correlations; it keeps the value
 that it has unless another is better by 0.005.
+
+The search sees no cohort that the generator is judged on. Whoever built it did: the offsets of the genes and the last
+term of the score were added after results on BRCA, which docs/generators.md says too.
 """
 
 from __future__ import annotations
