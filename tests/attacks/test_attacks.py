@@ -83,7 +83,7 @@ def _silence() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.full] * (name == "confidence")) for name in CHEAP]
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name in ("confidence", "domias_flow"))) for name in CHEAP]
 )
 def test_an_attack_is_silent_when_other_people_are_released(name):
     found = _silence().query("attack == @name")["value"]

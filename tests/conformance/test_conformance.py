@@ -11,12 +11,18 @@ from bench.registry.declarations import KINDS, PluginInfo
 from bench.registry.finding import add_plugin_file, missing_needs, plugins
 
 ADAPTED = {"sdv", "synthcity"}  # their libraries are in no environment of the tests
-EVERYTHING = [(info, check) for kind in KINDS for info in plugins(kind).values() for check in CHECKS[kind]]
+SLOW = {"shadow_meta"}  # trains thirty generators in each check
+EVERYTHING = [
+    pytest.param(
+        info, check, id=f"{info.kind}-{info.name}-{check.__name__}", marks=[pytest.mark.full] * (info.name in SLOW)
+    )
+    for kind in KINDS
+    for info in plugins(kind).values()
+    for check in CHECKS[kind]
+]
 
 
-@pytest.mark.parametrize(
-    ("info", "check"), EVERYTHING, ids=[f"{info.kind}-{info.name}-{check.__name__}" for info, check in EVERYTHING]
-)
+@pytest.mark.parametrize(("info", "check"), EVERYTHING)
 def test_a_plugin_keeps_the_contract(info: PluginInfo, check: Check) -> None:
     if info.name in ADAPTED and (reason := missing_needs(info)):
         pytest.skip(f"{reason}; test_adapters.py runs the adapter on a stand-in")

@@ -65,6 +65,7 @@ def test_a_cluster_gives_the_rows_of_one_machine(cluster: Processes, dataset: Da
     pd.testing.assert_frame_equal(*(numbers(outcome.rows) for outcome in outcomes), check_exact=True)
 
 
+@pytest.mark.full
 def test_killed_workers_lose_no_row_and_finished_work_is_not_done_again(
     cluster: Processes, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_killed_workers_lose_no_row_and_finished_work_is_not_done_again(
     pd.testing.assert_frame_equal(numbers(outcome.rows), numbers(again.rows), check_exact=True)
 
 
+@pytest.mark.full
 def test_answers_that_die_with_their_worker_are_made_again(dataset: Dataset, tmp_path: Path) -> None:
     counts = generator(tmp_path, "counts", fit=COUNT)
     scope, cells = planned(dataset, tmp_path, counts, (1, 2, 3))
@@ -137,6 +139,7 @@ def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
     assert set(good["status"]) == {"ok"}
 
 
+@pytest.mark.full
 def test_a_run_that_is_closed_kills_what_its_workers_do(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
     name = generator(tmp_path, "hangs", fit='(folder / "pid").write_text(str(os.getpid())); time.sleep(600)')
     scope, cells = planned(dataset, tmp_path, f"noise,{name}")

@@ -80,6 +80,7 @@ def test_jobs_give_the_rows_of_one_machine(dataset: Dataset, tmp_path: Path) -> 
     assert list((scope.store.root / "slurm").iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(dataset: Dataset, tmp_path: Path) -> None:
     quick = generator(tmp_path, "quick", fit=COUNT)
     path = tmp_path / "slow_metric.py"
@@ -100,6 +101,7 @@ def test_a_job_that_never_gets_done_in_its_time_is_a_row_with_advice(dataset: Da
     assert (tmp_path / "fits").read_text() == "fit\n" * 2
 
 
+@pytest.mark.full
 def test_a_job_that_is_killed_loses_only_what_it_had_not_finished(dataset: Dataset, tmp_path: Path) -> None:
     name = generator(tmp_path, "deadly", fit=f"os.kill({JOB}, 9); time.sleep(600)")
     scope, cells = planned(dataset, tmp_path, f"{name},noise")
@@ -121,6 +123,7 @@ def test_a_run_that_is_closed_cancels_its_jobs(dataset: Dataset, tmp_path: Path)
     assert not list((scope.store.root / "tickets").iterdir())
 
 
+@pytest.mark.full
 def test_a_run_that_is_asked_to_stop_submits_nothing_more(dataset: Dataset, tmp_path: Path) -> None:
     stop = Stop()
     scope, cells = planned(dataset, tmp_path, generator(tmp_path, "counts", fit=COUNT), (1, 2, 3, 4, 5))

@@ -193,6 +193,7 @@ def test_the_key_holds_the_commands_and_the_content_of_the_files_they_name(tmp_p
         code_digest(method(tmp_path, toml))
 
 
+@pytest.mark.full
 def test_a_run_compares_it_computes_changed_commands_anew_and_stops_what_hangs(tmp_path: Path) -> None:
     write_scaffold("dataset", "hang_data", tmp_path)
     info = method(tmp_path, fit=KEEP + "block = bytearray(b'x') * 400_000_000\n")

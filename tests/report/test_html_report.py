@@ -124,7 +124,7 @@ def test_the_summary_names_the_best_of_every_other_table(tmp_path: Path) -> None
         ([], "Claimed, but not audited: private_pgm (epsilon 4)."),
         (
             [audit("private_pgm", 0.5)],
-            "not refuted, which proves nothing: private_pgm (claims epsilon 4, shown: at least 0.50)",
+            "not refuted, which proves nothing (docs/what-passes.md lists what passes): private_pgm (claims epsilon 4, shown: at least 0.50)",
         ),
         (
             [audit("private_pgm", 4.5)],
