@@ -38,15 +38,15 @@ SHOWN = (
 _R03 = 1  # position of r > 0.3 among the cuts
 
 
-def priors(home: Path, folder: Path) -> dict[str, str]:
+def priors(home: Path, folder: Path) -> dict[str, str | None]:
     """Return what `prior` is to be for each row."""
     shipped = read_prior("shipped")
     random = np.linalg.qr(np.random.default_rng(0).standard_normal(shipped.programmes.shape))[0]
     replace(shipped, programmes=random).write(folder / "random.npz")
     kidney, symbols = tissues(home, ["Kidney"])
     PublicPrior.of(kidney, 60, {**ABOUT, "made": "benchmarks/dp_prior.py"}, symbols).write(folder / "kidney.npz")
-    found = {"shipped": "shipped", "kidney alone": str(folder / "kidney.npz")}
-    return {**found, "random basis": str(folder / "random.npz"), "none": "none"}
+    found: dict[str, str | None] = {"shipped": "shipped", "kidney alone": str(folder / "kidney.npz")}
+    return {**found, "random basis": str(folder / "random.npz"), "none": None}
 
 
 def measured(make: Callable[[], Any], splits: list[Split]) -> dict[str, float]:

@@ -54,7 +54,7 @@ class DpPrior:
 
     epsilon: float = 10.0
     delta: float = 1e-5
-    prior: str = "shipped"  # or none, or a file
+    prior: str | None = "shipped"  # or a file, or none
     programmes: int = 60  # the strongest of the prior
     together: float = 0.2  # share of the budget for how genes go together
     sizes: float = 0.04  # share of the rest for class sizes
@@ -89,7 +89,7 @@ class DpPrior:
     def _public(self, cohort: Cohort) -> PriorOnGenes | None:
         """Return the prior on the cohort's genes, or None if it has too few of them."""
         self.words_: tuple[str, ...] = ()
-        if self.prior == "none":
+        if self.prior is None:
             return None
         prior = read_prior(self.prior)
         prior.refuse(cohort)

@@ -150,7 +150,7 @@ def test_scores_are_bounded_whatever_the_data() -> None:
     cohort = people(60, "private")
     X = cohort.X.copy()
     X[0] = np.where(np.arange(GENES) % 2, -1e6, 1e6)
-    fitted = DpPrior(prior="none").fit(replace(cohort, X=X), rng=stream(1))
+    fitted = DpPrior(prior=None).fit(replace(cohort, X=X), rng=stream(1))
     codes = np.unique(cohort.y, return_inverse=True)[1]
     scores = normal_scores(fitted.star_, fitted.release_.bins.codes(fitted.like_.take([])), codes[:0])
     assert scores.shape == (0, GENES)
@@ -208,7 +208,7 @@ def test_the_claim_names_the_public_data(file: str) -> None:
     claim = DpPrior(prior=file).fit(people(60, "private"), rng=stream(1)).claim()
     assert claim.public == ("invented: nobody; licence CC0; 100% of the genes",)
     assert "genes of programmes" in claim.mechanism
-    assert DpPrior(prior="none").fit(people(60, "private"), rng=stream(1)).claim().public == ()
+    assert DpPrior(prior=None).fit(people(60, "private"), rng=stream(1)).claim().public == ()
 
 
 def test_public_data_reach_the_rows_and_come_back_from_the_store(file: str) -> None:
@@ -224,7 +224,7 @@ def test_public_data_reach_the_rows_and_come_back_from_the_store(file: str) -> N
 def test_genes_that_the_prior_lacks_leave_the_private_form_and_the_claim_says_so(file: str) -> None:
     cohort = people(60, "private")
     panel = replace(cohort, genes=tuple(f"miR-{g}" for g in range(GENES)))
-    fitted, without = (DpPrior(prior=p).fit(panel, rng=stream(1)) for p in (file, "none"))
+    fitted, without = (DpPrior(prior=p).fit(panel, rng=stream(1)) for p in (file, None))
     assert fitted.claim().public == ("none: the prior has 0 of 80 genes, too few to use it",)
     assert [name for name, _ in fitted.mus_] == ["class sizes", "places of the bins", "contrasts of marginals"]
     assert compose_mu([mu for _, mu in fitted.mus_]) == pytest.approx(gaussian_mu(10.0, 1e-5))
@@ -239,7 +239,7 @@ def test_another_prior_under_the_same_name_is_another_generator(file: str, prior
     info = find("generator", "dp_prior")
     before, shipped = code_digest(info, {"prior": file}), code_digest(info)
     assert before != shipped
-    assert code_digest(info, {"prior": "none"}) == shipped
+    assert code_digest(info, {"prior": None}) == shipped
     replace(prior, mean=prior.mean + 1).write(Path(file))
     assert code_digest(info, {"prior": file}) not in (before, shipped)
 
@@ -292,12 +292,12 @@ def test_without_noise_loadings_give_the_correlations_of_the_cohort_even_outside
 def test_the_release_keeps_what_goes_together_and_none_of_it_without_a_prior(file: str) -> None:
     cohort = people(900, "private")
     found = {}
-    for name in (file, "none"):
+    for name in (file, None):
         made = DpPrior(prior=name).fit(cohort, rng=stream(1, "fit")).sample(900, rng=stream(1, "sample"))
         within = [np.corrcoef(made.X[made.y == label][:, :20].T) for label in made.classes]
         found[name] = np.mean([r[np.triu_indices(20, 1)].mean() for r in within])
     assert found[file] > 0.4  # 0.64 in the people
-    assert abs(found["none"]) < 0.1
+    assert abs(found[None]) < 0.1
 
 
 def test_a_copula_leaves_the_margins_as_they_are() -> None:
@@ -373,4 +373,4 @@ def test_public_places_help_where_they_are_right_and_do_little_harm_where_they_a
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(PluginError, match=message):
-        DpPrior(prior="none", **wrong).fit(people(60, "private"), rng=stream(1))  # type: ignore[arg-type]
+        DpPrior(prior=None, **wrong).fit(people(60, "private"), rng=stream(1))  # type: ignore[arg-type]
