@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_who_checks_and_writes_under_the_lock_is_alone(ledger: Ledger) -> None:
         mine = Ledger(ledger.path)
         with mine.locked():
             allowed = mine.spent().epsilon + 1 <= 5
+            time.sleep(0.02)  # somebody else would get in between
             if allowed:
                 mine.write(f"{_}", "begun", claim=as_data(claim(1.0)))
         return allowed
