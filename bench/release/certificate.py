@@ -144,6 +144,7 @@ def _checklist(request: Request, trained: Trained, spent: Spent) -> dict[str, st
         "mechanism": claim.mechanism,
         "accounting": claim.accountant,
         "steps outside the budget": outside,
+        "public data used": "; ".join(claim.public) or "none",
         **answers,
     }
 

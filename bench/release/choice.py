@@ -15,9 +15,8 @@ import numpy as np
 
 from bench.core.errors import BenchError, near_name
 from bench.registry.finding import plugins
-from bench.release.evidence import claim_in
+from bench.release.evidence import claim_in, strongest_in
 from bench.statistics.comparison import corrected_interval
-from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import with_labels
 
 if TYPE_CHECKING:
@@ -146,11 +145,9 @@ def _of_claim(mine: pd.DataFrame, constraint: Constraint) -> Finding:
 
 
 def _of_attacks(mine: pd.DataFrame, constraint: Constraint) -> Finding:
-    ranked = {name for name, info in plugins("attack").items() if not info.option("official", False)}
-    found = strongest_attack(mine, attacks=ranked).to_dict("records")
-    if not found or not found[0]["attack"]:
+    if mine.loc[(mine["measure"] == "auc") & (mine["status"] == "ok")].empty:
         return Finding(constraint, math.nan, math.nan, math.nan, "open", "not attacked")
-    (strongest,) = found
+    strongest = strongest_in(mine)
     low, high = float(strongest["low"]), float(strongest["high"])
     note = f"{strongest['attack']} of {strongest['n_attacks']}"
     return Finding(constraint, float(strongest["value"]), low, high, constraint.verdict(low, high), note)

@@ -55,9 +55,7 @@ def exposure(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any]:
         ``strongest`` (attack, value, low, high, p_value, n_attacks, n_folds), ``attacks`` (mean AUC over folds,
         access), and, where there is a claim, the ``ceiling`` of its AUC and the ``share_of_ceiling`` that was reached.
     """
-    known = plugins("attack")
-    ranked = {name for name, info in known.items() if not info.option("official", False)}
-    (strongest,) = strongest_attack(rows, attacks=ranked).to_dict("records")
+    known, strongest = plugins("attack"), strongest_in(rows)
     good = rows[(rows["measure"] == "auc") & (rows["status"] == "ok")]
     attacks = {
         str(name): {"auc": float(values.mean()), "folds": len(values), "access": _access(known, str(name))}
@@ -69,6 +67,13 @@ def exposure(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any]:
         found["ceiling"] = auc_ceiling(claim.epsilon, claim.delta)
         found["share_of_ceiling"] = share_of_ceiling(strongest["value"], claim.epsilon, claim.delta)
     return found
+
+
+def strongest_in(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return how well the strongest attack in the rows of one release does; those marked official take no part."""
+    sound = {name for name, info in plugins("attack").items() if not info.option("official", False)}
+    (found,) = strongest_attack(rows, attacks=sound).to_dict("records")
+    return {str(name): value for name, value in found.items()}
 
 
 def _access(known: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from bench.core.errors import BenchError, DataError
 from bench.core.files import replacing
 from bench.core.records import Records
 from bench.core.roles import PrivacyClaim, Split, claim_of
+from bench.core.secret_seeds import secret_seed
 from bench.datasets import Dataset
+from bench.engine.handing_over import handed_over
 from bench.engine.plain_release import Plain, plain_release
 from bench.engine.plan import PlannedCell, Scope, plan_given
 from bench.engine.tasks import Report, check_sample
@@ -261,18 +263,24 @@ def _refuse(ledger: Ledger | None, identity: str, reasons: Sequence[str]) -> Non
 
 def _train(request: Request) -> Trained:
     """Train once and draw once; the randomness comes from the operating system and is kept nowhere."""
-    entropy = secrets.randbits(256) if request.seed is None else request.seed
+    entropy = secret_seed() if request.seed is None else request.seed
     fitting, drawing, dividing = (np.random.default_rng(s) for s in np.random.SeedSequence(entropy).spawn(3))
     cohort = request.dataset.cohort
     out = _held_out(cohort, request.hold_out, dividing)
     people, held_out = cohort.take(~out), cohort.take(out)
-    nameless = people.renamed(tuple(f"person_{i + 1}" for i in range(len(people))))
-    fitted: Any = create(request.choice.info, request.choice.params).fit(nameless, rng=fitting)
-    claim = claim_of(fitted)
+    handed = handed_over(people)
+    fitted: Any = create(request.choice.info, request.choice.params).fit(handed, rng=fitting)
+    claim = _whole_claim(fitted, request.dataset)
     n = request.rows or _usual_rows(claim, len(people))
     raw = fitted.sample(n, rng=drawing)
-    check_sample(raw, like=nameless, n=n)
-    return Trained(raw, plain_release(raw, like=nameless), claim, people, held_out)
+    check_sample(raw, like=handed, n=n)
+    return Trained(raw, plain_release(raw, like=handed), claim, people, held_out)
+
+
+def _whole_claim(fitted: Any, dataset: Dataset) -> PrivacyClaim | None:
+    """Return a claim with what was done to the data before anybody was trained, as the rows of a run have it."""
+    claim = claim_of(fitted)
+    return None if claim is None else replace(claim, outside=(*claim.outside, *dataset.outside))
 
 
 def _usual_rows(claim: PrivacyClaim | None, people: int) -> int:

@@ -129,6 +129,21 @@ def test_the_certificate_says_the_claim_and_what_nobody_measured(request_: Reque
     assert "anonymous" not in card.lower()
 
 
+def test_what_was_done_to_the_data_before_training_is_outside_the_claim(
+    request_: Request, mine: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = f"assert not set(self.seen_.samples) & {set(mine.cohort.samples)!r}"
+    plant(tmp_path, monkeypatch, "release_handed", sample=sample)
+    prepared = replace(mine, outside=("a transform fitted on all people",))
+    choice = choose("generator", "release_handed")[0]
+    document = certificate(make_release(replace(request_, dataset=prepared, choice=choice)))
+    assert document["claim"]["outside"] == ["everything", "a transform fitted on all people"]
+    assert document["sp800_226"]["steps outside the budget"] == "everything; a transform fitted on all people"
+    assert document["sp800_226"]["public data used"] == "none"
+    for name in ("CARD.md", "CARD.html"):
+        assert "a transform fitted on all people" in (request_.out / name).read_text()
+
+
 def test_no_person_and_no_digest_of_the_people_is_in_any_file(request_: Request) -> None:
     folder = make_release(request_)
     text = "\n".join(path.read_text() for path in folder.iterdir())
