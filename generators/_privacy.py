@@ -28,6 +28,8 @@ from scipy.special import log_ndtr
 
 from bench import PluginError
 
+EXACT_GAUSSIAN = "Gaussian differential privacy, exact (Balle and Wang 2018)"  # the accountant, as claims name it
+
 # -- how much privacy a Gaussian release costs -------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from ._locate_public import locate_with_prior
 from ._pgm import Star, posterior_mean
 from ._pgm_end_to_end import estimate_end_to_end, measure_end_to_end, trusted_sizes
 from ._pgm_release import Release
-from ._privacy import check_budget, gaussian_mu
+from ._privacy import EXACT_GAUSSIAN, check_budget, gaussian_mu
 from ._programmes import (
     Programmes,
     denoise_by_programmes,
@@ -142,7 +142,7 @@ class DpPrior:
             neighbours="add-remove",
             epsilon=self.epsilon,
             delta=self.delta,
-            accountant="Gaussian differential privacy, exact (Balle and Wang 2018)",
+            accountant=EXACT_GAUSSIAN,
             public=self.words_,
         )
 

@@ -13,7 +13,7 @@ from bench import Cohort, PluginError, PrivacyClaim, generator, integer_seed
 
 from ._discretise import binned_scale, original_scale, public_range
 from ._nets import check_positive
-from ._privacy import check_budget, compose_mu, gaussian_mu, noisy_class_sums, split_mu
+from ._privacy import EXACT_GAUSSIAN, check_budget, compose_mu, gaussian_mu, noisy_class_sums, split_mu
 from ._private_frame import PrivateFrame, release_frame
 
 
@@ -80,7 +80,7 @@ class PNmf:
             neighbours="add-remove",
             epsilon=self.epsilon,
             delta=self.delta,
-            accountant="Gaussian differential privacy, exact (Balle and Wang 2018)",
+            accountant=EXACT_GAUSSIAN,
         )
 
     def _check(self) -> None:

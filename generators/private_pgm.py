@@ -27,7 +27,7 @@ from ._pgm_pairs import (
 )
 from ._pgm_published import OUTSIDE, estimate_published, measure_published
 from ._pgm_release import Release
-from ._privacy import check_budget, gaussian_mu
+from ._privacy import EXACT_GAUSSIAN, check_budget, gaussian_mu
 
 _BINS = {"end_to_end": 16, "published": 4}
 
@@ -112,7 +112,7 @@ class PrivatePgm:
             neighbours="add-remove",
             epsilon=self.epsilon,
             delta=self.delta,
-            accountant="Gaussian differential privacy, exact (Balle and Wang 2018)",
+            accountant=EXACT_GAUSSIAN,
             outside=OUTSIDE if self.variant == "published" else (),
         )
 

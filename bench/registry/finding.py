@@ -147,6 +147,15 @@ def find(kind: Kind, name: str) -> PluginInfo:
     return known[name]
 
 
+def sound(attacks: Iterable[str]) -> list[str]:
+    """Return those of the attacks, in their order, that may judge a generator: not those of published arithmetic.
+
+    An attack that is not known here, such as one of a file that was not brought along, may judge too.
+    """
+    known = plugins("attack")
+    return [name for name in attacks if not (name in known and known[name].option("official", False))]
+
+
 # -- making one ------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.roles import PrivacyClaim
 from bench.datasets import Dataset
-from bench.registry.finding import plugins
+from bench.registry.finding import plugins, sound
 from bench.registry.selection import Choice
 from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
 from bench.statistics.strongest_attack import strongest_attack
@@ -71,8 +71,7 @@ def exposure(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any]:
 
 def strongest_in(rows: pd.DataFrame) -> dict[str, Any]:
     """Return how well the strongest attack in the rows of one release does; those marked official take no part."""
-    sound = {name for name, info in plugins("attack").items() if not info.option("official", False)}
-    (found,) = strongest_attack(rows, attacks=sound).to_dict("records")
+    (found,) = strongest_attack(rows, attacks=sound(rows["attack"].unique())).to_dict("records")
     return {str(name): value for name, value in found.items()}
 
 

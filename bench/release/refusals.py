@@ -47,15 +47,11 @@ def check(raw: Records, plain: Plain, people: Records) -> Checks:
     own = neighbours.kneighbors(real)[0][:, 1]
     near = NEAR * float(np.quantile(own[own > 0], _QUANTILE)) if (own > 0).any() else 0.0
     distance = neighbours.kneighbors(released, n_neighbors=1)[0][:, 0]
-    copies = _rows(released) & _rows(real)
-    n_copies = sum(row in copies for row in map(np.ndarray.tobytes, released))
+    persons = {row.tobytes() for row in real}
+    n_copies = sum(row.tobytes() in persons for row in released)
     n_near = int((distance < near).sum())
     ends = 0 if people.units in ("counts", "genotype", "intensity") else _ends_of_people(raw.X, people.X)
     return Checks(n_copies, max(0, n_near - n_copies), near, ends, people.X.shape[1], plain.duplicates)
-
-
-def _rows(X: NDArray[np.float64]) -> set[bytes]:
-    return {row.tobytes() for row in X}
 
 
 def _ends_of_people(released: NDArray[np.float32], people: NDArray[np.float32]) -> int:

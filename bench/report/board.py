@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.registry.declarations import Measure
-from bench.registry.finding import plugins
+from bench.registry.finding import plugins, sound
 from bench.report.table import ABSENT, Cell, Column, Content, Table
 from bench.report.text import Text, code, italic
 from bench.store.rows import with_labels
@@ -188,6 +188,4 @@ def _order(board: Board) -> list[str]:
 
 def sound_attacks(rows: pd.DataFrame) -> list[str]:
     """Return the attacks in the rows that may judge a generator: all but those that repeat published arithmetic."""
-    known = plugins("attack")
-    names = sorted(set(rows["attack"]) - {""})
-    return [name for name in names if not (name in known and known[name].option("official", False))]
+    return sound(sorted(set(rows["attack"]) - {""}))

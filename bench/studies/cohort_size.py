@@ -23,7 +23,7 @@ from bench.datasets.folds import N_FOLDS, make_splits
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.execution import Executor
 from bench.execution.runner import Limits, Watch, execute, pending
-from bench.registry.finding import plugins
+from bench.registry.finding import sound
 from bench.registry.selection import Choice
 from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.store import Store
@@ -160,11 +160,10 @@ def curves(rows: pd.DataFrame) -> pd.DataFrame:
         at a false-positive rate of 1 %), all of the attack with the largest mean AUC, less the luck of being the best;
         attacks (its name); ok, planned (folds).
     """
-    official = {name for name, info in plugins("attack").items() if info.option("official", False)}
-    sound = rows[~rows["attack"].isin(official)]
+    judged = rows[rows["attack"].isin(sound(rows["attack"].unique()))]
     found = [
         {**dict(zip(_RELEASE, release, strict=True)), **_point(group)}
-        for release, group in sound.groupby(_RELEASE, sort=True)
+        for release, group in judged.groupby(_RELEASE, sort=True)
     ]
     return pd.DataFrame(found)
 

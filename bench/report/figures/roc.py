@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.registry.digests import own_digest
-from bench.registry.finding import plugins
+from bench.registry.finding import sound
 from bench.report.board import Board, make_board
 from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.store.store import Store
@@ -85,14 +85,12 @@ def tpr_on_grid(curve: Mapping[str, list[int]]) -> NDArray[np.float64]:
 
 
 def _panel(board: Board, label: str, store: Store) -> Panel:
-    known = plugins("attack")
     r = board.rows
     keys = r[(r["label"] == label) & (r["measure"] == "auc") & (r["status"] == "ok")].groupby("attack")["key"]
     curves = {str(name): curve for name, group in keys if (curve := _mean_curve(store, list(group))) is not None}
-    sound = [name for name in curves if name not in known or not known[name].option("official", False)]
-    sound.sort(key=lambda name: (-board.summary(label, "auc", name).mean, name))
+    drawn = sorted(sound(curves), key=lambda name: (-board.summary(label, "auc", name).mean, name))
     title = f"{label} (control)" if label in board.controls else label
-    return Panel(title, {name: curves[name] for name in sound}, curves.get("gan_leaks_official"))
+    return Panel(title, {name: curves[name] for name in drawn}, curves.get("gan_leaks_official"))
 
 
 def _mean_curve(store: Store, keys: list[str]) -> NDArray[np.float64] | None:
