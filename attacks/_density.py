@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from ._distances import Distances
 from ._spectra import spectrum
@@ -45,10 +44,18 @@ def log_kde(points: Floats, people: Floats) -> Floats:
     scaled = np.linalg.solve(factor, np.concatenate([people, points]).T).T
     sums = np.empty(len(points))
     for rows, squared in Distances(scaled[n:], scaled[:n]).blocks():
-        sums[rows] = logsumexp(-0.5 * squared, axis=1)
+        sums[rows] = log_sum_exp(-0.5 * squared)
     norm = math.log(n) + 0.5 * d * math.log(2 * math.pi) + float(np.log(np.diag(factor)).sum())
     density: Floats = sums - norm
     return density
+
+
+def log_sum_exp(values: Floats) -> Floats:
+    """Return the logarithm of the sum of exponentials over each row of finite values, which are overwritten."""
+    largest = values.max(axis=1, keepdims=True)
+    values -= largest
+    summed: Floats = np.log(np.exp(values, out=values).sum(axis=1)) + largest[:, 0]
+    return summed
 
 
 def log_density_1d(points: Floats, values: Floats) -> Floats:

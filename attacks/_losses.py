@@ -21,6 +21,7 @@ from ._nets import dense, train
 
 Floats = NDArray[np.float64]
 LEVELS = (0.99, 0.9, 0.6, 0.2)  # share of signal variance left at the timesteps: little noise to nearly all
+_ROWS = 512  # targets at a time: what is made of them stays in the cache
 N_TERMS = len(LEVELS) + 2  # and the two terms of the evidence lower bound
 
 
@@ -75,8 +76,7 @@ class Surrogates:
         self._train(net, loss, len(x), draw)
         fixed = torch.randn(self.draws, x.shape[1], generator=torch.Generator().manual_seed(self.seed + 1))
         with torch.no_grad():
-            errors = [[net.errors(self._asked, e, a) for e in fixed] for a in levels]
-            return -torch.stack([torch.stack(level).mean(dim=0) for level in errors], dim=1)
+            return -torch.cat([_mean_errors(net, x, fixed, levels) for x in torch.split(self._asked, _ROWS)])
 
     def _evidence(self, x: Tensor) -> Tensor:
         """Return the reconstruction term and the divergence term of the evidence lower bound, (n_targets, 2)."""
@@ -90,7 +90,16 @@ class Surrogates:
         self._train(net, loss, len(x), draw)
         fixed = torch.randn(self.draws, self.latent, generator=torch.Generator().manual_seed(self.seed + 3))
         with torch.no_grad():
-            return torch.stack([net.evidence(self._asked, e) for e in fixed]).mean(dim=0)
+            parts = [
+                torch.stack([net.evidence(x, e) for e in fixed]).mean(dim=0) for x in torch.split(self._asked, _ROWS)
+            ]
+            return torch.cat(parts)
+
+
+def _mean_errors(net: Denoiser, x: Tensor, noises: Tensor, levels: Tensor) -> Tensor:
+    """Return the mean over the noises of the error of each row at each level, (n, n_levels)."""
+    errors = [torch.stack([net.errors(x, noise, level) for noise in noises]).mean(dim=0) for level in levels]
+    return torch.stack(errors, dim=1)
 
 
 class Denoiser(nn.Module):

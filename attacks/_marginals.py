@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ _DISCRETE = 32  # a gene with at most this many distinct values was discretised
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """People sorted gene by gene: ``values[i, g]`` is the i-th smallest value of gene g, ``order[i, g]`` who has it."""
+    """People sorted gene by gene: ``values[g, i]`` is the i-th smallest value of gene g, ``order[g, i]`` who has it."""
 
     order: NDArray[np.intp]
     values: NDArray[np.float32]
@@ -30,10 +31,16 @@ def ranked(people: NDArray[np.float32]) -> Ranked:
     """Return the people sorted gene by gene, shared by every attack that asks for the same ones."""
 
     def compute() -> Ranked:
-        order = np.argsort(people, axis=0)
-        return Ranked(order, np.take_along_axis(people, order, axis=0))
+        by_gene = np.ascontiguousarray(people.T)  # (n_genes, n): a gene's values lie side by side
+        order = np.argsort(by_gene, axis=1)
+        return Ranked(order, np.take_along_axis(by_gene, order, axis=1))
 
     return shared("ranked", (people,), compute)
+
+
+def ordered(people: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n_genes, n) the values of each gene, rising, shared by every attack that asks for the same people."""
+    return shared("ordered", (people,), lambda: np.sort(np.ascontiguousarray(people.T), axis=1))
 
 
 def crowding(values: Floats, points: Floats, near: int, around: int) -> Floats:
@@ -100,6 +107,62 @@ def _edges_of_means(means: Floats, population: Floats) -> Floats:
     return edges
 
 
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """A population in quantile bins of its own, gene by gene.
+
+    Parameters
+    ----------
+    edges : (n_genes, n_bins - 1) inner edges, rising
+    bins : (n_genes, n) uint16 or wider, the bin of each person
+    counts : (n_genes, n_bins) int32, people in each bin
+    """
+
+    edges: Floats
+    bins: NDArray[np.unsignedinteger[Any]]
+    counts: NDArray[np.int32]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it holds."""
+        return self.edges.nbytes + self.bins.nbytes + self.counts.nbytes
+
+
+def binned(population: NDArray[np.float32], n_bins: int) -> Binned:
+    """Return the people in quantile bins, shared by every release that is held against them."""
+
+    def compute() -> Binned:
+        people = ranked(population)
+        edges = _quantiles(people.values, n_bins)
+        counts = _counts(people.values, edges)
+        names = np.tile(np.arange(n_bins, dtype=np.min_scalar_type(n_bins)), len(edges))
+        bins = np.empty(people.order.shape, dtype=names.dtype)
+        np.put_along_axis(bins, people.order, np.repeat(names, counts.ravel()).reshape(bins.shape), axis=1)
+        return Binned(edges, bins, counts)
+
+    return shared(f"binned {n_bins}", (population,), compute)
+
+
+def _quantiles(values: NDArray[np.float32], n_bins: int) -> Floats:
+    """Return (n_genes, n_bins - 1) inner quantiles of rising values, (n_genes, n), as `recovered_edges` takes them."""
+    known = values.astype(np.float64)
+    if known.shape[1] == 1:
+        return np.repeat(known, n_bins - 1, axis=1)
+    asked, grid = np.arange(1, n_bins) / n_bins, np.linspace(0, 1, known.shape[1])
+    below = np.searchsorted(grid, asked, side="right") - 1
+    slopes = (known[:, below + 1] - known[:, below]) / (grid[below + 1] - grid[below])
+    return slopes * (asked - grid[below]) + known[:, below]
+
+
+def _counts(values: NDArray[np.float32], edges: Floats) -> NDArray[np.int32]:
+    """Return (n_genes, n_edges + 1) how many rising values lie in each bin; one on an edge is in the bin below."""
+    below = np.zeros((len(values), edges.shape[1] + 2), dtype=np.int32)
+    for row, own, inner in zip(below, values.astype(np.float64), edges, strict=True):
+        row[1:-1] = np.searchsorted(own, inner, side="right")
+    below[:, -1] = values.shape[1]
+    return np.diff(below, axis=1)
+
+
 def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_bins: int, prior: float) -> Floats:
     """Return, for each person of the population, the mean over genes of log p_release(bin) / p_population(bin).
 
@@ -110,14 +173,28 @@ def log_ratio(release: NDArray[np.float32], population: NDArray[np.float32], n_b
     n_bins : most bins of a gene
     prior : pseudo-count of each bin
     """
-    values, people = np.sort(release, axis=0), ranked(population)
+    values, usual = ordered(release), binned(population, n_bins)
+    discrete = np.count_nonzero(values[:, 1:] > values[:, :-1], axis=1) < _DISCRETE
+    ratios = _log_ratios(_counts(values, usual.edges), usual.counts, prior)
     total = np.zeros(len(population))
-    for gene in range(values.shape[1]):
-        mine, theirs = values[:, gene].astype(float), people.values[:, gene].astype(float)
-        edges = recovered_edges(mine, theirs, n_bins)
-        bins = np.searchsorted(edges, theirs)
-        counts = np.bincount(np.searchsorted(edges, mine), minlength=len(edges) + 1) + prior
-        expected = np.bincount(bins, minlength=len(edges) + 1) + prior
-        total[people.order[:, gene]] += np.log(counts / counts.sum() * expected.sum() / expected)[bins]
-    mean: Floats = total / values.shape[1]
+    for gene, few in enumerate(discrete):
+        total += _of_discrete(values[gene], population, gene, prior) if few else ratios[gene][usual.bins[gene]]
+    mean: Floats = total / len(values)
     return mean
+
+
+def _of_discrete(mine: NDArray[np.float32], population: NDArray[np.float32], gene: int, prior: float) -> Floats:
+    """Return each person's log ratio in a gene that the release discretised, its values rising."""
+    people, ratios = ranked(population), np.empty(len(population))
+    theirs = people.values[gene].astype(np.float64)
+    edges = recovered_edges(mine.astype(np.float64), theirs, _DISCRETE)
+    counts, expected = (_counts(x[None], edges[None]) for x in (mine, people.values[gene]))
+    ratios[people.order[gene]] = _log_ratios(counts, expected, prior)[0, np.searchsorted(edges, theirs)]
+    return ratios
+
+
+def _log_ratios(mine: NDArray[np.int32], theirs: NDArray[np.int32], prior: float) -> Floats:
+    counts, expected = mine + prior, theirs + prior  # (n_genes, n_bins)
+    shares = counts / counts.sum(axis=1, keepdims=True) * expected.sum(axis=1, keepdims=True)
+    ratios: Floats = np.log(shares / expected)
+    return ratios

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ class Sized(Protocol):
 T = TypeVar("T", bound=Sized)
 _LIMIT = 1 << 30  # all that is kept together; the least recently used leaves first
 _kept: OrderedDict[tuple[str, str], Sized] = OrderedDict()
+_digests: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}  # of arrays that cannot change, by identity
 
 
 def shared(what: str, arrays: tuple[NDArray[Any], ...], compute: Callable[[], T]) -> T:
@@ -38,9 +41,39 @@ def shared(what: str, arrays: tuple[NDArray[Any], ...], compute: Callable[[], T]
     return cast(T, _kept[key])
 
 
+@contextlib.contextmanager
+def passing() -> Iterator[None]:
+    """Let go after the block of whatever was first computed in it, so that it takes nobody else's place."""
+    before = set(_kept)
+    try:
+        yield
+    finally:
+        for key in set(_kept) - before:
+            del _kept[key]
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that cannot be written to: what is shared about it is found without reading it again."""
+    copy = array.copy()
+    copy.setflags(write=False)
+    return copy
+
+
 def _digest(arrays: tuple[NDArray[Any], ...]) -> str:
-    h = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        h.update(f"\0{array.dtype}{array.shape}".encode())
-        h.update(array.tobytes())
+    return "".join(map(_digest_of, arrays))
+
+
+def _digest_of(array: NDArray[Any]) -> str:
+    """Return the digest of what an array holds; of one that owns its values and cannot change it is remembered."""
+    if array.flags.writeable or not array.flags.owndata:
+        return _content(array)
+    name = id(array)
+    if name not in _digests:
+        _digests[name] = weakref.ref(array, lambda _: _digests.pop(name, None)), _content(array)
+    return _digests[name][1]
+
+
+def _content(array: NDArray[Any]) -> str:
+    h = hashlib.blake2b(f"\0{array.dtype}{array.shape}".encode(), digest_size=16)
+    h.update(array.tobytes())
     return h.hexdigest()

@@ -62,8 +62,8 @@ def play(view: AttackView, name: str, rounds: int, steps: int, rng: np.random.Ge
     PluginError
         If the view does not grant the generator's code, or there are too few rounds.
     """
-    if rounds < 2:
-        raise PluginError(f"{name}: rounds is {rounds}; expected 2 or more, to see everybody left out twice.")
+    if rounds < 1:
+        raise PluginError(f"{name}: rounds is {rounds}; expected 1 or more.")
     if view.make_generator is None or view.units is None:
         raise PluginError(f"attack {name!r} trains the generator again, but the view does not grant its code.")
     labels = given_labels(view, name)[1]
@@ -76,6 +76,12 @@ def play(view: AttackView, name: str, rounds: int, steps: int, rng: np.random.Ge
     releases = [view.synthetic, *(_release(view, people.take(m), rng) for m in member)]
     scores = np.array([_scores(replace(seen, synthetic=release), surrogates, rng) for release in releases])
     return Shadows(scores[0], scores[1:], member, np.argsort(order))
+
+
+def need_two_rounds(rounds: int, name: str) -> None:
+    """Refuse fewer rounds than it takes to see everybody left out twice, for attacks that take means over these."""
+    if rounds < 2:
+        raise PluginError(f"{name}: rounds is {rounds}; expected 2 or more, to see everybody left out twice.")
 
 
 def _cohort(view: AttackView, order: NDArray[np.intp], labels: NDArray[np.str_]) -> Cohort:
@@ -140,6 +146,24 @@ def calibrated(shadows: Shadows) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     ]
     real = [(shadows.real - _mean_of_others(shadows.scores, who, None)) / spread for who in (outside, inside)]
     return np.concatenate(real, axis=1), np.concatenate(known), shadows.member.ravel()
+
+
+def calibrated_inside(shadows: Shadows) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return each score less the person's mean over the shadows that were trained on her, where one round is enough.
+
+    A shadow never takes part in the mean that it is compared with: of five, four hold a person whom the fifth left out,
+    and three others one whom it holds. Scores are bounded, so that no attack outshouts all.
+
+    Returns
+    -------
+    real, known, member : as of `calibrated`, with n_attacks columns
+    """
+    inside, spread = shadows.member[..., None], np.maximum(_spread(shadows), 1e-12)
+    known = [
+        np.arcsinh((own - _mean_of_others(shadows.scores, inside, j)) / spread) for j, own in enumerate(shadows.scores)
+    ]
+    real = np.arcsinh((shadows.real - _mean_of_others(shadows.scores, inside, None)) / spread)
+    return real, np.concatenate(known), shadows.member.ravel()
 
 
 def _mean_of_others(scores: Floats, who: NDArray[np.bool_], without: int | None) -> Floats:

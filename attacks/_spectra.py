@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._memo import shared
+from ._memo import frozen, shared
 
 # added to every variance, relative to the mean variance inside the span: from "the span is everything" to "ignore it"
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -45,11 +45,15 @@ class Spectrum:
         return len(self.variances) == len(self.mean)
 
     def coordinates(self, people: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the coordinates inside the span, (n, rank), and the squared distance from it, (n,)."""
+        """Return the coordinates inside the span, (n, rank), and the squared distance from it, (n,); change neither."""
+        found = shared("coordinates", (self.mean, self.directions, people), lambda: self._coordinates(people))
+        return found.inside, found.outside
+
+    def _coordinates(self, people: NDArray[np.float32]) -> Coordinates:
         centred = people - self.mean
         inside: NDArray[np.float64] = centred @ self.directions
         outside = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", inside, inside)
-        return inside, np.zeros(len(people)) if self.full else np.maximum(outside, 0.0)
+        return Coordinates(inside, np.zeros(len(people)) if self.full else np.maximum(outside, 0.0))
 
     def squared_distance(self, people: NDArray[np.float32], added: float) -> NDArray[np.float64]:
         """Return the squared Mahalanobis distance, (n,), with `added` on every variance."""
@@ -73,6 +77,19 @@ class Spectrum:
         return path
 
 
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Where people lie in a span: inside, (n, rank), and their squared distance from it, (n,)."""
+
+    inside: NDArray[np.float64]
+    outside: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it holds."""
+        return self.inside.nbytes + self.outside.nbytes
+
+
 def spectrum(people: NDArray[np.float32]) -> Spectrum:
     """Return the principal axes of at least two people, shared by every attack that asks for the same ones."""
     return shared("spectrum", (people,), lambda: _spectrum(people))
@@ -86,7 +103,7 @@ def _spectrum(people: NDArray[np.float32]) -> Spectrum:
     rank = min(int((squares > squares[-1] * 1e-13).sum()), len(people) - 1)
     squares, vectors = squares[::-1][:rank], vectors[:, ::-1][:, :rank]
     directions = centred.T @ vectors / np.sqrt(squares) if wide else vectors
-    return Spectrum(mean, squares / (len(people) - 1), directions)
+    return Spectrum(frozen(mean), squares / (len(people) - 1), frozen(directions))
 
 
 def sharpest_split(scores: NDArray[np.float64]) -> tuple[int, float, float]:

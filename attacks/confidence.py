@@ -13,6 +13,8 @@ from bench import AttackView, attack
 
 from ._classes import given_labels
 
+_SUREST = 800.0  # more than any log odds of which the smaller probability is not rounded to 0
+
 
 @attack("confidence", modalities="all", access="black-box + labels", family="model")
 @dataclass(kw_only=True)
@@ -32,10 +34,11 @@ class Confidence:
         scaler = StandardScaler().fit(view.synthetic.astype(np.float64))
         model = LogisticRegression(C=self.C, max_iter=2000)
         model.fit(scaler.transform(view.synthetic.astype(np.float64)), own)
-        log_p = model.predict_log_proba(scaler.transform(view.targets.astype(np.float64)))  # (n_targets, n_classes)
+        with np.errstate(divide="ignore"):  # a probability may be rounded to 0
+            log_p = model.predict_log_proba(scaler.transform(view.targets.astype(np.float64)))  # (n_targets, n_classes)
         mine = model.classes_ == theirs[:, None]
         own_log_p = np.where(mine, log_p, -np.inf).max(axis=1)
         rest = np.logaddexp.reduce(np.where(mine, -np.inf, log_p), axis=1)
-        odds = own_log_p - rest
+        odds = np.minimum(own_log_p - rest, _SUREST)
         known = mine.any(axis=1)
         return np.where(known, odds, odds[known].min() if known.any() else 0.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from sklearn.covariance import ledoit_wolf, ledoit_wolf_shrinkage
 
 from bench import AttackView, attack
@@ -45,7 +46,7 @@ def _distance(people: NDArray[np.float32], targets: NDArray[np.float32]) -> NDAr
         return _distance_by_axes(people, targets)
     mean = people.mean(axis=0, dtype=np.float64)
     covariance, _ = ledoit_wolf(people - mean, assume_centered=True)
-    solved = np.linalg.solve(np.linalg.cholesky(covariance), (targets - mean).T)  # (n_genes, n_targets)
+    solved = solve_triangular(np.linalg.cholesky(covariance), (targets - mean).T, lower=True)  # (n_genes, n_targets)
     squared: NDArray[np.float64] = np.einsum("ji,ji->i", solved, solved)
     return squared
 

@@ -13,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from bench import Attack, AttackView, PluginError, attack
 
 from ._classes import predicted_labels
+from ._distances import distances
+from ._memo import frozen, passing
 from ._spectra import sharpest_split
-from ._worlds import WORLDS
+from ._worlds import WORLDS, Players
 from .gan_leaks import GanLeaks
 from .low_variance import LowVariance
 from .mahalanobis import Mahalanobis
@@ -50,23 +52,29 @@ class Ensemble:
         if not 0 < self.share < 1 or not self.sharpness > 0:
             raise PluginError(f"ensemble: share {self.share}, sharpness {self.sharpness}; expected 0 < share < 1, > 0.")
         order = np.argsort(view.targets @ rng.standard_normal(len(view.genes)))  # the given order must not matter
-        view = replace(view, targets=view.targets[order])
         scores = np.empty(len(order))
-        scores[order] = self._stacked(view, rng)
+        scores[order] = self._stacked(replace(view, targets=frozen(view.targets)), order, rng)
         return scores
 
-    def _stacked(self, view: AttackView, rng: np.random.Generator) -> NDArray[np.float64]:
-        raw = _raw_scores(view, rng)
-        features, signature = _features(raw), _signature(raw)
-        odds, far = [], []
+    def _stacked(self, view: AttackView, order: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return (n_targets,) weighted log odds, the targets in the order in which the worlds meet them.
+
+        The attacks see the targets as they are given, for what they know of these serves every other attack, too.
+        """
+        raw = _raw_scores(view, rng)[order]
+        features, clusters = _features(raw), predicted_labels(view.synthetic, view.targets, 8)[1][order]
+        signature, odds, far = _signature(raw, features), [], []
         for world in WORLDS:
             member = rng.permutation(len(raw)) < self.share * len(raw)
-            clusters = predicted_labels(view.synthetic, view.targets, 8)[1][member]
-            release = world(view.targets[member], clusters, len(view.synthetic), rng).astype(np.float32)
-            known = _raw_scores(replace(view, synthetic=release), rng)
-            model = LogisticRegression(C=0.1, class_weight="balanced").fit(_features(known), member)
+            players = Players(view.targets, order[member], clusters[member])
+            with passing():  # nobody meets this release again
+                release = frozen(world(players, len(view.synthetic), rng).astype(np.float32))
+                distances(view.targets, release, once=True)  # the attacks look at the nearest alone
+                known = _raw_scores(replace(view, synthetic=release), rng)[order]
+            seen = _features(known)
+            model = LogisticRegression(C=0.1, class_weight="balanced").fit(seen, member)
             odds.append(model.decision_function(features))
-            far.append(np.abs(_signature(known) - signature).mean())
+            far.append(np.abs(_signature(known, seen) - signature).mean())
         weights = softmax(-np.array(far) / self.sharpness)
         stacked: NDArray[np.float64] = weights @ np.array(odds)
         return stacked
@@ -82,9 +90,8 @@ def _features(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores
 
 
-def _signature(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+def _signature(raw: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how a release looks to the attacks: their rank correlations, and twice how clearly each splits."""
-    ranks = _features(raw)
     spread = np.maximum(np.sqrt((ranks**2).mean(axis=0)), 1e-12)
     correlations = (ranks / spread).T @ (ranks / spread) / len(ranks)
     clear = [2 * sharpest_split(raw[:, [j]])[2] for j in range(raw.shape[1])]

@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._distances import distances
 
 
-@attack("gan_leaks", modalities="all", family="distance", doi="10.1145/3372297.3417238")
+@attack("gan_leaks", preset="quick", modalities="all", family="distance", doi="10.1145/3372297.3417238")
 @dataclass(kw_only=True)
 class GanLeaks:
     """Score a target by minus its squared distance to the nearest synthetic person.

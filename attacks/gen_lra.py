@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from bench import AttackView, attack
 
 from ._classes import reference_of
-from ._density import shared_basis
+from ._density import log_sum_exp, shared_basis
 from ._distances import Distances
 
 
@@ -41,7 +40,7 @@ class GenLra:
         precision = n ** (2 / (d + 4))  # of Scott's kernel on whitened people; the norming constants cancel
         log_sum = np.empty(len(synthetic))  # log of n p(s), up to that constant
         for rows, squared in Distances(synthetic, people).blocks():
-            log_sum[rows] = logsumexp(-0.5 * precision * squared, axis=1)
+            log_sum[rows] = log_sum_exp(-0.5 * precision * squared)
         near, whose = Distances(targets, synthetic).nearest(self.k)  # (n_targets, k)
         ratios = np.logaddexp(0, -0.5 * precision * near - log_sum[whose]) + math.log(n / (n + 1))
         scores: NDArray[np.float64] = ratios.sum(axis=1)

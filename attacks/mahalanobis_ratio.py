@@ -12,7 +12,7 @@ from bench import AttackView, PluginError, attack
 from ._structure import mahalanobis_ratio
 
 
-@attack("mahalanobis_ratio", modalities="all", family="structure")
+@attack("mahalanobis_ratio", preset="quick", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class MahalanobisRatio:
     """Score a target by how much nearer it lies to the release than to the other candidates, in Mahalanobis distance.

@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._marginals import log_ratio
 
 
-@attack("marginal_ratio", modalities="all", family="structure", doi="10.48550/arXiv.2402.06699")
+@attack("marginal_ratio", preset="quick", modalities="all", family="structure", doi="10.48550/arXiv.2402.06699")
 @dataclass(kw_only=True)
 class MarginalRatio:
     """Score a target by the mean log ratio of the release's to the candidates' frequency of its values.

@@ -12,7 +12,7 @@ from bench import AttackView, PluginError, attack
 from ._distances import distances, distances_within
 
 
-@attack("nn_ratio", modalities="all", family="distance")
+@attack("nn_ratio", preset="quick", modalities="all", family="distance")
 @dataclass(kw_only=True)
 class NearestNeighbourRatio:
     """Score a target by log(distance to its nearest other candidates / distance to the nearest synthetic person).

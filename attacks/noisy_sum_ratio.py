@@ -15,6 +15,7 @@ from ._tracing import mean_ratios
 
 @attack(
     "noisy_sum_ratio",
+    preset="quick",
     modalities="all",
     access="black-box + labels",
     family="structure",

@@ -13,7 +13,7 @@ from ._classes import predicted_labels
 from ._tracing import mean_ratios, standardised
 
 
-@attack("noisy_sum_ratio_blind", modalities="all", family="structure", doi="10.48550/arXiv.2402.06699")
+@attack("noisy_sum_ratio_blind", preset="quick", modalities="all", family="structure", doi="10.48550/arXiv.2402.06699")
 @dataclass(kw_only=True)
 class NoisySumRatioBlind:
     """Score a target by the likelihood ratio of the release's cluster means with the target in them or not.

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench import AttackView, PluginError, attack
 
-from ._marginals import crowding, ranked
+from ._marginals import crowding, ordered, ranked
 
 
-@attack("quantile_support", modalities="all", family="structure")
+@attack("quantile_support", preset="quick", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class QuantileSupport:
     """Score a target by how much denser synthetic values are right at its values than around them, over all genes.
@@ -32,9 +32,8 @@ class QuantileSupport:
         if not 1 <= self.near < self.around:
             raise PluginError(f"quantile_support: near {self.near}, around {self.around}; expected 1 <= near < around.")
         around = min(self.around, len(view.synthetic) - 1)
-        values, people = np.sort(view.synthetic, axis=0).astype(float), ranked(view.targets)
+        values, people = ordered(view.synthetic), ranked(view.targets)
         scores = np.zeros(len(view.targets))
-        for gene in range(len(view.genes)):
-            points = people.values[:, gene].astype(float)
-            scores[people.order[:, gene]] += crowding(values[:, gene], points, self.near, around)
+        for order, points, own in zip(people.order, people.values, values, strict=True):
+            scores[order] += crowding(own.astype(float), points.astype(float), self.near, around)
         return scores / len(view.genes)

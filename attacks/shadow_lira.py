@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bench import AttackView, attack
 
-from ._shadow import calibrated, play
+from ._shadow import calibrated, need_two_rounds, play
 
 
 @attack(
@@ -37,6 +37,7 @@ class ShadowLira:
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) log odds."""
+        need_two_rounds(self.rounds, "shadow_lira")
         shadows = play(view, "shadow_lira", self.rounds, self.steps, rng)
         real, known, member = calibrated(shadows)
         model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000).fit(_log_ratios(known), member)

@@ -10,7 +10,7 @@ from xgboost import XGBClassifier
 
 from bench import AttackView, attack, integer_seed
 
-from ._shadow import calibrated, play
+from ._shadow import calibrated, need_two_rounds, play
 
 
 @attack("shadow_meta", access="code", opt_in=True, family="model", needs=("xgboost",))
@@ -31,6 +31,7 @@ class ShadowMeta:
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) log odds."""
+        need_two_rounds(self.rounds, "shadow_meta")
         shadows = play(view, "shadow_meta", self.rounds, self.steps, rng)
         real, known, member = calibrated(shadows)
         model = XGBClassifier(

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from bench import AttackView, attack
 
-from ._shadow import Shadows, play
+from ._shadow import Shadows, need_two_rounds, play
 
 
 @attack(
@@ -37,6 +37,7 @@ class ShadowRmia:
 
     def score(self, view: AttackView, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return (n_targets,) shares."""
+        need_two_rounds(self.rounds, "shadow_rmia")
         shadows = play(view, "shadow_rmia", self.rounds, self.steps, rng)
         return shares(shadows)[shadows.back]
 

@@ -12,7 +12,7 @@ from bench import AttackView, attack
 from ._structure import residual
 
 
-@attack("span_residual", modalities="all", family="structure")
+@attack("span_residual", preset="quick", modalities="all", family="structure")
 @dataclass(kw_only=True)
 class SpanResidual:
     """Score a target by minus the log share of it that lies outside the affine span of the release.

@@ -1,4 +1,4 @@
-"""Compare generators of synthetic omics data: what each is worth to science and what it leaks.
+"""Compare generators of synthetic health data: what each is worth to science and what it leaks.
 
 Plugins import everything they need from here. Nothing in this module imports scikit-learn or torch.
 """
@@ -16,19 +16,21 @@ from bench.core.fold_facts import fold_fact
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.released import ReleasedModel
-from bench.core.roles import Attack, AttackView, Generator, Metric, ModelGenerator, PrivacyClaim, Split
+from bench.core.roles import Attack, AttackView, Estimate, Generator, Metric, ModelGenerator, PrivacyClaim, Split
 from bench.core.seeds import integer_seed, stream
+from bench.core.variants import Variants
 from bench.registry.declarations import Measure, attack, generator, metric
 
 if TYPE_CHECKING:
-    from bench.api import Dataset, Results, load_dataset, load_results, run, score
+    from bench.api import Dataset, Results, load_dataset, load_model, load_results, run, score
 
 __version__ = "0.1.0"
 
 if not (Path(__file__).parent / "generators").is_dir():  # run from a checkout: the plugin folders lie beside this one
     __path__.append(str(Path(__file__).parent.parent))
 
-_LATE = {"Dataset", "Results", "load_dataset", "load_results", "run", "score"}  # of bench.api, which is slow to import
+# of bench.api, which is slow to import
+_LATE = {"Dataset", "Results", "load_dataset", "load_model", "load_results", "run", "score"}
 
 
 def __getattr__(name: str) -> Any:
@@ -44,6 +46,7 @@ __all__ = [
     "Cohort",
     "DataError",
     "Dataset",
+    "Estimate",
     "Generator",
     "Images",
     "Measure",
@@ -57,12 +60,14 @@ __all__ = [
     "Results",
     "Split",
     "StoreError",
+    "Variants",
     "__version__",
     "attack",
     "fold_fact",
     "generator",
     "integer_seed",
     "load_dataset",
+    "load_model",
     "load_results",
     "metric",
     "read_cohort",

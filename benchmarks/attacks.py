@@ -1,4 +1,4 @@
-"""Times the attacks on one fold of COMBINED's size, and the distance attacks against loops over the candidates.
+"""Times the attacks on one fold of COMBINED's size, and some against their straightforward forms.
 
 Run it with ``python benchmarks/attacks.py``; it needs no data. 4,323 candidates, 3,458 synthetic people, 824 reference
 people, 978 genes, 12 classes, two threads. Shadow attacks (opt-in) are left out.
@@ -23,7 +23,7 @@ from bench.registry.finding import create, plugins
 
 CLASSES = (920, 447, 434, 420, 417, 385, 353, 312, 244, 155, 150, 86)
 N_REFERENCE = 824
-COMPARED = ("mc_official", "gan_leaks", "gan_leaks_cal", "neighbour_kde")
+COMPARED = ("mc_official", "gan_leaks", "gan_leaks_cal", "neighbour_kde", "marginal_ratio", "low_variance")
 
 
 def cohort_like_view(n_genes: int, shrink: float, seed: int = 0) -> AttackView:
@@ -62,7 +62,7 @@ def score(info: PluginInfo, view: AttackView) -> NDArray[np.float64]:
     return found
 
 
-# -- the same four attacks, written row by row ------------------------------------------------------------------------
+# -- some attacks, written straightforwardly - ------------------------------------------------------------------------
 
 
 def row_minima(targets: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -90,7 +90,27 @@ def loop_neighbour_kde(view: AttackView) -> NDArray[np.float64]:
     return gaussian_kde(mixed).logpdf(mixed) - gaussian_kde(others).logpdf(mixed)
 
 
-LOOPS = dict(zip(COMPARED, (loop_mc, loop_gan_leaks, loop_gan_leaks_cal, loop_neighbour_kde), strict=True))
+def loop_marginal_ratio(view: AttackView) -> NDArray[np.float64]:
+    total = np.zeros(len(view.targets))
+    for mine, theirs in zip(view.synthetic.T.astype(float), view.targets.T.astype(float), strict=True):
+        edges = np.quantile(theirs, np.arange(1, 1024) / 1024)
+        p, q = (np.bincount(np.searchsorted(edges, x), minlength=1024) + 1 for x in (mine, theirs))
+        total += np.log(p / p.sum() / (q / q.sum()))[np.searchsorted(edges, theirs)]
+    return total / len(view.genes)
+
+
+def loop_low_variance(view: AttackView) -> NDArray[np.float64]:
+    wide, asked = view.synthetic.astype(np.float64), view.targets.astype(np.float64)
+    axes = np.linalg.svd(wide - wide.mean(axis=0))[2]
+    last = axes[int(0.9 * len(axes)) :]
+    return np.array([-np.log(np.sum((last @ (x - wide.mean(axis=0))) ** 2)) for x in asked])
+
+
+_LOOPS = (
+    *(loop_mc, loop_gan_leaks, loop_gan_leaks_cal, loop_neighbour_kde),
+    *(loop_marginal_ratio, loop_low_variance),
+)
+LOOPS = dict(zip(COMPARED, _LOOPS, strict=True))
 
 
 # -- the two tables ---------------------------------------------------------------------------------------------------

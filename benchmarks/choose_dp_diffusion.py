@@ -10,6 +10,7 @@ it has unless another is better by 0.005. The start is round numbers.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 from bench.generators import _private_frame
 from bench.generators.dp_diffusion import DpDiffusion
+from setting_search import search
 
 from bench import Cohort, stream
 from bench.core.roles import Split
@@ -46,8 +48,8 @@ def tissues(home: Path) -> Cohort:
     )  # fmt: skip
 
 
-def score(split: Split, setting: dict[str, Any]) -> dict[str, float]:
-    """Return accuracy, AUPR and MMD of a fit with this setting."""
+def score(split: Split, setting: dict[str, Any]) -> tuple[float, dict[str, float]]:
+    """Return how good a fit with this setting is, and its accuracy, AUPR, MMD and CPU seconds."""
     own = dict(setting)
     means = own.pop("means")
     _private_frame.SHARES = {**SMALL, "class means": means, "spreads": round(1 - sum(SMALL.values()) - means, 3)}
@@ -56,23 +58,14 @@ def score(split: Split, setting: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {"cpu_s": time.process_time() - start}
     for metric in ("tstr", "mmd"):
         found |= create(find("metric", metric))(split.train, split.holdout, S, rng=stream(1, metric))
-    return {key: found[key] for key in ("accuracy_synthetic", "aupr_synthetic", "mmd", "cpu_s")}
+    shown = {key: found[key] for key in ("accuracy_synthetic", "aupr_synthetic", "mmd", "cpu_s")}
+    return (shown["accuracy_synthetic"] + shown["aupr_synthetic"]) / 2, shown
 
 
 def main() -> None:
     """Print every setting tried, and the one that is left."""
     split = make_splits(tissues(Path(os.environ["BENCH_DATA_HOME"])), seed=42)[0]
-    best, setting = -np.inf, dict(START)
-    print("| changed | accuracy | AUPR | mmd | CPU s |\n|---|---|---|---|---|")
-    for name, value in [("start", None), *((name, value) for name, values in SEARCH.items() for value in values)]:
-        tried = setting if value is None else {**setting, name: value}
-        found = score(split, tried)
-        quality = (found["accuracy_synthetic"] + found["aupr_synthetic"]) / 2
-        cells = [f"{name} {value or ''}", *(f"{number:.4g}" for number in found.values())]
-        print("| " + " | ".join(cells) + " |", flush=True)
-        if quality > best + 0.005:
-            best, setting = quality, tried
-    print(f"\nchosen: {setting}")
+    search(START, SEARCH, functools.partial(score, split))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ The law, for time and for memory alike, is ``c * samples ** a * genes ** b``: le
 mean seconds (the largest memory) on each cohort. Three cohorts, often two, cannot tell three numbers apart, so the
 exponents are pulled towards 1 (time) and 1/2 (memory, of which libraries hold a part) with the weight of a tenth of a
 cohort, and kept within [0, 2] and [0, 1]. A generator is fitted with its default parameters, a metric or an attack over
-every generator.
+every generator. What runs on expression is fitted to cohorts of expression alone, since a pixel or a site costs another
+time than a gene; what serves other modalities only, to theirs. The published runs come from several machines: a law
+through them is right within what these differ by.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import lsq_linear
 
+from bench.boundary.views import WITH_CODE
 from bench.engine import costs
-from bench.engine.views import WITH_CODE
 from bench.registry import plugins
 from bench.store.rows import read_rows
 
@@ -47,22 +49,27 @@ def power_law(amounts: Mapping[Shape, float], *, pull: float, most: float) -> tu
 
 
 def fit(files: Sequence[Path]) -> dict[str, Any]:
-    """Return the laws fitted to files of rows, and the machine that all of these must have come from."""
-    measured: Measured = defaultdict(lambda: defaultdict(list))
-    kept, machines, cohorts = _plugins_in_general(), [], []
+    """Return the laws fitted to files of rows, and where these came from."""
+    by_modality: dict[str, Measured] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    kept, cohorts, cpus, threads = _plugins_in_general(), [], set(), set()
     for path in files:
         rows, about = read_rows(path)
         shape = (about["data"]["samples"], about["data"]["genes"])
-        machines.append(about["machine"])
+        threads.add(about["machine"]["threads_per_task"])
+        cpus.add(about["machine"]["cpus"])
         cohorts.append(f"{path.stem} ({shape[0]:,} x {shape[1]:,})")
+        measured = by_modality[about["data"].get("modality", "expression")]
         for work, wall_s, peak_mb in costs.work_in(rows):
             name = (work.step, work.plugin)
             if name in kept and not (work.step == "sample" and work.params):
                 measured[name][shape].append((wall_s, peak_mb))
-    if any(machine != machines[0] for machine in machines):
-        raise SystemExit("the rows come from several machines; an estimate names one. Compute them on one machine.")
-    about = {"cohorts": ", ".join(cohorts), **machines[0], "script": "benchmarks/fit_costs.py"}
-    return {"about": about, "reference": REFERENCE, "costs": [_law(*name, measured[name]) for name in sorted(measured)]}
+    if len(threads) > 1:
+        raise SystemExit(f"tasks had {sorted(threads)} threads in these files; an estimate is of one number of them.")
+    first = ("expression", *sorted(set(by_modality) - {"expression"}))
+    laws = {name: _law(*name, each) for modality in reversed(first) for name, each in by_modality[modality].items()}
+    machines = {"cpus": sorted(cpus), "threads_per_task": threads.pop()}
+    about = {"cohorts": ", ".join(cohorts), **machines, "script": "benchmarks/fit_costs.py"}
+    return {"about": about, "reference": REFERENCE, "costs": [laws[name] for name in sorted(laws)]}
 
 
 def _law(step: str, plugin: str, cohorts: Mapping[Shape, list[tuple[float, float]]]) -> dict[str, Any]:

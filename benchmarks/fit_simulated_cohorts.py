@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.cluster.vq import kmeans2
 
-from bench.datasets.simulated import bend
+from bench.datasets.known.simulated import bend
 
 Floats = NDArray[np.float64]
 HERE = Path(__file__).resolve().parent.parent / "bench" / "datasets"

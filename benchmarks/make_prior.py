@@ -1,13 +1,10 @@
 """Makes the public prior of `dp_prior`: what profiles of other people teach about genes and their programmes.
 
     BENCH_DATA_HOME=... python benchmarks/make_prior.py [--out generators/public_prior.npz]
-    python benchmarks/make_prior.py --cohort cohort.npz --name ... --source ... --licence ... --out prior.npz
 
-Without ``--cohort`` it reads 989 profiles of 14 tissues, none of them breast, from RNAseqDB: normal tissue of GTEx and
-TCGA and some tumours, the landmark genes as log2(CPM + 1). Programmes are those within a tissue, status and source.
-With it, the profiles are those of a cohort that `bench data import` keeps, and programmes are within its labels.
-The people must be others than those whom the prior is to protect: their names go into the file, and a generator
-refuses a cohort that shares one.
+It reads 989 profiles of 14 tissues, none of them breast, from RNAseqDB: normal tissue of GTEx and TCGA and some
+tumours, the landmark genes as log2(CPM + 1). Programmes are those within a tissue, status and source. A prior of
+an imported cohort is made by `bench data prior make`.
 """
 
 from __future__ import annotations
@@ -18,17 +15,17 @@ import os
 from pathlib import Path
 
 import pandas as pd
-from bench.generators._public_prior import PublicPrior
 
 import bench.datasets
-from bench import Cohort, read_cohort
+from bench import Cohort
+from bench.statistics.public_prior import PublicPrior
 
 ABOUT = {
     "name": "rnaseqdb",
     "source": "RNAseqDB, doi:10.1038/sdata.2018.61, 989 profiles of 923 people, 14 tissues of GTEx and TCGA, no breast",
     "licence": "open-access data of GTEx and TCGA; RNAseqDB states no licence of its own",
 }
-_MADE = "benchmarks/make_prior.py: {n} programmes of the variation within {within}; 8 bits"
+_MADE = "benchmarks/make_prior.py: {n} programmes of the variation within tissue, status, source; 8 bits"
 
 
 def tissues(home: Path, only: list[str] | None = None) -> tuple[Cohort, list[str]]:
@@ -51,22 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("generators/public_prior.npz"))
     parser.add_argument("--programmes", type=int, default=100)
-    parser.add_argument("--cohort", type=Path, help="cohort.npz of an imported data set; its people become the prior")
-    for name in ABOUT:
-        parser.add_argument(f"--{name}", default=None if name != "name" else "")
     given = parser.parse_args()
-    if given.cohort is None:
-        (cohort, symbols), about, within = (
-            tissues(Path(os.environ["BENCH_DATA_HOME"])),
-            dict(ABOUT),
-            "tissue, status, source",
-        )
-    else:
-        cohort, symbols, within = read_cohort(given.cohort), [], "label"
-        about = {name: getattr(given, name) or parser.error(f"--{name} is needed with --cohort") for name in ABOUT}
-    prior = PublicPrior.of(
-        cohort, given.programmes, about | {"made": _MADE.format(n=given.programmes, within=within)}, symbols
-    )
+    cohort, symbols = tissues(Path(os.environ["BENCH_DATA_HOME"]))
+    prior = PublicPrior.of(cohort, given.programmes, ABOUT | {"made": _MADE.format(n=given.programmes)}, symbols)
     prior.write(given.out)
     held = 100 * prior.strengths.sum() / len(prior.genes)
     print(f"{given.out}: {len(cohort)} profiles, {len(prior.genes)} genes, programmes hold {held:.0f} %")

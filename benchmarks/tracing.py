@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from bench import Cohort, Split, stream
+from bench.boundary.views import candidates, view_of
 from bench.datasets import Dataset, load_dataset
 from bench.datasets.folds import make_splits
-from bench.engine.views import candidates, view_of
 from bench.registry import create, find
 from bench.registry.selection import choose
 from bench.statistics.membership import membership_measures

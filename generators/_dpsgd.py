@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +131,7 @@ def train_privately(
         for i, part in enumerate(parts):
             private.signal_skip_step(do_skip=i < len(parts) - 1)
             _differentiate(loss(watched, part.to(device)).sum())
+            _leave_out_what_no_clip_bounds(private.params)
             private.step()
             private.zero_grad()
         after_step(step)
@@ -140,6 +141,18 @@ def train_privately(
         for name in ("grad_sample", "summed_grad", "_forward_counter"):
             if hasattr(p, name):
                 delattr(p, name)
+
+
+def _leave_out_what_no_clip_bounds(weights: Iterable[nn.Parameter]) -> None:
+    """Set the whole gradient of a sample to 0, in place, where a part of it is infinite or no number.
+
+    Shortened, it would still be no number, and so would be the sum: one sample could be told by that alone.
+    """
+    parts: list[Tensor] = [p.grad_sample for p in weights]  # type: ignore[attr-defined]
+    usable = torch.stack([part.flatten(1).isfinite().all(dim=1) for part in parts]).all(dim=0)
+    if not bool(usable.all()):
+        for part in parts:
+            part[~usable] = 0
 
 
 def _differentiate(total: Tensor) -> None:

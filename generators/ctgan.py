@@ -50,7 +50,14 @@ class _Decoder(nn.Module):
 
 
 @generator(
-    "ctgan", doi="10.48550/arXiv.1907.00503", needs=("torch",), quick={"steps": 30}, memory_gb=4, minutes=120, gpus=1
+    "ctgan",
+    family="gan",
+    doi="10.48550/arXiv.1907.00503",
+    needs=("torch",),
+    quick={"steps": 30},
+    memory_gb=4,
+    minutes=120,
+    gpus=1,
 )
 @dataclass(kw_only=True)
 class CtGan:

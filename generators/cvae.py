@@ -18,7 +18,7 @@ from ._record_losses import codes_of, evidence_losses
 from ._torch import pick_device, torch_generator
 
 
-@generator("cvae", needs=("torch",), quick={"steps": 40}, memory_gb=4, minutes=120, gpus=1)
+@generator("cvae", family="autoencoder", needs=("torch",), quick={"steps": 40}, memory_gb=4, minutes=120, gpus=1)
 @dataclass(kw_only=True)
 class Cvae:
     """Train a class-conditional variational autoencoder on standardised genes and decode draws from its prior.

@@ -22,7 +22,7 @@ from ._torch import pick_device, torch_generator
 _SHAPES = ("diag", "full", "tied", "spherical")
 
 
-@generator("cvae_gmm", needs=("torch",), quick={"epochs": 10}, memory_gb=4, minutes=120, gpus=1)
+@generator("cvae_gmm", family="autoencoder", needs=("torch",), quick={"epochs": 10}, memory_gb=4, minutes=120, gpus=1)
 @dataclass(kw_only=True)
 class CvaeGmm:
     """Train a conditional VAE, fit a Gaussian mixture to the latent codes of each class, and decode draws from it.

@@ -27,6 +27,7 @@ _DREAMS = 4000  # decoded draws from which the spread that the decoder gives eac
 
 @generator(
     "dp_cvae",
+    family="autoencoder",
     needs=("torch", "opacus"),
     quick={"steps": 5, "rate": 1.0, "draws": 1},
     memory_gb=4,
@@ -86,6 +87,8 @@ class DpCvae:
         self.like_ = cohort.take(np.arange(0))
         self.labels_, codes = np.unique(cohort.y, return_inverse=True)
         X = binned_scale(cohort.X, cohort.units)
+        if self.variant != "published":
+            X = np.clip(X, *public_range(cohort.units, self.low, self.high))
         self.frame_ = self._frame(X, cohort, rng)
         net = ConditionalVAE(cohort.n_genes, Condition(len(self.labels_), 0, draw), self.z_dim, self.hidden, draw)
         z = torch.from_numpy(self.frame_.forward(X, codes))
@@ -140,7 +143,7 @@ class DpCvae:
             return exact_frame(X, cohort.y)
         bounds = public_range(cohort.units, self.low, self.high)
         mu = gaussian_mu(self.epsilon, self.delta) * self.frame_share**0.5
-        return release_frame(np.clip(X, *bounds), cohort.y, self.labels_, bounds, mu, rng)
+        return release_frame(X, cohort.y, self.labels_, bounds, mu, rng)
 
     def _train(self, net: ConditionalVAE, z: Tensor, codes: Tensor, draw: torch.Generator) -> ConditionalVAE:
         """Return the network trained with what the frame left of the budget, its weights averaged."""

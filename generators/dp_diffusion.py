@@ -16,6 +16,7 @@ from torch.nn import functional
 from bench import Cohort, PluginError, PrivacyClaim, generator
 
 from ._diffusion import MovingAverage, check_sampler, reverse, signal_rates, time_features
+from ._discretise import binned_scale, original_scale
 from ._dpsgd import calibrated, train_privately
 from ._labels import class_counts
 from ._nets import check_positive, dense
@@ -34,6 +35,7 @@ _GROUPS = 8
 
 @generator(
     "dp_diffusion",
+    family="diffusion",
     needs=("torch", "opacus"),
     quick={"hidden": 16, "steps": 5, "rate": 1.0, "draws": 2, "sampling_steps": 5},
     memory_gb=4,
@@ -98,10 +100,7 @@ class DpDiffusion:
         return self
 
     def _clipped(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        values = X.astype(np.float64)
-        clipped: NDArray[np.float64] = np.clip(
-            np.log2(1 + values) if self.like_.units == "counts" else values, *self.range_
-        )
+        clipped: NDArray[np.float64] = np.clip(binned_scale(X, self.like_.units), *self.range_)
         return clipped
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
@@ -120,7 +119,7 @@ class DpDiffusion:
         )  # fmt: skip
         net.cpu()
         X = np.clip(self.frame_.back(z.numpy(), codes), *self.range_)
-        return self.like_.synthetic(np.exp2(X) - 1 if self.like_.units == "counts" else X, self.labels_[codes])
+        return self.like_.synthetic(original_scale(X, self.like_.units), self.labels_[codes])
 
     def losses(self, cohort: Cohort, *, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the (n, 5) denoising losses of people at fixed timesteps: what the fitted network says of each."""

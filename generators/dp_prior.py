@@ -34,7 +34,7 @@ _FEWEST = 50  # genes that the prior must have, and ...
 _COVERAGE = 0.5  # ... the part of all genes; with less, the prior is not used
 
 
-@generator("dp_prior", needs=("mbi",), files=("prior",))
+@generator("dp_prior", family="copula", preset="quick", needs=("mbi",), files=("prior",))
 @dataclass(kw_only=True)
 class DpPrior:
     """Measure label x gene tables and the strength of public gene programmes with noise, and sample a Gaussian copula.
@@ -48,7 +48,7 @@ class DpPrior:
 
     Public are the set of class labels, the genes and their order, the range that the units allow, and the prior: made
     of 989 normal and tumour profiles of 14 tissues, none of them breast. ``prior=FILE`` names another, made by
-    ``benchmarks/make_prior.py``; ``prior=none`` takes none. A prior that has fewer than half of the genes is not used,
+    `bench data prior make`; ``prior=none`` takes none. A prior that has fewer than half of the genes is not used,
     and the claim says so. A cohort with a sample or a donor who is in the prior is refused.
     """
 

@@ -13,7 +13,7 @@ from bench import Cohort, PluginError, generator
 from ._labels import class_counts
 
 
-@generator("multivariate", modalities="all")
+@generator("multivariate", family="moments", preset="quick", modalities="all")
 @dataclass(kw_only=True)
 class Multivariate:
     """Fit a Gaussian to each class and sample it with the covariance scaled by 1 + noise.
@@ -22,6 +22,7 @@ class Multivariate:
     draw from N(mean, (1 + noise) * S), which is what is sampled here. S is the sample covariance, so its square root is
     the centred training matrix itself: no covariance is formed, and 20,000 genes need no more memory than the data.
     The class counts of a full-size sample are those of the training cohort, exactly: nothing is private here.
+    Counts are rounded, and what a Gaussian draws below 0 becomes 0.
     """
 
     noise: float = 0.5  # the published value; 0 samples the fitted Gaussian itself
@@ -41,6 +42,8 @@ class Multivariate:
         counts = class_counts(self.counts_, n)
         X = np.concatenate([self._draw(k, int(count), rng) for k, count in enumerate(counts)])  # (n, n_genes)
         y = np.repeat(self.labels_, counts)
+        if self.like_.units == "counts":
+            X = np.maximum(np.rint(X), 0)
         order = rng.permutation(n)
         return self.like_.synthetic(X[order], y[order])
 

@@ -16,7 +16,7 @@ from ._nets import check_positive
 from ._nmf import factorise
 
 
-@generator("nmf", doi="10.5281/zenodo.22818979", quick={"passes": 20, "trees": 20})
+@generator("nmf", family="factors", preset="quick", doi="10.5281/zenodo.22818979", quick={"passes": 20, "trees": 20})
 @dataclass(kw_only=True)
 class Nmf:
     """Cluster samples by their non-negative factors, draw genes from each cluster's moments, and predict labels.

@@ -18,7 +18,15 @@ from ._nmf import factorise, jitter
 from ._torch import pick_device, torch_generator
 
 
-@generator("nmf_cvae", needs=("torch",), quick={"steps": 40, "passes": 20}, memory_gb=4, minutes=60, gpus=1)
+@generator(
+    "nmf_cvae",
+    family="autoencoder",
+    needs=("torch",),
+    quick={"steps": 40, "passes": 20},
+    memory_gb=4,
+    minutes=60,
+    gpus=1,
+)
 @dataclass(kw_only=True)
 class NmfCvae:
     """Factorise the cohort, train a conditional VAE on the factorisation, and give its samples back the lost spread.

@@ -10,7 +10,7 @@ import numpy as np
 from bench import Cohort, generator
 
 
-@generator("noise", modalities="all", control=True)
+@generator("noise", modalities="all", control=True, floor=True)
 @dataclass(kw_only=True)
 class Noise:
     """Draw every value from one Gaussian with the mean and standard deviation of the whole matrix, labels uniformly."""

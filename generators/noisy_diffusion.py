@@ -31,6 +31,7 @@ _TIME, _CONDITION, _LABEL = 256, 128, 64  # widths: sinusoids of the timestep, t
 
 @generator(
     "noisy_diffusion",
+    family="diffusion",
     doi="10.5281/zenodo.22693680",
     needs=("torch", "imblearn", "opacus"),
     quick={"per_class": 40, "hidden": (32,), "epochs": 2, "sampling_steps": 5},

@@ -17,7 +17,7 @@ from ._privacy import EXACT_GAUSSIAN, check_budget, compose_mu, gaussian_mu, noi
 from ._private_frame import PrivateFrame, release_frame
 
 
-@generator("p_nmf", doi="10.5281/zenodo.22818979", quick={"passes": 20})
+@generator("p_nmf", family="factors", preset="quick", doi="10.5281/zenodo.22818979", quick={"passes": 20})
 @dataclass(kw_only=True)
 class PNmf:
     """Factorise noisy class means, release noisy moments of the samples' coefficients, and sample from both.

@@ -32,7 +32,7 @@ from ._privacy import EXACT_GAUSSIAN, check_budget, gaussian_mu
 _BINS = {"end_to_end": 16, "published": 4}
 
 
-@generator("private_pgm", doi="10.56553/popets-2024-0062", needs=("mbi",))
+@generator("private_pgm", family="graphical model", preset="quick", doi="10.56553/popets-2024-0062", needs=("mbi",))
 @dataclass(kw_only=True)
 class PrivatePgm:
     """Measure label x gene tables with Gaussian noise and sample the graphical model that fits them.

@@ -17,7 +17,7 @@ from ._foreign import LABEL, from_table, keyword_arguments, seeded_globally, to_
 _TABLE = "cohort"
 
 
-@generator("sdv", opt_in=True, needs=("sdv",), doi="10.1109/DSAA.2016.49")
+@generator("sdv", family="adapter", opt_in=True, needs=("sdv",), doi="10.1109/DSAA.2016.49")
 @dataclass(kw_only=True)
 class SDV:
     """Fit any single-table synthesizer of SDV to the genes and the label, as columns of one table.

@@ -16,7 +16,7 @@ from ._foreign import keyword_arguments, load_class, seeded_globally
 from ._labels import class_counts
 
 
-@generator("sklearn_density", opt_in=True, imports=("estimator",))
+@generator("sklearn_density", family="adapter", opt_in=True, imports=("estimator",))
 @dataclass(kw_only=True)
 class SklearnDensity:
     """Fit any density with `fit` and `sample`, in scikit-learn's interface, to each class, and sample at class rates.

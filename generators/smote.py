@@ -14,7 +14,7 @@ from bench import Cohort, PluginError, generator, integer_seed
 from ._labels import class_counts
 
 
-@generator("smote", modalities="all", doi="10.1613/jair.953", needs=("imblearn",))
+@generator("smote", family="resampling", preset="quick", modalities="all", doi="10.1613/jair.953", needs=("imblearn",))
 @dataclass(kw_only=True)
 class Smote:
     """Draw each sample on the line between a training sample and one of its nearest neighbours in the class.

@@ -17,7 +17,12 @@ from ._foreign import LABEL, from_table, keyword_arguments, seeded_globally, to_
 
 
 @generator(
-    "synthcity", opt_in=True, needs=("synthcity",), doi="10.48550/arXiv.2301.07573", quick={"options": "n_iter=2"}
+    "synthcity",
+    family="adapter",
+    opt_in=True,
+    needs=("synthcity",),
+    doi="10.48550/arXiv.2301.07573",
+    quick={"options": "n_iter=2"},
 )
 @dataclass(kw_only=True)
 class Synthcity:

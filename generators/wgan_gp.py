@@ -66,7 +66,14 @@ class _Scores(nn.Module):
 
 
 @generator(
-    "wgan_gp", doi="10.48550/arXiv.1704.00028", needs=("torch",), quick={"steps": 30}, memory_gb=4, minutes=120, gpus=1
+    "wgan_gp",
+    family="gan",
+    doi="10.48550/arXiv.1704.00028",
+    needs=("torch",),
+    quick={"steps": 30},
+    memory_gb=4,
+    minutes=120,
+    gpus=1,
 )
 @dataclass(kw_only=True)
 class WganGp:

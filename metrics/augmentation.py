@@ -21,9 +21,9 @@ _SHARES = {"10": 0.1, "30": 0.3, "100": 1.0}  # of the training samples of each 
     modalities="all",
     family="utility",
     measures=(
-        Measure("augmentation_gain_10", "higher", -1, 1, table="in_use", rank=7, title="gain at 10 %"),
-        Measure("augmentation_gain_30", "higher", -1, 1, table="in_use", rank=8, title="gain at 30 %"),
-        Measure("augmentation_gain_100", "higher", -1, 1, table="in_use", rank=9, title="gain at 100 %"),
+        Measure("augmentation_gain_10", "higher", -1, 1, table="in_use", rank=7, title="gain at 10 %", chance=0),
+        Measure("augmentation_gain_30", "higher", -1, 1, table="in_use", rank=8, title="gain at 30 %", chance=0),
+        Measure("augmentation_gain_100", "higher", -1, 1, table="in_use", rank=9, title="gain at 100 %", chance=0),
         Measure("augmentation_10_real", "none", 0, 1),
         Measure("augmentation_30_real", "none", 0, 1),
         Measure("augmentation_100_real", "none", 0, 1),

@@ -21,7 +21,16 @@ _BINS = 10  # of the calibration error
     modalities="all",
     family="utility",
     measures=(
-        Measure("brier_logistic_synthetic", "lower", 0, 2, table="in_use", rank=12, title="Brier syn"),
+        Measure(
+            "brier_logistic_synthetic",
+            "lower",
+            0,
+            2,
+            table="in_use",
+            rank=12,
+            title="Brier syn",
+            real="brier_logistic_real",
+        ),
         Measure("brier_logistic_real", "none", 0, 2, table="in_use", rank=13, title="Brier real"),
         Measure("calibration_logistic_synthetic", "none", 0, 1),
         Measure("calibration_logistic_real", "none", 0, 1),

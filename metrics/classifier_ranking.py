@@ -23,10 +23,12 @@ _SLACK = 1e-9  # scores closer than that are equal
     modalities="all",
     family="utility",
     measures=(
-        Measure("classifier_ranking_tau", "higher", -1, 1, table="in_use", rank=10, title="classifier ranking"),
+        Measure(
+            "classifier_ranking_tau", "higher", -1, 1, table="in_use", rank=10, title="classifier ranking", chance=0
+        ),
         Measure("classifier_winner_rank", "higher", 0, 1),
         Measure("classifier_choice_loss", "lower", 0, 1, table="in_use", rank=11, title="choice loss"),
-        Measure("classifier_ranking_tau_within", "higher", -1, 1),
+        Measure("classifier_ranking_tau_within", "higher", -1, 1, chance=0),
         Measure("classifier_winner_rank_within", "higher", 0, 1),
         Measure("classifier_choice_loss_within", "lower", 0, 1),
     ),

@@ -18,7 +18,7 @@ from ._distances import kernel_sum
     modalities="all",
     family="fidelity",
     measures=(
-        Measure("mmd", "lower", -2, 2, table="utility", rank=6, title="MMD"),
+        Measure("mmd", "lower", -2, 2, table="utility", rank=6, title="MMD", real="mmd_base"),
         Measure("mmd_holdout", "lower", -2, 2, table="fidelity", rank=1, title="MMD holdout"),
         Measure("mmd_base", "none", -2, 2),
     ),

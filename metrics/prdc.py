@@ -20,11 +20,11 @@ from ._distances import blocks, neighbour_distance
     measures=(
         Measure("prdc_precision_train", "higher", 0, 1),
         Measure("prdc_recall_train", "higher", 0, 1),
-        Measure("prdc_density_train", "higher", 0),
+        Measure("prdc_density_train", "higher", 0, target=1),
         Measure("prdc_coverage_train", "higher", 0, 1),
         Measure("prdc_precision_holdout", "higher", 0, 1),
         Measure("prdc_recall_holdout", "higher", 0, 1),
-        Measure("prdc_density_holdout", "higher", 0, table="fidelity", rank=3, title="density holdout"),
+        Measure("prdc_density_holdout", "higher", 0, table="fidelity", rank=3, title="density holdout", target=1),
         Measure("prdc_coverage_holdout", "higher", 0, 1, table="fidelity", rank=4, title="coverage holdout"),
     ),
     doi="10.48550/arXiv.2002.09797",

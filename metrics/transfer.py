@@ -25,7 +25,16 @@ _NAMES = ("transfer_accuracy", "transfer_balanced_accuracy", "transfer_aupr")
     measures=(
         Measure("transfer_accuracy_synthetic", "higher", 0, 1),
         Measure("transfer_accuracy_real", "none", 0, 1),
-        Measure("transfer_balanced_accuracy_synthetic", "higher", 0, 1, table="in_use", rank=14, title="transfer syn"),
+        Measure(
+            "transfer_balanced_accuracy_synthetic",
+            "higher",
+            0,
+            1,
+            table="in_use",
+            rank=14,
+            title="transfer syn",
+            real="transfer_balanced_accuracy_real",
+        ),
         Measure("transfer_balanced_accuracy_real", "none", 0, 1, table="in_use", rank=15, title="transfer real"),
         Measure("transfer_aupr_synthetic", "higher", 0, 1),
         Measure("transfer_aupr_real", "none", 0, 1),

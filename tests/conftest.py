@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from bench import Cohort, Split
-from bench.datasets import providers
+from bench.datasets.known import providers
+from bench.engine.tasks import THREAD_VARIABLES
 from bench.registry import finding
 
 
@@ -38,6 +41,19 @@ def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the plugin files a test added: a planted metric must not be listed in the tests after it."""
     monkeypatch.setattr(finding, "_files", dict(finding._files))
     monkeypatch.setattr(providers, "_files", dict(providers._files))
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_were() -> Iterator[None]:
+    """Undo what a run sets in this process: torch that spins on more threads than there are cores is fifty times slower."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        os.environ.update({} if value is None else {name: value})
+    torch = sys.modules.get("torch")
+    if torch is not None and before["OMP_NUM_THREADS"]:
+        torch.set_num_threads(int(before["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,33 @@ def ancestor(word, pid=None):
 # whoever is on the GPU has made the mark; whoever finds it made is there too many
 ALONE = '(folder / "on_gpu").touch(exist_ok=False); {work}; (folder / "on_gpu").unlink()'
 WAIT = "limit = time.monotonic() + 60\nwhile not {ready}: assert time.monotonic() < limit; time.sleep(0.01)"
+# a claim with nothing behind it, or none
+CLAIMANT = '''
+from dataclasses import dataclass
+from bench import PrivacyClaim, generator
+
+@generator("claimant")
+@dataclass(kw_only=True)
+class Claimant:
+    """Release people with noise, with a claim or without one."""
+
+    private: bool = True
+    delta: float = 1e-5
+    honest: bool = True
+
+    def fit(self, cohort, *, rng):
+        self.cohort_ = cohort
+        return self
+
+    def sample(self, n, *, rng):
+        return self.cohort_.synthetic(self.cohort_.X + rng.normal(size=(n, 16)), self.cohort_.y)
+
+    def claim(self):
+        if not self.private:
+            return None
+        return PrivacyClaim(mechanism="none at all", unit="one sample", neighbours="add-remove", epsilon=3.0,
+                            delta=self.delta, accountant="a test", outside=("bin means",) if self.honest else ())
+'''
 _GENERATOR = '''
 import ctypes, os, random, signal, subprocess, sys, time
 from dataclasses import dataclass

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 from bench import Cohort, cli
-from bench.datasets import Dataset, providers
+from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
+from bench.datasets.known import providers
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.execution import Executor, Limits
 from bench.execution.runner import Outcome, Watch, execute, pending

@@ -6,22 +6,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.api.notebook_run import Names, Numbers, Options, call_text, carry_out, choices, numbers_in
+from bench.api.notebook_run import Names, Numbers, Options, carry_out, choices, numbers_in
 from bench.core.cohort import Cohort
 from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset
+from bench.datasets.elsewhere import with_people_of
 from bench.datasets.folds import with_reference
 from bench.engine.plan import plan_generators
 from bench.execution import Executor
-from bench.execution.base import default_jobs
-from bench.execution.runner import Limits
 from bench.execution.session import fold_numbers
 from bench.foreign.plan import name_of_release, release_planner
 from bench.foreign.reader import Form, read_release
 from bench.foreign.sources import take_from_python
+from bench.release.models import load_model
 from bench.report.notebook import Results, load_results
 
-__all__ = ["Dataset", "Results", "load_dataset", "load_results", "run", "score"]
+__all__ = ["Dataset", "Results", "load_dataset", "load_model", "load_results", "run", "score"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -33,6 +33,7 @@ def run(
     folds: Numbers = "all",
     splits: str | Path | None = None,
     reference_one_in: int | None = None,
+    reference: str | Dataset | None = None,
     attacks: Names = "all",
     metrics: Names = "all",
     plugins: Iterable[str | Path] = (),
@@ -59,6 +60,7 @@ def run(
     seeds, folds : int, list of int or str: one, several, or a text such as ``"1-3"``; ``"all"`` folds
     splits : path or None, a challenge ``*_splits.yaml`` to take the folds from
     reference_one_in : int or None, set one person in so many aside as the attackers' reference
+    reference : str, Dataset or None, a cohort whose people attackers are shown as people who are no members
     plugins : paths, files of your own generators, attacks and metrics; read again at each call
     out : path, the folder of results and store
     threads, jobs : int, threads per task (part of the numbers), cells at once
@@ -89,16 +91,15 @@ def run(
     >>> float(results.attacks()["gan_leaks"]["copy_train"])  # who releases people exposes them
     1.0
     """
-    call = call_text(run, locals())
-    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
-    options = Options(call, out, plugins, executor, limits, device, progress)
+    options = Options.of(run, locals())
     data = load_dataset(dataset) if isinstance(dataset, str) else dataset
     data = with_reference(data, reference_one_in) if reference_one_in else data
+    if reference is not None:
+        data = with_people_of(data, load_dataset(reference) if isinstance(reference, str) else reference)
     chosen, scoring = choices("generator", generators), (choices("metric", metrics), choices("attack", attacks))
     request = options.request(
         seeds=numbers_in(seeds, "seeds"),
         folds=None if folds == "all" else numbers_in(folds, "folds"),
-        splits=splits,
         attacks=scoring[1],
         chosen=[*chosen, *scoring[0], *scoring[1]],
     )
@@ -169,10 +170,8 @@ def score(
     >>> results.leaderboard().index.tolist()
     ['theirs']
     """
-    call = call_text(score, locals())
-    limits = Limits(default_jobs(jobs, threads), threads, timeout, memory, retries, max_failures)
-    options = Options(call, out, plugins, executor, limits, device, progress)
-    data = load_dataset(dataset) if isinstance(dataset, str) else dataset
+    options = Options.of(score, locals())
+    data = (load_dataset(dataset) if isinstance(dataset, str) else dataset).same_in_all_folds()
     form = Form(
         folds=() if folds is None or folds == "all" else tuple(numbers_in(folds, "folds")),
         every_fold=folds == "all",
@@ -187,8 +186,6 @@ def score(
     label = name_of_release(name, path.resolve().name if path else "synthetic")
     release = read_release(path or take_from_python(synthetic, labels), data, form, fold_numbers(data, splits))
     scoring = choices("metric", metrics), choices("attack", "none" if form.every_fold else attacks)
-    request = options.request(
-        seeds=[seed], folds=sorted(release.given), splits=splits, attacks=scoring[1], pictures=pictures
-    )
+    request = options.request(seeds=[seed], folds=sorted(release.given), attacks=scoring[1], pictures=pictures)
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=options.say)
     return carry_out(release.dataset, request, planner, options)

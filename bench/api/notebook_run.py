@@ -15,8 +15,10 @@ import numpy as np
 from rich.console import Console
 
 from bench.core.errors import BenchError
+from bench.core.formatting import counted
 from bench.datasets import Dataset
 from bench.execution import Executor
+from bench.execution.base import default_jobs
 from bench.execution.display import RunProgress
 from bench.execution.forkserver import fresh_server, main_script_hidden
 from bench.execution.runner import Limits, execute
@@ -40,16 +42,32 @@ class Options:
     Parameters
     ----------
     call : the call in words, for the record
-    out, plugins, executor, limits, device, progress : as for `bench.api.run`
+    splits, out, plugins, executor, limits, device, progress : as for `bench.api.run`
     """
 
     call: str
+    splits: Path | None
     out: str | Path
     plugins: Iterable[str | Path]
     executor: Executor | None
     limits: Limits
     device: str | None
     progress: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], asked: Mapping[str, Any]) -> Options:
+        """Return the options among the arguments of a call.
+
+        Parameters
+        ----------
+        function : `bench.api.run` or `bench.api.score`
+        asked : all its arguments, by name
+        """
+        jobs = default_jobs(asked["jobs"], asked["threads"])
+        limits = Limits(jobs, *(asked[name] for name in ("threads", "timeout", "memory", "retries", "max_failures")))
+        own = {name: asked[name] for name in ("out", "plugins", "executor", "device", "progress")}
+        splits = None if asked["splits"] is None else Path(asked["splits"])
+        return cls(call=call_text(function, asked), splits=splits, limits=limits, **own)
 
     def __post_init__(self) -> None:
         digests.forget()
@@ -64,7 +82,6 @@ class Options:
         *,
         seeds: list[int],
         folds: list[int] | None,
-        splits: Any,
         attacks: list[Choice],
         chosen: Sequence[Choice] = (),
         pictures: bool = True,
@@ -73,7 +90,7 @@ class Options:
         return Request(
             seeds=seeds,
             folds=folds,
-            splits=None if splits is None else Path(splits),
+            splits=self.splits,
             limits=self.limits,
             out=Path(self.out).resolve(),  # the notebook may go to another folder later
             attacks=attacks,
@@ -102,7 +119,8 @@ def carry_out(dataset: Dataset, request: Request, planner: Planner, options: Opt
             outcome = execute(session.plan, session.todo, store, limits, progress, request.executor)
         rows, _ = publish(session, outcome)
     stopped = f"; stopped: {outcome.stopped}" if outcome.stopped else ""
-    options.say(f"{outcome.computed} tasks computed, {outcome.cached} from the store, {outcome.lost} lost{stopped}")
+    computed = f"{counted(outcome.computed, 'task')} computed"
+    options.say(f"{computed}, {outcome.cached} from the store, {outcome.lost} lost{stopped}")
     return Results(rows, computed=outcome.computed, cached=outcome.cached, lost=outcome.lost)
 
 
@@ -128,8 +146,8 @@ def _device(name: str | None) -> Iterator[None]:
 
 
 def choices(kind: Kind, names: Names) -> list[Choice]:
-    """Return the plugins that a text, or a list of texts, names."""
-    return choose(kind, names if isinstance(names, str) else ",".join(names))
+    """Return the plugins that a text, or a list of texts, names; an empty list names none."""
+    return choose(kind, names if isinstance(names, str) else ",".join(names) or "none")
 
 
 def numbers_in(given: Numbers, what: str) -> list[int]:

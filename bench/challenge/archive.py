@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from bench import __version__
 from bench.core.errors import DataError
-from bench.core.safe_yaml import yaml_text
+from bench.datasets.safe_yaml import yaml_text
 from bench.store.store import write_atomic
 
 MIB = 1 << 20

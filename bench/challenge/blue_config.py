@@ -57,7 +57,7 @@ def read_config(content: Any, code: str, label: str) -> Config:
 
     Parameters
     ----------
-    content : as `bench.core.safe_yaml.parse_plain` returns it
+    content : as `bench.datasets.safe_yaml.parse_plain` returns it
     code : what the challenge calls the dataset
     label : the label column
 

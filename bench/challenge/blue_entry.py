@@ -20,10 +20,10 @@ from bench.challenge.tables import read_labels, read_values
 from bench.core.cohort import Cohort
 from bench.core.errors import BenchError, DataError
 from bench.core.roles import Split
-from bench.core.safe_yaml import parse_plain
 from bench.datasets import Dataset, dataset_names, load_dataset
-from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.folds import N_FOLDS, make_splits, splits_from
+from bench.datasets.known.catalogue import CATALOGUE
+from bench.datasets.safe_yaml import parse_plain
 
 __all__ = ["FORBIDDEN_SEEDS", "Submission", "code_of", "file_name", "read_submission", "table_names"]
 CONFIG, ENVIRONMENT, CODE = "config.yaml", "environment.yaml", "blue_team.py"
@@ -91,7 +91,7 @@ def read_submission(path: Path) -> Submission:
         If anything is wrong; its `problems` say what, one line each.
     """
     team, name = team_and_dataset(path)
-    dataset = load_dataset(name)
+    dataset = load_dataset(name).same_in_all_folds()
     try:
         with opened(path) as archive:
             return _Reader(archive, dataset).read(team)

@@ -15,10 +15,10 @@ from bench.challenge.blue_team import frames
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, PluginError
 from bench.core.released import as_data
-from bench.core.safe_yaml import yaml_text
 from bench.datasets import Dataset
-from bench.datasets.catalogue import CATALOGUE
 from bench.datasets.folds import make_splits, splits_yaml
+from bench.datasets.known.catalogue import CATALOGUE
+from bench.datasets.safe_yaml import yaml_text
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create

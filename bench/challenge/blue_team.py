@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.boundary.handing_over import handed_over
+from bench.boundary.plain_release import plain_release
 from bench.challenge.blue_config import WITHHELD
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.roles import Generator
 from bench.core.secret_seeds import secret_seed
 from bench.core.seeds import stream
-from bench.engine.handing_over import handed_over
-from bench.engine.plain_release import plain_release
 
 _MOST_DRAWS = 100  # samples of the training cohort's size, before a class counts as too rare
 

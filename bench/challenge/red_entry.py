@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary.views import view_of_round
 from bench.challenge.archive import Archive, RefusedError, environment_yaml, opened, shown, write_zip
 from bench.challenge.blue_entry import (
     CONFIG,
@@ -29,10 +30,9 @@ from bench.challenge.red_round import Announcement, read_release
 from bench.challenge.tables import read_scores
 from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.roles import GRANTS, Access, Attack
-from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
 from bench.datasets import Dataset, dataset_names, load_dataset
-from bench.engine.views import view_of_round
+from bench.datasets.safe_yaml import parse_plain, yaml_text
 from bench.registry.finding import create
 from bench.registry.selection import Choice
 
@@ -78,7 +78,7 @@ def dataset_of(found: Announcement) -> Dataset:
     names = {code_of(name): name for name in dataset_names()}
     if found.dataset not in names:
         raise DataError(f"the round is about {found.dataset!r}, which is not here; `bench data list` shows what is.")
-    dataset = load_dataset(names[found.dataset])
+    dataset = load_dataset(names[found.dataset]).same_in_all_folds()
     if dataset.digest != found.data_digest:
         raise DataError(
             f"the round was made on other data than {dataset.label_name!r} on this machine (digest "
@@ -161,7 +161,7 @@ def read_attack_entry(path: Path, n_releases: int = RELEASES) -> AttackEntry:
         If anything is wrong; its `problems` say what, one line each.
     """
     team, name = team_and_dataset(path, "red")
-    dataset = load_dataset(name)
+    dataset = load_dataset(name).same_in_all_folds()
     try:
         with opened(path) as archive:
             return _read(archive, team, dataset, n_releases)

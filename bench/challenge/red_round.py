@@ -25,9 +25,9 @@ from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import BenchError, DataError, PluginError
 from bench.core.released import as_data
 from bench.core.roles import Split
-from bench.core.safe_yaml import parse_plain, yaml_text
 from bench.core.seeds import stream
 from bench.datasets import Dataset
+from bench.datasets.safe_yaml import parse_plain, yaml_text
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.registry.selection import Choice
 from bench.store.store import Store, write_atomic

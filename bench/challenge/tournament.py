@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.boundary.views import Candidates
 from bench.challenge.archive import RefusedError, shown
 from bench.challenge.blue_entry import team_and_dataset
 from bench.challenge.red_entry import AttackEntry, read_attack_entry
@@ -17,7 +18,6 @@ from bench.challenge.red_round import ANNOUNCEMENT, Key, Release, read_announcem
 from bench.core.errors import DataError
 from bench.core.files import sha256
 from bench.datasets import Dataset, load_dataset
-from bench.engine.views import Candidates
 from bench.statistics.exposure import outlying
 from bench.store.store import write_atomic
 
@@ -34,7 +34,7 @@ def dataset_of_key(key: Key, public: Path | None) -> Dataset:
     DataError
         If the cohort or the key is not the one of the round.
     """
-    dataset = load_dataset(key.dataset)
+    dataset = load_dataset(key.dataset).same_in_all_folds()
     if dataset.digest != key.data_digest or any(len(r.member) != len(dataset.cohort) for r in key.releases):
         raise DataError(
             f"the key is about other data than {dataset.label_name!r} on this machine (digest {key.data_digest[:12]}, "
@@ -52,7 +52,7 @@ def judge(
     paths: Sequence[Path], key: Key, dataset: Dataset, refuse: Callable[[Path, RefusedError], object]
 ) -> pd.DataFrame:
     """Return one row per entry, release and measure; entries that cannot be used are handed to `refuse`."""
-    outlier = outlying(dataset.cohort.X)
+    outlier = outlying(dataset.cohort.X, dataset.cohort.y)
     rows: list[dict[str, object]] = []
     seen: dict[str, Path] = {}
     for path in paths:

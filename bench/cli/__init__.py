@@ -16,14 +16,17 @@ from bench.core.errors import BenchError, StoppedError
 _COMMANDS = {
     "audit": ("bench.cli.audit", "Test a privacy claim: a lower bound of epsilon from what attacks find."),
     "check": ("bench.cli.plugins:check", "Check a plugin against the contract and say in words what is wrong."),
-    "choose": ("bench.cli.choose", "Say which generators meet what a release needs, and what removed the others."),
+    "choose": (
+        "bench.cli.release:choose",
+        "Say which generators meet what a release needs, and what removed the others.",
+    ),
     "compare": (
         "bench.cli.repeat:compare",
         "Say what changed between two folders of results, and what moved beyond noise.",
     ),
     "data": ("bench.cli.data:data_group", "List, show, import, fetch and verify datasets."),
-    "list": ("bench.cli.listing", "List generators, attacks, metrics and datasets."),
-    "new": ("bench.cli.plugins:new", "Write a new generator, attack, metric or dataset to start from."),
+    "list": ("bench.cli.plugins:list_plugins", "List generators, attacks, metrics and datasets."),
+    "new": ("bench.cli.plugins:new", "Write a new generator, attack, metric, dataset or command to start from."),
     "pictures": ("bench.cli.pictures", "Look closely at stored releases, for the pictures of a report."),
     "release": ("bench.cli.release", "Make a release for publication, with certificate, ledger and signature."),
     "report": ("bench.cli.report", "Regenerate the leaderboards from the rows."),
@@ -31,11 +34,13 @@ _COMMANDS = {
     "results": ("bench.cli.report:results", "Print the rows: one line per number."),
     "run": ("bench.cli.run", "Run generators, score them and write the leaderboard."),
     "score": ("bench.cli.score", "Score synthetic data made elsewhere."),
+    "show": ("bench.cli.show", "Show one plugin: its parameters, source, claim and cost."),
+    "site": ("bench.cli.report:site", "Write a static site of all results: searchable, with a JSON of every number."),
     "status": ("bench.cli.status", "Show what runs are doing, from any terminal."),
     "store": ("bench.cli.store:store_group", "Look after the store: list, clean, verify, export, import."),
-    "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the challenge."),
+    "submit": ("bench.cli.submit:submit_group", "Pack, check and score entries of the Health Privacy Challenge."),
     "verify": ("bench.cli.repeat:verify", "Say whether every row of a run came out the same."),
-    "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against cohort size."),
+    "study": ("bench.cli.study:study_group", "Answer a question that needs many runs: exposure against epsilon, say."),
 }
 
 
@@ -65,12 +70,13 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
 def _bench() -> None:
-    """Compare generators of synthetic omics data: what each is worth to science and what it leaks.
+    """Compare generators of synthetic health data: what each is worth to science and what it leaks.
 
     \b
     bench run --generators all --dataset combined    the whole benchmark
-    bench list                                       what there is
-    bench data import brca --counts X.tsv --labels Y.csv
+    bench list                                       generators, attacks, metrics, datasets
+    bench data import mine --counts X.tsv --labels y.csv --label-column disease --units log2
+    bench run --quick --dataset mine                 a first look at generators on your cohort
     """  # noqa: D301 - the escape tells click to leave these lines as they are
 
 

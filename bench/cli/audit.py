@@ -11,14 +11,16 @@ from typing import Any
 
 import click
 import pandas as pd
-from rich.console import Console
 
 from bench import __version__
 from bench.cli import executors, options
+from bench.cli.options import console
 from bench.cli.plan_table import show_plan
-from bench.core.errors import PluginError
+from bench.core.errors import DataError, PluginError
 from bench.core.roles import PrivacyClaim
+from bench.core.seeds import integer_seed, stream
 from bench.datasets import Dataset, load_dataset
+from bench.datasets.folds import with_reference
 from bench.engine.costs import Costs, learn
 from bench.engine.plan import PlannedCell, keys_of_plan
 from bench.engine.tasks import Report
@@ -32,7 +34,9 @@ from bench.statistics.dp_bounds import gaussian_strength, runs_to_test
 from bench.store.inventory import keep_keys
 from bench.store.store import Store
 from bench.studies.audit import Audit, LostTrainingsError, claim_in, claim_under_test, doubled, usable
+from bench.studies.audit_parts import Parts, bounds_of_parts, parts_of
 from bench.studies.audit_reading import (
+    COUNTED,
     EACH,
     FEWEST_RUNS,
     GAUSSIAN,
@@ -42,30 +46,45 @@ from bench.studies.audit_reading import (
     bounds,
     exceeded,
     gaussian_verdict,
+    most_telling,
     verdict,
 )
 from bench.studies.audit_records import add_audit, audit_lines, audits_file, claim_entries
-from bench.studies.suspects import COINS, Coins, suspects
-
-console = Console(stderr=True)
+from bench.studies.counting import count_draws, stated
+from bench.studies.suspects import COINS, SEARCHED, USUAL, Coins, Suspects, suspects
 
 
 @click.command()
 @click.argument("generator")
-@click.option("--dataset", default="brca", show_default=True, help="Whose people are trained on.")
-@click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="The claim to test [default: its own].")
-@click.option("--delta", type=click.FloatRange(0, 1, max_open=True), help="Likewise [default: its own].")
-@click.option("--runs", type=click.IntRange(2), default=2, show_default=True, help="How often it is trained.")
-@click.option("--canaries", type=click.IntRange(0), default=0, show_default=True, help="0: real people have the coins.")
+@click.option("--dataset", default="brca", show_default=True, help="The cohort that is trained on.")
+@click.option("--reference-one-in", type=click.IntRange(2), help="As in the run whose page shall show the audit.")
+@click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="Epsilon to test [default: the claim's].")
+@click.option("--delta", type=click.FloatRange(0, 1, max_open=True), help="Delta to test [default: the claim's].")
+@click.option("--runs", type=click.IntRange(2), default=2, show_default=True, help="How many trainings.")
+@click.option(
+    "--canaries", type=click.IntRange(0), default=0, show_default=True, help="Invented records that have the coins."
+)
+@click.option(
+    "--search",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Try this many canaries in additional trainings, and audit the most telling one alone.",
+)
 @click.option(
     "--coins",
     type=click.Choice(COINS),
     default="each",
     show_default=True,
-    help="A coin for each record, or one for two, which keeps the size of a training.",
+    help="A coin for each record, or one for each pair, which keeps the size of a training.",
 )
 @click.option("--attacks", default="all", show_default=True, help="all, or names; those that see the release alone.")
-@click.option("--seed", type=int, default=42, show_default=True, help="Of all coins, canaries and trainings.")
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    help="Train nothing: count this many draws of the mechanism itself, where a generator offers them.",
+)
+@click.option("--seed", type=int, default=42, show_default=True, help="Seed of all coins, canaries and trainings.")
 @options.limits
 @options.device
 @executors.option
@@ -75,12 +94,15 @@ console = Console(stderr=True)
 def command(
     generator: str,
     dataset: str,
+    reference_one_in: int | None,
     epsilon: float | None,
     delta: float | None,
     runs: int,
     canaries: int,
+    search: int,
     coins: Coins,
     attacks: str,
+    draws: int | None,
     seed: int,
     limits: Limits,
     executor: Executor,
@@ -95,28 +117,81 @@ def command(
 
     Two runs give the bound over many records; 20 and more give also the bounds over repeated runs for the one
     record that stands out, and 120 test an epsilon of 10 of a Gaussian mechanism. With --coins pairs nothing tells a
-    training from one of the leaderboard, not even its size.
+    training from one of the leaderboard, not even its size. With --search 40 the worst of forty strange records is
+    found first, and the trainings that are read are of two worlds, with it and without it.
+
+    With --draws no generator is trained: the mechanism that the claim is about is drawn from, with a record in the data
+    and without it, and it is counted how often that very record comes out.
 
     Writes <out>/audits/<dataset>.csv, and the leaderboard if there is one.
     """
     choice = _one(generator)
-    chosen = usable(choose("attack", attacks), choice)
-    data = load_dataset(dataset)
-    audit = Audit(suspects(data.expression, canaries, seed, coins=coins), choice, chosen, runs, seed)
-    if dry_run:
-        _show(audit, data, out, limits, executor)
+    data = load_dataset(dataset).same_in_all_folds()
+    data = with_reference(data, reference_one_in) if reference_one_in else data
+    if draws:
+        _count(choice, data, draws, (epsilon, delta), seed, out)
         return
-    trials = _trials(audit, data, out, limits, executor, lambda c: claim_under_test(c, epsilon, delta, coins))
+    chosen = usable(choose("attack", attacks), choice, data.modality)
+
+    people = suspects(data.cohort, search or canaries, seed, coins=coins, far=SEARCHED if search else USUAL)
+    audit = Audit(people.alone(0) if search else people, choice, chosen, runs, seed)
+    first = _search(audit, people, canaries, coins) if search else None
+    if dry_run:
+        for planned in filter(None, (first, audit)):
+            _show(planned, data, out, limits, executor)
+        return
+
+    def train(one: Audit) -> list[Trial]:
+        return _trials(one, data, out, limits, executor, lambda c: claim_under_test(c, epsilon, delta, coins))
+
+    if first:
+        record = most_telling(train(first))
+        click.echo(f"of {search} canaries number {record + 1} is the most telling; it is audited alone")
+        audit = replace(audit, who=people.alone(record))
+    trials = train(audit)
     claim = _largest(trials)
     e, d = claim_under_test(claim, epsilon, delta, coins)
     whole = claim is None or claim.end_to_end
-    found = bounds(trials, d, doubled=doubled(claim, coins))
+    found = bounds(trials, d, doubled=doubled(claim, coins), epsilon=e)
     _say(choice, found, f"claim epsilon {e:g}, delta {d:g}", VERDICT_WORDS[verdict(found, e, whole)], data.simulated)
     _say_gaussian(found, e, d, doubled(claim, coins))
     _say_failed(trials)
-    about = _about(audit, claim, data) | {"canaries": canaries}
-    _keep(out, data.slug, audit_lines(choice, found, e, d, about))
+    about = _about(audit, claim, data) | {"canaries": 1 if search else canaries, "searched": search}
+    parts = bounds_of_parts(trials, parts_of(audit.who), d, doubled=doubled(claim, coins))
+    _say_parts(parts)
+    _keep(out, data.slug, audit_lines(choice, found, e, d, about, parts))
     sys.exit(3 if exceeded(found, e) and whole else 0)
+
+
+def _count(
+    choice: Choice, data: Dataset, draws: int, asked: tuple[float | None, float | None], seed: int, out: Path
+) -> None:
+    """Do the audit that counts draws of the mechanism: its own exit status, its own lines."""
+    claim = stated(choice)
+    e, d = claim_under_test(claim, *asked, "pairs")  # the neighbours are those of the claim
+    bound = count_draws(choice, data.cohort, draws, seed).bound(e, d)
+    _say(choice, [bound], f"claim epsilon {e:g}, delta {d:g}", VERDICT_WORDS[verdict([bound], e)], data.simulated)
+    click.echo(f"  at epsilon {e:g} delta is at least {bound.delta_low:.3f}")
+    about = {
+        **claim_entries(claim), "records": 1, "canaries": 0, "searched": 0, "coins": "none", "runs": 0, "seed": seed,
+        "attacks": "", "data": data.digest[:12], "bench": __version__,
+    }  # fmt: skip
+    _keep(out, data.slug, audit_lines(choice, [bound], e, d, about))
+    sys.exit(3 if exceeded([bound], e) else 0)
+
+
+def _search(audit: Audit, people: Suspects, canaries: int, coins: Coins) -> Audit:
+    """Return the audit that only looks for the canary to audit: half as many trainings, on coins and draws of its own.
+
+    Raises
+    ------
+    DataError
+        If canaries or pairs are asked for beside it.
+    """
+    if canaries or coins != "each":
+        raise DataError("--search finds the one canary that is audited, with a coin of its own; give it alone.")
+    seed = integer_seed(stream(audit.seed, "audit", "search"))
+    return replace(audit, who=people, runs=max(2, audit.runs // 2), seed=seed)
 
 
 def _about(audit: Audit, claim: PrivacyClaim | None, data: Dataset) -> dict[str, Any]:
@@ -199,6 +274,14 @@ def _largest(trials: Sequence[Trial]) -> PrivacyClaim | None:
     return replace(worst, delta=max(claim.delta for claim in claims))
 
 
+def _say_parts(parts: Parts) -> None:
+    """Print the bounds over a part of the people, which are no ground for the verdict."""
+    found = {f"class {parts.worst_class}": parts.low_class, "outliers": parts.low_outliers}
+    for name, low in found.items():
+        if not math.isnan(low):
+            click.echo(f"  among {name}: epsilon at least {low:.3f}; no part of the verdict")
+
+
 def _say_failed(trials: Sequence[Trial]) -> None:
     failed = {name: reason for trial in trials for name, reason in trial.failed.items()}
     for name, reason in failed.items():
@@ -214,7 +297,7 @@ def _say(choice: Choice, found: list[Bound], claim: str, outcome: str, simulated
         click.echo(f"  {b.kind}: {low} at confidence {EACH:g}, by {b.attack}: {b.detail}{note}")
     if outcome == VERDICT_WORDS["not refuted"]:
         click.echo("  That is no proof of privacy: docs/what-passes.md lists cheats that pass.")
-    if not any(bound.kind == GAUSSIAN for bound in found):
+    if not any(bound.kind in (GAUSSIAN, COUNTED) for bound in found):
         click.echo(f"  --runs {FEWEST_RUNS} or more would add the bounds over repeated runs.")
 
 

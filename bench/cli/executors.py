@@ -11,7 +11,7 @@ import click
 
 from bench.core.errors import BenchError
 from bench.execution import DaskCluster, Executor, LocalProcesses, Serial, SlurmArrays
-from bench.execution.slurm_config import SlurmConfig, read_slurm_config
+from bench.execution.clusters.slurm_config import SlurmConfig, read_slurm_config
 
 _OWNERS = {"scheduler": "dask", "slurm_config": "slurm", "gpu_jobs": "local"}
 _OPTIONS = (

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+from rich.console import Console
 
 from bench.challenge.archive import RefusedError
-from bench.datasets.providers import add_dataset_file, declares_dataset
-from bench.registry.finding import add_plugin_file, refuse_namesakes
+from bench.core.errors import BenchError, near_name
+from bench.datasets.known.providers import add_dataset_file, declares_dataset
+from bench.registry.declarations import KINDS, Kind
+from bench.registry.finding import add_plugin_file, plugins, refuse_namesakes
 
+console = Console(stderr=True)  # where commands say what they do
+_WIDTH = 200  # of a line in a file or a pipe
 F = TypeVar("F", bound=Callable[..., Any])
 
 out = click.option(
@@ -41,6 +47,97 @@ plugin = click.option(
 )
 
 
+# -- run files ---------------------------------------------------------------------------------------------------------
+
+
+def _read_config(ctx: click.Context, _param: click.Parameter, path: Path | None) -> None:
+    """Take what the command line leaves out from a TOML file, whose keys are called like the options."""
+    if path is None:
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(
+            f'the run file {path} cannot be read: {error}. Expected TOML, such as folds = "1,2".'
+        ) from error
+    known = {o.lstrip("-"): p for p in ctx.command.params for o in (*p.opts, *p.secondary_opts) if p.name != "config"}
+    if unknown := [key for key in table if key.replace("_", "-") not in known]:
+        near = near_name(unknown[0], known)
+        raise BenchError(f"the run file {path} has {unknown[0]!r}, which is no option of this command.{near}")
+    found = {known[key.replace("_", "-")]: value for key, value in table.items()}
+    ctx.default_map = {str(p.name): _as_option(p, value) for p, value in found.items()} | dict(ctx.default_map or {})
+
+
+def _as_option(param: click.Parameter, value: Any) -> Any:
+    """Return a value of TOML as the command line has it: lists with commas, unless the option may be repeated."""
+    if isinstance(value, list) and not param.multiple:
+        return ",".join(map(str, value))
+    return value
+
+
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help='A TOML file with options that are not on the command line: folds = "1,2".',
+)
+
+
+# -- completion --------------------------------------------------------------------------------------------------------
+
+
+def completes(*names_of: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    """Return what completes the last of several names with commas between them."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+        before, comma, last = typed.rpartition(",")
+        names = sorted({name for of in names_of for name in of()})
+        return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+
+    return complete
+
+
+def _plugins_of(kind: Kind) -> Callable[[], Iterable[str]]:
+    return lambda: [*plugins(kind), "all"]
+
+
+def _dataset_names() -> Iterable[str]:
+    from bench.datasets import dataset_names  # late: it looks at the disk
+
+    return dataset_names()
+
+
+complete_generators = completes(_plugins_of("generator"))
+complete_attacks = completes(_plugins_of("attack"))
+complete_metrics = completes(_plugins_of("metric"))
+complete_datasets = completes(_dataset_names)
+complete_plugin = completes(*(_plugins_of(kind) for kind in KINDS))
+
+
+# -- what is printed ---------------------------------------------------------------------------------------------------
+
+
+def _set_quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        console.quiet = True
+        ctx.call_on_close(lambda: setattr(console, "quiet", False))  # it is said to one command, not to the process
+
+
+quiet = click.option(
+    "--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Print results and errors only."
+)
+
+
+def wide_console(*, stderr: bool = False) -> Console:
+    """Return a console whose lines nothing cuts in a file or a pipe, unless COLUMNS says how wide it is."""
+    narrow = Console(stderr=stderr)
+    if narrow.is_terminal or os.environ.get("COLUMNS", "").isdecimal():
+        return narrow
+    return Console(stderr=stderr, width=_WIDTH)
+
+
 def say_problems(path: Path, error: RefusedError) -> None:
     """Print what is wrong with a file of strangers, one line per problem."""
     name = path.name if path.name.isprintable() else ascii(path.name)  # a name may try to steer the terminal
@@ -50,19 +147,19 @@ def say_problems(path: Path, error: RefusedError) -> None:
 
 _LIMITS = (
     click.option(
-        "--max-failures", type=click.IntRange(1), help="Start no new task after so many failed [default: no limit]."
+        "--max-failures", type=click.IntRange(1), help="Start no new task after this many failures [default: no limit]."
     ),
     click.option(
         "--retries",
         type=click.IntRange(0),
         default=2,
         show_default=True,
-        help="How often a task is done again whose process was lost to no fault of its own.",
+        help="How often a task is tried again if its process was lost through no fault of its own.",
     ),
     click.option(
         "--memory",
         type=click.FloatRange(min=0, min_open=True),
-        help="GB one task may hold, with all it starts [default: no limit].",
+        help="GB one task may hold, with all processes it starts [default: no limit].",
     ),
     click.option(
         "--timeout",
@@ -70,9 +167,15 @@ _LIMITS = (
         help="Seconds one task may take [default: no limit].",
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads per job; part of the numbers."
+        "--threads",
+        type=click.IntRange(1),
+        default=2,
+        show_default=True,
+        help="Threads per task; numbers depend on it.",
     ),
-    click.option("--jobs", type=click.IntRange(1), help="Cells at once [default: cores / threads]."),
+    click.option(
+        "--jobs", type=click.IntRange(1), help="Cells (a generator on a fold) at once [default: cores / threads]."
+    ),
 )
 
 

@@ -11,7 +11,9 @@ from bench.cli import options
 from bench.core.errors import DataError, StoreError
 from bench.core.roles import Split
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.folds import N_FOLDS, make_splits, read_splits, with_reference
+from bench.datasets.elsewhere import with_people_of
+from bench.datasets.folds import folds_that_fit, read_splits, with_reference
+from bench.datasets.per_fold import split_in_fold
 from bench.engine.plan import Scope
 from bench.engine.releases import keys_in, recorded_keys, stored_releases
 from bench.report.figures.close_ups import draw_all, pictures_file
@@ -25,12 +27,19 @@ from bench.store.store import Store
 @click.option("--dataset", "name", required=True, help="The cohort the releases imitate, named as in `bench run`.")
 @click.option("--splits", type=click.Path(path_type=Path), help="The *_splits.yaml of the run, if it had one.")
 @click.option("--reference-one-in", type=click.IntRange(2), help="As in the run, if it had one.")
+@click.option("--reference", help="The cohort that attackers were shown, if any.")
 @click.option("--umap/--no-umap", default=True, show_default=True, help="Put the releases on a UMAP map (a minute).")
 @click.option("--store", type=click.Path(path_type=Path), help="Where the samples are [default: <out>/store].")
 @options.out
 @options.plugin
 def command(
-    name: str, splits: Path | None, reference_one_in: int | None, umap: bool, store: Path | None, out: Path
+    name: str,
+    splits: Path | None,
+    reference_one_in: int | None,
+    reference: str | None,
+    umap: bool,
+    store: Path | None,
+    out: Path,
 ) -> None:
     """Look closely at the stored releases of one fold and write <out>/pictures/<dataset>.json; nothing is run.
 
@@ -39,6 +48,7 @@ def command(
     """
     dataset = load_dataset(name)
     dataset = with_reference(dataset, reference_one_in) if reference_one_in else dataset
+    dataset = with_people_of(dataset, load_dataset(reference)) if reference else dataset
     path = rows_files(out, (dataset.slug,))[0]
     if umap and version() is None:
         click.echo("UMAP is left out: it needs `pip install omics-bench[umap]`.", err=True)
@@ -64,9 +74,9 @@ def _look(path: Path, dataset: Dataset, splits: Path | None, store: Store, *, um
 
 
 def _folds(dataset: Dataset, splits: Path | None, seed: int) -> list[Split]:
-    if splits:
-        return read_splits(splits, dataset.cohort, seed=seed)
-    return make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS)
+    cohort = dataset.cohort
+    found = read_splits(splits, cohort, seed=seed) if splits else folds_that_fit(cohort, seed=seed)
+    return [split_in_fold(dataset, split) for split in found]
 
 
 def _keys(scope: Scope, rows: pd.DataFrame, seed: int, fold: int) -> dict[str, str]:

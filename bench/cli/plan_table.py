@@ -13,9 +13,8 @@ from rich.table import Table
 from bench.core.formatting import duration, size
 from bench.core.secret_seeds import shown_seed
 from bench.engine.cost_estimates import SOURCE, Cost, provenance
-from bench.engine.costs import Costs, makespan
+from bench.engine.costs import Costs, Todo, makespan
 from bench.engine.plan import PlannedCell, label_of
-from bench.engine.progress import Todo
 from bench.engine.tasks import Task
 
 _WIDE = 160  # columns where nobody's window ends

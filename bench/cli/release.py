@@ -1,23 +1,31 @@
-"""`bench release`: one release of a whole cohort, with certificate, ledger and signature; `verify` checks one."""
+"""`bench choose` and `bench release`: which generator meets what a release needs, and a release made with it."""
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from bench.cli import options
+from bench.cli.options import console
 from bench.core.errors import BenchError
+from bench.core.files import replacing
+from bench.core.formatting import counted
 from bench.datasets import load_dataset
-from bench.registry.selection import choose
-from bench.release.formats import formats_in
+from bench.registry.selection import choose as choose_plugins
+from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, Verdict, candidates, reasons
 from bench.release.ledger import Ledger
 from bench.release.signature import problems_of
 
-console = Console(stderr=True)
+_HEADS: dict[Verdict, tuple[str, str]] = {  # of one generator, of several
+    "met": ("meets everything, as far as was measured", "meet everything, as far as was measured"),
+    "open": ("cannot be told on these folds", "cannot be told on these folds"),
+    "broken": ("is out", "are out"),
+}
 
 
 class _Group(click.Group):
@@ -46,7 +54,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the release; it must not exist.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="Folder of `bench run`, whose attacks on this configuration go into the certificate.")  # fmt: skip
-@click.option("--formats", default="csv", show_default=True, help="Of the data: csv, tsv, parquet, h5ad.")
+@click.option("--formats", default="", help="csv, tsv, parquet, h5ad; vcf.gz, vcf, bcf; npz [default: the first].")
 @click.option("--rows", type=click.IntRange(1), help="How many [default: as many as people].")
 @click.option("--hold-out", type=click.FloatRange(0, 0.5), default=0.0, show_default=True,
               help="Share of people kept out of the training, to attack this very release.")  # fmt: skip
@@ -59,7 +67,7 @@ def command() -> None:
 @click.option("--ledger", type=click.Path(path_type=Path), help="File of the ledger [default: in the data home].")
 @click.option("--key", type=click.Path(path_type=Path), help="Private key (PEM); made on first use.")
 @click.option("--exposure", type=click.FloatRange(0.5, 1), default=0.75, show_default=True,
-              help="AUC that the strongest attack on this configuration may surely reach.")  # fmt: skip
+              help="Refuse if the strongest attack surely exceeds this AUC.")  # fmt: skip
 @click.option("--least", type=click.IntRange(1), default=100, show_default=True, help="People there must be.")
 @click.option("--duo", "source_terms", default="", help="DUO code of the source's use conditions: DUO:0000042.")
 @options.limits
@@ -70,7 +78,6 @@ def make(
     generator: str,
     not_for_publication: bool,
     seed: int | None,
-    formats: str,
     attacks: str,
     **others: Any,
 ) -> None:
@@ -86,11 +93,11 @@ def make(
             "a release whose seed is known can be taken back to the people: --seed and --not-for-publication go "
             "together. Leave both out for a release that is published."
         )
-    choices = choose("generator", generator)
+    choices = choose_plugins("generator", generator)
     if len(choices) != 1:
         raise BenchError(f"--generator {generator!r} names {len(choices)} generators; expected one.")
-    data, kinds, measured_by = load_dataset(dataset), formats_in(formats), choose("attack", attacks)
-    request = Request(dataset=data, choice=choices[0], seed=seed, formats=kinds, attacks=measured_by, **others)
+    data, measured_by = load_dataset(dataset).same_in_all_folds(), choose_plugins("attack", attacks)
+    request = Request(dataset=data, choice=choices[0], seed=seed, attacks=measured_by, **others)
     with console.status("checking") as status:
         folder = make_release(request, lambda text: status.update(text))
     for path in sorted(folder.iterdir()):
@@ -110,6 +117,36 @@ def verify(folder: Path, key: Path | None) -> None:
     sys.exit(1 if problems else 0)
 
 
+@command.command("predict")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("people", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where the answers go [default: printed].")
+@options.plugin
+def predict(folder: Path, people: Path, out: Path | None) -> None:
+    """Ask the released classifier of a FOLDER about PEOPLE: a CSV or TSV file, names first, a column for each feature.
+
+    Values are in the units that the certificate names. The answer is a table: name, most probable class, and the
+    probability of each class.
+    """
+    import pandas as pd  # half a second
+
+    from bench.release.models import answers, load_model
+
+    model = load_model(folder)
+    try:
+        separator = "\t" if people.suffix.lower() in (".tsv", ".txt") else ","
+        asked = pd.read_csv(people, sep=separator, dtype=str)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{people} cannot be read: {error}. Expected a CSV or TSV file, a person in a row.") from error
+    table = answers(model, asked)
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        with replacing(out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
 @command.command("ledger")
 @click.option("--dataset", required=True, help="The cohort.")
 @click.option(
@@ -123,7 +160,118 @@ def ledger(dataset: str, path: Path | None) -> None:
         words = [line["time"], line["release"], f"{line['event']:<9}", line.get("generator", "")]
         click.echo("  ".join([*words, f"epsilon {claim['epsilon']:g}" if claim else ""]).rstrip())
     spent = book.spent()
-    click.echo(
-        f"{spent.releases} releases: epsilon {spent.epsilon:g}, delta {spent.delta:g} together (sums); "
-        f"{spent.unbounded} claim nothing, so that no epsilon bounds them"
-    )
+    total = f"{counted(spent.releases, 'release')}: epsilon {spent.epsilon:g}, delta {spent.delta:g} together (sums)"
+    if spent.unbounded:
+        claims, them = ("claims", "it") if spent.unbounded == 1 else ("claim", "them")
+        total += f"; {spent.unbounded} {claims} nothing, so that no epsilon bounds {them}"
+    click.echo(total)
+
+
+# -- choose ----------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--dataset", required=True, help="Named as its rows file: brca-simulated.")
+@click.option(
+    "--epsilon", type=click.FloatRange(min=0, min_open=True), help="The largest epsilon of a claim, end to end."
+)
+@click.option("--in-part", is_flag=True, help="Let a claim count that leaves steps outside its budget; they are named.")
+@click.option("--exposure", type=click.FloatRange(0.5, 1), help="The largest AUC of the strongest attack.")
+@click.option("--balanced-accuracy", type=click.FloatRange(0, 1), help="The smallest mean recall over classes.")
+@click.option("--worst-class-recall", type=click.FloatRange(0, 1), help="The smallest recall of the worst class.")
+@click.option(
+    "--at-least", multiple=True, metavar="MEASURE=VALUE", help="A limit on any measure in the rows; may be repeated."
+)
+@click.option("--at-most", multiple=True, metavar="MEASURE=VALUE", help="Likewise.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@options.out
+@options.plugin
+def choose(
+    dataset: str,
+    epsilon: float | None,
+    in_part: bool,
+    exposure: float | None,
+    balanced_accuracy: float | None,
+    worst_class_recall: float | None,
+    at_least: tuple[str, ...],
+    at_most: tuple[str, ...],
+    as_json: bool,
+    out: Path,
+) -> None:
+    """Say which generators meet what a release needs, by the rows of `bench run`, and what removed the others.
+
+    Every constraint is decided by an interval; what the folds cannot tell is said. Exit status 1 if no generator
+    meets everything.
+    """
+    from bench.report.leaderboard import rows_files
+    from bench.store.rows import read_rows  # pandas takes half a second
+
+    if in_part and epsilon is None:
+        raise BenchError("--in-part says how --epsilon is read; give --epsilon too.")
+    named = [
+        (IN_PART if in_part else EPSILON, epsilon, False),
+        (EXPOSURE, exposure, False),
+        ("balanced_accuracy_synthetic", balanced_accuracy, True),
+        ("worst_class_recall_synthetic", worst_class_recall, True),
+    ]
+    constraints = [Constraint(name, limit, least) for name, limit, least in named if limit is not None]
+    constraints += [_read(text, at_least=True) for text in at_least] + [_read(text, at_least=False) for text in at_most]
+    rows, about = read_rows(rows_files(out, (dataset,))[0])
+    found = candidates(rows, constraints)
+    if as_json:
+        click.echo(json.dumps([_plain(candidate) for candidate in found], indent=1))
+    else:
+        _show(found, dataset, out, simulated=bool(about["data"]["simulated"]))
+    sys.exit(0 if any(candidate.verdict == "met" for candidate in found) else 1)
+
+
+def _read(text: str, *, at_least: bool) -> Constraint:
+    name, _, number = text.partition("=")
+    try:
+        return Constraint(name.strip(), float(number), at_least)
+    except ValueError as error:
+        raise BenchError(f"{text!r} is no limit; expected MEASURE=VALUE, such as mmd=0.004.") from error
+
+
+def _show(found: list[Candidate], dataset: str, out: Path, *, simulated: bool) -> None:
+    if simulated:
+        click.echo("SIMULATED: the rows are about simulated people.\n")
+    for verdict, heads in _HEADS.items():
+        mine = [candidate for candidate in found if candidate.verdict == verdict]
+        if not mine:
+            continue
+        click.echo(f"{len(mine)} {heads[len(mine) > 1]}:")
+        for candidate in mine:
+            click.echo(f"  {candidate.label}")
+            for line in _facts(candidate) if verdict == "met" else reasons(candidate):
+                click.echo(f"    {line}")
+    if (met := [candidate for candidate in found if candidate.verdict == "met"]) and not simulated:
+        click.echo(f"\nGo on with {'it' if len(met) == 1 else 'one of them'}:")
+        for candidate in met:
+            line = f'bench release --dataset {dataset} --generator "{candidate.label}" --results {out} --out release'
+            click.echo(f"  {line}")
+        click.echo("With --hold-out 0.1 one person in ten is kept out, and attacks are tried on that very release.")
+    if not met and any(f.constraint.measure == EPSILON and "outside" in f.note for c in found for f in c.findings):
+        click.echo("\nClaims that leave steps outside their budget count with --in-part.")
+
+
+def _facts(candidate: Candidate) -> list[str]:
+    return [f"{f.constraint}: {f.value:.3g}" + (f" ({f.note})" if f.note else "") for f in candidate.findings]
+
+
+def _plain(candidate: Candidate) -> dict[str, Any]:
+    """Return a candidate as JSON takes it."""
+    findings = [
+        {
+            "constraint": str(finding.constraint),
+            **{name: _number(getattr(finding, name)) for name in ("value", "low", "high")},
+            "verdict": finding.verdict,
+            "note": finding.note,
+        }
+        for finding in candidate.findings
+    ]
+    return {"generator": candidate.label, "verdict": candidate.verdict, "findings": findings}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

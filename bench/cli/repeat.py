@@ -15,6 +15,7 @@ from tabulate import tabulate
 from bench.cli import options
 from bench.core.errors import BenchError, StoreError
 from bench.core.files import sha256
+from bench.core.formatting import counted
 from bench.datasets import load_dataset
 from bench.datasets.folds import with_reference
 from bench.engine.manifest import differences, notes, read_manifest
@@ -22,8 +23,9 @@ from bench.engine.rerun import dataset_of, is_as_recorded, only_those_of, record
 from bench.report.changes import Change, changes, only_in
 from bench.report.leaderboard import rows_files
 from bench.store.row_equality import TOLERANCE, RowComparison, compare_rows
-from bench.store.rows import read_rows
+from bench.store.rows import read_rows, with_labels
 from bench.store.store import write_atomic
+from bench.store.verified import add_marks, folds_in, marks_of, reproduced
 
 _MARK = "rerun-of.txt"
 
@@ -89,7 +91,7 @@ def _claim(target: Path, manifest: Path) -> None:
 @click.command()
 @click.argument("first", metavar="MANIFEST|ROWS|FOLDER", type=click.Path(path_type=Path))
 @click.argument("second", metavar="[OTHER]", required=False, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="The other one: the folder of a repetition.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the repetition, in place of OTHER.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -97,19 +99,44 @@ def _claim(target: Path, manifest: Path) -> None:
     show_default=True,
     help="Relative difference up to which two numbers count as equal enough.",
 )
-def verify(first: Path, second: Path | None, out: Path | None, tolerance: float) -> None:
+@click.option(
+    "--record", is_flag=True, help="Mark what was reproduced, in the folder of the first; `bench site` shows it."
+)
+def verify(first: Path, second: Path | None, out: Path | None, tolerance: float, record: bool) -> None:
     """Compare the rows of a run with those of its repetition, number by number; wall time and memory do not count.
 
     With a manifest alone, the rows beside it are compared with what its run recorded. Exit status 1 if a row is
-    different, missing or extra.
+    different, missing or extra. With --record a release is marked as verified if the other gave every row of it again,
+    or every row of those folds that were run again, which the mark names; other rows take the mark away.
     """
     if second and out:
         raise BenchError("the other rows are named twice, as an argument and by --out; leave one of them out.")
     other = second or out
     if missing := [path for path in (first, other) if path and not path.exists()]:
         raise BenchError(f"{missing[0]} does not exist; expected a manifest, a rows file or a folder of results.")
+    if record and (other is None or first.suffix == ".json"):
+        raise BenchError("--record marks rows that another run gave again: name rows or results, and the repetition.")
     same = _verify_against(first, other, tolerance) if other else _verify_record(first, tolerance)
+    if record and other is not None:
+        _record(first, other, tolerance)
     sys.exit(0 if same else 1)
+
+
+def _record(first: Path, other: Path, tolerance: float) -> None:
+    """Mark each release of a folder or a rows file of which the other one holds every row of some folds again."""
+    results = first if first.is_dir() else first.parent.parent
+    new = rows_in(other)
+    for slug, rows in rows_in(first).items():
+        again = new.get(slug)
+        marks = {} if again is None else reproduced(rows, again, tolerance, marks_of(results, slug, rows))
+        if not marks:
+            click.echo(f"{slug}: no release was reproduced in every row of a fold, so that none is marked")
+            continue
+        named = with_labels(rows)
+        click.echo(f"{add_marks(results, slug, marks)}:")
+        for label, mark in marks.items():
+            planned = folds_in(named[named["label"] == label])
+            click.echo(f"  {label}: {counted(mark.results, 'row')}, {mark.part(len(planned))}")
 
 
 def _verify_against(first: Path, other: Path, tolerance: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ import click
 
 from bench.cli import options
 from bench.core.errors import BenchError
+from bench.core.formatting import counted
+from bench.report.board import means_of
 from bench.report.html import stale_report, write_report
 from bench.report.leaderboard import orphans, page_of, rows_files, stale, write_leaderboard
 from bench.report.paper import DPI, FORMATS, NAMES, Written, write_figures, write_tables
@@ -93,9 +96,10 @@ def _check(paths: list[Path], without_rows: list[Path], *, html: bool) -> int:
 
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV (otherwise a short summary).")
+@click.option("--json", "as_json", is_flag=True, help="Print where the rows come from, and means over folds, as JSON.")
 @click.option("--dataset", help="Only this one, as the rows files are called: combined-simulated.")
 @options.out
-def results(as_csv: bool, dataset: str | None, out: Path) -> None:
+def results(as_csv: bool, as_json: bool, dataset: str | None, out: Path) -> None:
     """Print the rows of all runs: one line per number, failures included.
 
     Columns: dataset, fold, seed, generator, params, family, measure, attack, value, low, high (95 % interval), status,
@@ -108,6 +112,9 @@ def results(as_csv: bool, dataset: str | None, out: Path) -> None:
         raise BenchError(
             f"there are no rows{f' of {dataset!r}' if dataset else ''} in {out / 'rows'}. `bench run` writes them."
         )
+    if as_json:
+        click.echo(json.dumps([{"about": read_rows(p)[1], "means": means_of(p)} for p in paths], indent=1))
+        return
     for i, path in enumerate(paths):
         rows, about = read_rows(path)
         if as_csv:
@@ -115,3 +122,31 @@ def results(as_csv: bool, dataset: str | None, out: Path) -> None:
         else:
             states = ", ".join(f"{n} {status}" for status, n in rows["status"].value_counts().items())
             click.echo(f"{path}: {len(rows)} rows ({states}); {about['created']}: {about['command']}")
+
+
+# -- site --------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path), default=Path("results"))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the site.  [default: site]")
+@click.option("--check", is_flag=True, help="Write nothing; check RESULTS. Exit status 1 if something is wrong.")
+@options.plugin
+def site(results: Path, out: Path | None, check: bool) -> None:
+    """Write a static site of all datasets in RESULTS: a board, a page per dataset, generator and attack, and JSON.
+
+    What lies under at/ is kept when the site is written again, so that links to it stay; feed.xml tells of changes.
+    """
+    if check and out:
+        raise BenchError("--check writes nothing, and --out says where to write: leave one of them out.")
+    if check:
+        from bench.report.website.entries import problems_of_results
+
+        problems = list(problems_of_results(results))
+        click.echo("\n".join(problems) or f"{results}: rows, what is said of them, and pages are right")
+        sys.exit(1 if problems else 0)
+    from bench.report.website.site import write_site
+
+    folder = out or Path("site")
+    pages = write_site(results, folder)
+    click.echo(f"{folder / 'index.html'}: {counted(len(pages), 'page')}")

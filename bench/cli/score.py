@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,7 +10,8 @@ from typing import Literal, get_args
 import click
 
 from bench.cli import executors, options
-from bench.cli.run import console, run_dataset
+from bench.cli.options import console
+from bench.cli.run import run_dataset
 from bench.core.records import Units
 from bench.datasets import load_dataset
 from bench.execution import Executor
@@ -36,15 +38,16 @@ from bench.registry.selection import choose, whole_numbers
 @click.option("--genes", type=click.Choice(["exact", "common"]), default="exact", show_default=True,
               help="common: compare the genes that both have, under a dataset name of its own.")  # fmt: skip
 @click.option("--gene-map", type=click.Path(path_type=Path), help="Table with a column for each kind of gene name.")
-@click.option(
-    "--units", type=click.Choice(get_args(Units)), help="What the numbers are; without it, their looks count."
-)
+@click.option("--units", type=click.Choice(get_args(Units)), help="What the numbers are [default: recognised].")
 @click.option("--samples-in", type=click.Choice(["rows", "columns"]), help="Where the samples are.")
 @click.option("--attacks", default="all", show_default=True, help="all, none, or names.")
 @click.option("--metrics", default="all", show_default=True, help="all, none, or names.")
+@click.option("--json", "as_json", is_flag=True, help="Print the means over folds as JSON, for programs.")
 @click.option("--pictures", is_flag=True, help="Draw pictures too; `bench pictures` does that later.")
 @options.limits
 @executors.option
+@options.quiet
+@options.config
 @options.out
 @options.plugin
 def command(
@@ -62,6 +65,7 @@ def command(
     samples_in: Literal["rows", "columns"] | None,
     attacks: str,
     metrics: str,
+    as_json: bool,
     pictures: bool,
     limits: Limits,
     executor: Executor,
@@ -83,12 +87,17 @@ def command(
         samples_in=samples_in,
     )
     label = name_of_release(name, synthetic.resolve().name)
-    real = load_dataset(dataset)
+    real = load_dataset(dataset).same_in_all_folds()
     release = read_release(synthetic, real, form, fold_numbers(real, splits))
     scoring = choose("metric", metrics), choose("attack", "none" if form.every_fold else attacks)
     request = Request([seed], sorted(release.given), splits, limits, out, scoring[1], executor, pictures=pictures)
     planner = release_planner(label, release, *scoring, request.notes, every_fold=form.every_fold, say=_say)
-    sys.exit(1 if run_dataset(release.dataset, request, planner) else 0)
+    lost = run_dataset(release.dataset, request, planner)
+    if as_json:
+        from bench.report.board import means_of  # late: nothing else here reads a page
+
+        click.echo(json.dumps(means_of(out / "rows" / f"{release.dataset.slug}.csv", label), indent=1))
+    sys.exit(1 if lost else 0)
 
 
 def _say(text: str) -> None:

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli import options
-from bench.core.formatting import size
+from bench.core.formatting import counted, size
 from bench.engine import records
 from bench.store.integrity import check_store
 from bench.store.inventory import Holding, existing, inventory, usage
 from bench.store.store import Store
 from bench.store.sweep import Rule, Waste, sweep, waste
-from bench.store.transfer import export_store, import_store
+from bench.store.transfer import Packed, export_store, import_store
 
 _NUMBERS = ("results", "samples", "size")
 
@@ -113,8 +113,13 @@ def verify(mend: bool, out: Path) -> None:
             checked.path.unlink(missing_ok=True)
         cure = " (removed)" if mended else "" if checked.replaceable else " (no run can make it again)"
         click.echo(f"{checked.path}: {checked.problem}{cure}")
-    click.echo(f"{total} files read, {bad} damaged")
+    click.echo(f"{counted(total, 'file')} read, {bad} damaged")
     sys.exit(1 if bad else 0)
+
+
+def _told(packed: Packed) -> str:
+    counts = {"run": packed.runs, "result": packed.results, "sample": packed.samples}
+    return ", ".join(counted(n, what) for what, n in counts.items())
 
 
 @store_group.command("export")
@@ -129,8 +134,7 @@ def export(file: Path, datasets: tuple[str, ...], runs: tuple[str, ...], no_samp
     The real cohorts stay behind, and so do the samples of controls: some release real people as they are.
     """
     packed = export_store(existing(out), file, datasets, runs, not no_samples)
-    told = f"{packed.runs} runs, {packed.results} results, {packed.samples} samples"
-    click.echo(f"{file}: {told}, {size(file.stat().st_size)}")
+    click.echo(f"{file}: {_told(packed)}, {size(file.stat().st_size)}")
 
 
 @store_group.command("import")
@@ -143,9 +147,7 @@ def import_(file: Path, out: Path) -> None:
     """
     store = Store(out / "store").open()
     packed = import_store(store, file)
-    click.echo(
-        f"{packed.runs} runs, {packed.results} results, {packed.samples} samples; {packed.kept} files were there before"
-    )
+    click.echo(f"{_told(packed)}; {counted(packed.kept, 'file')} {'was' if packed.kept == 1 else 'were'} there before")
     for slug in packed.datasets:
         click.echo(records.publish(store, slug, out))
     click.echo("`bench report` writes the leaderboards.")

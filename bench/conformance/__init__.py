@@ -4,6 +4,7 @@ What the tests of a third party import is here; the modules hold the checks of e
 """
 
 from bench.conformance.datasets import DATASET_CHECKS, DatasetCheck, check_dataset
+from bench.conformance.example_cohorts import haplotypes
 from bench.conformance.plugins import CHECKS, Check, check_plugin, people
 
-__all__ = ["CHECKS", "DATASET_CHECKS", "Check", "DatasetCheck", "check_dataset", "check_plugin", "people"]
+__all__ = ["CHECKS", "DATASET_CHECKS", "Check", "DatasetCheck", "check_dataset", "check_plugin", "haplotypes", "people"]

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary.views import Insider, candidates, view_of
 from bench.conformance.example_cohorts import check_rng, example
 from bench.core.errors import PluginError
 from bench.core.records import Records
 from bench.core.roles import Split
-from bench.engine.views import Insider, candidates, view_of
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
 from bench.statistics.membership import membership_measures
@@ -37,6 +37,18 @@ class _Resample:
         squares = ((cohort.X[:, None] - self.cohort_.X) ** 2).sum(axis=2, dtype=np.float64)
         nearest: NDArray[np.float64] = squares.min(axis=1, keepdims=True)
         return nearest
+
+    def gradient_norms(self, cohort: Records, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return how strongly records pull at a model that fits its training records perfectly."""
+        pulls: NDArray[np.float64] = np.sqrt(self.losses(cohort, rng=rng))
+        return pulls
+
+    def denoised(self, X: NDArray[np.float32], level: float, y: NDArray[np.str_]) -> NDArray[np.float64]:
+        """Return what a diffusion model that fits its training records perfectly makes of noisy ones."""
+        squares = ((X[:, None] - self.cohort_.X) ** 2).sum(axis=2, dtype=np.float64)
+        weights = np.exp(-(squares - squares.min(axis=1, keepdims=True)) / (2 * level**2))
+        mean: NDArray[np.float64] = (weights / weights.sum(axis=1, keepdims=True)) @ self.cohort_.X
+        return mean
 
 
 def _attacked(info: PluginInfo, released: Records, order: str = "") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

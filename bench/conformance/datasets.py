@@ -10,8 +10,8 @@ from bench.conformance.findings import Finding, observe
 from bench.core.errors import DataError
 from bench.core.records import Units
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.folds import N_FOLDS, make_splits
-from bench.datasets.providers import provided
+from bench.datasets.folds import folds_that_fit
+from bench.datasets.known.providers import provided
 
 DatasetCheck = Callable[[str], None]
 _LOG_LIMIT = 64.0  # log2 of more than the number of molecules in a sample
@@ -51,11 +51,11 @@ def _digest(dataset: Dataset) -> str:
 
 
 def classes_allow_folds(name: str) -> None:
-    """It has two classes or more, and each has enough people for five folds; the reference shares nobody with it."""
+    """It has two classes or more, and each has people enough for two folds; the reference shares nobody with it."""
     dataset = load_dataset(name)
     if len(dataset.cohort.classes) < 2:
         raise DataError(f"all labels are {str(dataset.cohort.classes[0])!r}; expected two classes or more.")
-    make_splits(dataset.cohort, seed=1, n_folds=N_FOLDS, reference=dataset.reference)
+    folds_that_fit(dataset.cohort, seed=1, reference=dataset.reference)
 
 
 def values_fit_the_units(name: str) -> None:

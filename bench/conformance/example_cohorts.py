@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.boundary.handing_over import handed_over
 from bench.core.cohort import Cohort
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.seeds import stream
-from bench.engine.handing_over import handed_over
+from bench.core.variants import Variants
 from bench.registry.declarations import PluginInfo
 
 _GENES = 24
@@ -41,12 +42,40 @@ def people(n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) ->
 
 
 def example(info: PluginInfo, n: int, *path: str | int, genes: int = _GENES, apart: float = 1.0) -> Records:
-    """Return `people` in a modality that the plugin serves, of expression or as grey images, named as in a run."""
+    """Return `people` in a modality that the plugin serves, named as in a run: expression, haplotypes or images."""
+    if "expression" not in info.modalities and "variants" in info.modalities:
+        return handed_over(haplotypes(n, *path, sites=genes, apart=apart))
     cohort = handed_over(people(n, *path, genes=genes, apart=apart))
     if "expression" in info.modalities:
         return cohort
     pixels = np.clip(cohort.X / _BRIGHT, 0, 1)[:, : genes // 4 * 4].reshape(n, 4, -1, 1)
     return handed_over(Images(pixels=pixels, y=cohort.y, samples=cohort.samples))
+
+
+def haplotypes(n: int, *path: str | int, sites: int = _GENES, apart: float = 1.0) -> Variants:
+    """Return invented people in three populations, each with two haplotypes at linked sites.
+
+    A haplotype carries the alternate allele where an invented expression is above the threshold of the site, so that
+    neighbouring sites are linked and frequencies run from rare to common.
+
+    Parameters
+    ----------
+    n, path, apart : as for `people`
+    sites : int, how many sites
+
+    Examples
+    --------
+    >>> from bench.conformance import haplotypes
+    >>> haplotypes(6).calls.shape, haplotypes(6).sites[0]
+    ((6, 2, 24), '22:16050000:A>G')
+    """
+    both = [people(n, *path, "haplotype", copy, genes=sites, apart=apart) for copy in (1, 2)]
+    above = 8.3 + 2.7 * (np.arange(sites) * 7 % 12) / 12
+    calls = np.stack([above < cohort.X for cohort in both], axis=1)
+    names = tuple(f"22:{16050000 + 137 * site}:A>G" for site in range(sites))
+    return Variants(
+        calls=calls.astype(np.int8), y=both[0].y, sites=names, samples=tuple(f"{path}{i}" for i in range(n))
+    )
 
 
 def check_rng(*path: str | int) -> np.random.Generator:

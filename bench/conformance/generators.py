@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from bench.boundary.checks import check_sample
 from bench.conformance.example_cohorts import check_rng, example
 from bench.core.cohort import Cohort
 from bench.core.errors import PluginError
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.roles import PrivacyClaim, claim_of
-from bench.engine.tasks import check_sample
+from bench.core.variants import Variants
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
 
@@ -39,7 +40,7 @@ def _fitted_once(info: PluginInfo) -> Any:
 def _drawn(fitted: Any, n: int, *path: str | int) -> Records:
     """Return n samples, after a look at their type: the other checks compare what is in them."""
     sample = fitted.sample(n, rng=check_rng("sample", *path))
-    if not isinstance(sample, Cohort | Images):
+    if not isinstance(sample, Cohort | Images | Variants):
         raise PluginError(f"sample returned {type(sample).__name__}; expected a Cohort (use cohort.synthetic(X, y)).")
     return sample
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.boundary.checks import check_measures
 from bench.conformance.example_cohorts import check_rng, example
 from bench.core.errors import PluginError
 from bench.core.records import Records
-from bench.engine.tasks import check_measures
 from bench.registry.declarations import Measure, PluginInfo
 from bench.registry.finding import create
 
@@ -32,21 +32,23 @@ def measures_what_it_declares(info: PluginInfo) -> None:
 
 
 def worse_data_score_worse(info: PluginInfo) -> None:
-    """Noise beside the data does not score better than fresh people do, in the declared direction."""
+    """Noise beside the data, or copies where privacy is measured, do not score better than fresh people do."""
     train, holdout = example(info, 90, "train"), example(info, 45, "holdout")
+    private = info.option("family") == "privacy"  # noise is: what is bad for privacy are copies
+    what, worse = ("copies", train.synthetic(train.X, train.y)) if private else ("noise", _far_off(train))
     good = _measured(info, train, holdout, example(info, 90, "synthetic"))
-    bad = _measured(info, train, holdout, _far_off(train))
+    bad = _measured(info, train, holdout, worse)
     for measure in info.measures:
         if _better(measure, bad[measure.name], good[measure.name]):
+            said = measure.better if measure.target is None else f"what is closer to {measure.target:g}"
             raise PluginError(
-                f"{measure.name} is {bad[measure.name]:.4g} for noise and {good[measure.name]:.4g} for good data, but "
-                f"{measure.better} is declared better. Mend the measure or its direction ('none' for a reference)."
+                f"{measure.name} is {bad[measure.name]:.4g} for {what} and {good[measure.name]:.4g} for good data, but "
+                f"{said} is declared better. Mend the measure or its direction ('none' for a reference)."
             )
 
 
 def _better(measure: Measure, a: float, b: float) -> bool:
-    slack = 1e-9 + 0.02 * abs(b)
-    return (measure.better == "higher" and a > b + slack) or (measure.better == "lower" and a < b - slack)
+    return measure.scored and measure.merit(a) > measure.merit(b) + 1e-9 + 0.02 * abs(b)
 
 
 def order_of_rows_is_free(info: PluginInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary.checks import check_measures, check_model
+from bench.boundary.views import Insider, candidates, view_of
 from bench.conformance.example_cohorts import check_rng, example
 from bench.core.cohort_file import read_npz, write_npz
 from bench.core.errors import PluginError
 from bench.core.records import Records
 from bench.core.released import ReleasedModel
 from bench.core.roles import Split
-from bench.engine.tasks import check_measures, check_model
-from bench.engine.views import candidates, view_of
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
 from bench.statistics.membership import membership_measures
+
+_APART = 0.3  # of classes, for attacks: classes so close are told apart of members, and of others often wrongly
 
 
 def _released(info: PluginInfo, people: Records, stream: str = "release") -> ReleasedModel:
@@ -73,6 +76,23 @@ def _memory(people: Records, sharp: bool) -> ReleasedModel:
     return ReleasedModel(arrays, tuple(people.classes), people.features).answered_by(answer)
 
 
+class _Memory:
+    """The generator of `_memory`, for attackers who train it again."""
+
+    def __init__(self, sharp: bool) -> None:
+        self.sharp = sharp
+
+    def fit(self, cohort: Records, *, rng: np.random.Generator) -> _Memory:
+        self.people_ = cohort
+        return self
+
+    def release(self, *, rng: np.random.Generator) -> ReleasedModel:
+        return _memory(self.people_, self.sharp)
+
+    def predict_proba(self, model: ReleasedModel, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        return _memory(self.people_, self.sharp).predict_proba(X)
+
+
 def a_model_is_measured(info: PluginInfo) -> None:
     """It returns exactly its declared measures, inside their bounds, for a good model and for a blind one."""
     train, holdout = example(info, 90, "train"), example(info, 45, "holdout")
@@ -82,9 +102,11 @@ def a_model_is_measured(info: PluginInfo) -> None:
 
 
 def _auc(info: PluginInfo, sharp: bool) -> float:
-    members, others = example(info, 90, "members"), example(info, 90, "others")
-    split = Split(members, others, 1, 5, example(info, 90, "reference"))
-    view = view_of(split, "conformance", _memory(members, sharp), info.option("access"))
+    members, others, reference = (example(info, 90, who, apart=_APART) for who in ("members", "others", "reference"))
+    split, model = Split(members, others, 1, 5, reference), _memory(members, sharp)
+    again: Any = functools.partial(_Memory, sharp)
+    insider = Insider(again, again)
+    view = view_of(split, "conformance", model, info.option("access"), insider)
     scores = np.asarray(create(info).score(view, rng=check_rng("attack")), dtype=np.float64)
     readings = membership_measures(scores, candidates(split, "conformance").member)
     return next(reading.value for reading in readings if reading.measure == "auc")

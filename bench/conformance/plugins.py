@@ -36,7 +36,9 @@ def check_plugin(info: PluginInfo) -> Iterator[Finding]:
 
 def checks_of(info: PluginInfo) -> tuple[Check, ...]:
     """Return the checks of a plugin: those of its kind, or of its kind where a model is released."""
-    return MODEL_CHECKS[info.kind] if info.released == "model" else CHECKS[info.kind]
+    checks = MODEL_CHECKS[info.kind] if info.released == "model" else CHECKS[info.kind]
+    left_out = {attack_checks.finds_verbatim_copies} if info.option("for_audits", False) else set()
+    return tuple(check for check in checks if check not in left_out)
 
 
 def it_can_be_made(info: PluginInfo) -> None:

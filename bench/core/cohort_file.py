@@ -1,4 +1,4 @@
-"""Cohorts, images and released models on disk: one npz file without pickle, read back exactly."""
+"""Cohorts, images, variants and released models on disk: one npz file without pickle, read back exactly."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from bench.core.errors import DataError
 from bench.core.images import Images
 from bench.core.records import Records
 from bench.core.released import Release, ReleasedModel, as_data
+from bench.core.variants import Variants
 
-_DIGEST, _PIXELS = "sha256", "pixels"  # names of arrays; the second marks images
+_DIGEST = "sha256"
+_PIXELS, _CALLS = "pixels", "calls"  # names of arrays that mark images and variants
 _MODEL, _CLASSES, _FEATURES = "model_", "model classes", "model features"  # the first goes before the arrays of a model
+_WANTED = {  # the arrays of each kind of records, by the one that marks it
+    _PIXELS: {_PIXELS, "samples"},
+    _CALLS: {_CALLS, "sites", "build", "samples"},
+    "X": {"X", "genes", "samples", "units"},
+}
 _DAMAGE = (  # whatever a flipped bit makes zipfile and numpy raise
     *(OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -27,7 +34,7 @@ _DAMAGE = (  # whatever a flipped bit makes zipfile and numpy raise
 
 
 def write_npz(target: Path | BinaryIO, release: Release) -> None:
-    """Write a cohort, images or a released model to an npz file or an open binary file, with a digest of it."""
+    """Write a cohort, images, variants or a released model to an npz file or an open binary file, with a digest."""
     arrays = _arrays_of_model(release) if isinstance(release, ReleasedModel) else _arrays_of(release)
     first: dict[str, Any] = {
         _DIGEST: np.array(_digest(arrays))
@@ -45,6 +52,12 @@ def _arrays_of(records: Records) -> dict[str, Any]:
     arrays: dict[str, Any] = {"samples": np.array(records.samples, dtype=np.str_)}
     if isinstance(records, Images):
         arrays[_PIXELS] = records.pixels
+    elif isinstance(records, Variants):
+        arrays |= {
+            _CALLS: records.calls,
+            "sites": np.array(records.sites, dtype=np.str_),
+            "build": np.array(records.build),
+        }
     else:
         cohort = as_expression(records)
         arrays |= {"X": cohort.X, "genes": np.array(cohort.genes, dtype=np.str_), "units": np.array(cohort.units)}
@@ -82,7 +95,7 @@ def read_cohort(path: Path) -> Cohort:
 
 
 def read_records(path: Path) -> Records:
-    """Return the cohort, or the images, of an npz file that the harness wrote.
+    """Return the cohort, the images or the variants of an npz file that the harness wrote.
 
     Raises
     ------
@@ -93,7 +106,7 @@ def read_records(path: Path) -> Records:
 
 
 def read_npz(path: Path) -> Release:
-    """Return the cohort, the images or the model of an npz file that the harness wrote.
+    """Return the cohort, the images, the variants or the model of an npz file that the harness wrote.
 
     Raises
     ------
@@ -114,8 +127,8 @@ def read_npz(path: Path) -> Release:
         )
     if _CLASSES in arrays:
         return _model(arrays)
-    wanted = {_PIXELS, "samples"} if _PIXELS in arrays else {"X", "genes", "samples", "units"}
-    wanted |= {"y"} if digest is None else set()
+    wanted = next((names for mark, names in _WANTED.items() if mark in arrays), _WANTED["X"])
+    wanted = wanted | ({"y"} if digest is None else set())
     if missing := wanted - arrays.keys():
         raise DataError(f"{path} holds no {sorted(missing)}; expected a cohort file. Delete it and import again.")
     return _records(arrays)
@@ -131,6 +144,9 @@ def _records(arrays: dict[str, NDArray[Any]]) -> Records:
     y = cast("NDArray[np.str_]", arrays.get("y"))  # None: there are no labels
     if _PIXELS in arrays:
         return Images(pixels=arrays[_PIXELS], y=y, samples=samples, donors=donors)
+    if _CALLS in arrays:
+        sites, build = tuple(map(str, arrays["sites"])), str(arrays["build"])
+        return Variants(calls=arrays[_CALLS], y=y, sites=sites, samples=samples, build=build, donors=donors)
     return Cohort(
         X=arrays["X"],
         y=y,

@@ -122,6 +122,17 @@ def _runs(pid: int) -> bool:
     return True
 
 
+def cache_home() -> Path:
+    """Return the folder of the cache: ``omics-bench`` in ``$XDG_CACHE_HOME``, or in ``.cache`` of the user's home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "omics-bench"
+
+
+def keep_in_cache(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file of the cache, whole or not at all; where the cache cannot be written, it stays as it is."""
+    with contextlib.suppress(OSError, BenchError), write_beside(path) as temporary:
+        write(temporary)
+
+
 def _sync(path: Path) -> None:
     """Put a file on the disk before it gets its name, so that a power cut leaves no empty file under it."""
     with path.open("rb") as file:

@@ -35,3 +35,12 @@ def size(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number with the name of what was counted, in the plural unless it is one.
+
+    >>> counted(1, "cell"), counted(0, "task")
+    ('1 cell', '0 tasks')
+    """
+    return f"{n} {what}{'' if n == 1 else 's'}"

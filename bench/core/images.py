@@ -99,7 +99,7 @@ class Images(Labelled):
     @functools.cached_property
     def X(self) -> NDArray[np.float32]:  # noqa: N802 - the name of a matrix in this field
         """The flat view: (n_images, height * width * channels) float32 in [0, 1], row by row, channels last."""
-        flat = self.pixels.reshape(len(self), -1).astype(np.float32)
+        flat = self.pixels.reshape(len(self), len(self.features)).astype(np.float32)
         if self.pixels.dtype == np.uint8:
             flat /= _BRIGHTEST
         flat.setflags(write=False)

@@ -1,8 +1,8 @@
 """What every kind of data has in common: people in rows, a label for each, and a flat view of them as a matrix.
 
 A *modality* is what was measured: expression, genetic variants or images. Each has a class of its own (`Cohort`,
-`Images`), and all of them keep the contract of `Records`, so that whatever only needs a matrix - distances, densities,
-classifiers, folds - works for every one of them.
+`Images`, `Variants`), and all of them keep the contract of `Records`, so that whatever only needs a matrix -
+distances, densities, classifiers, folds - works for every one of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from bench.core.errors import DataError, NoLabelsError
 
 Modality = Literal["expression", "variants", "images"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+FEATURES: Mapping[Modality, str] = {
+    "expression": "genes",
+    "variants": "sites",
+    "images": "pixels",
+}  # as pages call them
 Units = Literal["counts", "log2", "vst", "zscore", "genotype", "intensity"]
 _SHOWN = 3  # names in a message
 
@@ -25,7 +30,8 @@ class Records(Protocol):
     """People in rows, in an order that is part of the data: what folds, metrics, attacks and the store ask of them.
 
     The **flat view** is ``X``, one row a person and one column a feature, float32: the matrix itself for expression,
-    the pixels row by row (channels last) scaled to [0, 1] for images. ``features`` names its columns.
+    the pixels row by row (channels last) scaled to [0, 1] for images, one haplotype after the other (or the genotypes)
+    for variants. ``features`` names its columns.
 
     Examples
     --------

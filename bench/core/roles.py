@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,7 @@ Access = Literal[
     "code",
     "white-box",
     "query",
+    "query + code",
 ]
 _LABELS = frozenset({"synthetic_labels", "target_labels"})
 _CODE = _LABELS | {"reference", "units", "make_generator"}
@@ -38,6 +40,7 @@ GRANTS: Mapping[Access, frozenset[str]] = {
     "code": _CODE,
     "white-box": _CODE | {"fitted"},
     "query": frozenset({"query", "target_labels"}),  # of a released model: answers in place of data
+    "query + code": frozenset({"query", "target_labels", "units", "make_generator"}),
 }
 
 
@@ -178,10 +181,11 @@ class AttackView:
     target_labels : (n_targets,) str; likewise
     reference : (n_reference, n_genes) float32; people known to be no members; with ``+ reference``, and with ``code``
         or ``white-box`` where the cohort has one
-    units : what the numbers are; with ``code`` or ``white-box``
-    make_generator : returns a fresh, unfitted copy of the attacked generator; with ``code`` or ``white-box``
+    units : what the numbers are; with ``code``, ``query + code`` or ``white-box``
+    make_generator : returns a fresh, unfitted copy of the attacked generator; likewise
     fitted : the very model that made the release; with ``white-box``
-    query : the released model, which answers by ``predict_proba(X)``; with ``query``. `synthetic` has no rows then
+    query : the released model, which answers by ``predict_proba(X)``; with ``query`` and ``query + code``, where
+        `synthetic` has no rows
 
     Examples
     --------
@@ -273,6 +277,26 @@ class ModelGenerator(Protocol):
         """Return (n, K) probabilities from the arrays of the model alone; `fit` was not called on this copy."""
 
 
+class Estimate(NamedTuple):
+    """A number of a metric with its 95 % interval, which the rows keep as they keep that of an attack.
+
+    Parameters
+    ----------
+    value : float, NaN where it is undefined
+    low, high : float, the interval; NaN where none is given. It may leave the bounds that the measure declares
+
+    Examples
+    --------
+    >>> from bench import Estimate
+    >>> Estimate(0.2, 0.1, 0.3).high
+    0.3
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
 @runtime_checkable
 class Metric(Protocol):
     """Compares a synthetic cohort with real ones.
@@ -290,8 +314,10 @@ class Metric(Protocol):
     {'mean_gap': 0.0}
     """
 
-    def __call__(self, train: Any, holdout: Any, synthetic: Any, *, rng: np.random.Generator) -> Mapping[str, float]:
-        """Return one number for each declared measure; NaN where the measure is undefined."""
+    def __call__(
+        self, train: Any, holdout: Any, synthetic: Any, *, rng: np.random.Generator
+    ) -> Mapping[str, float | Estimate]:
+        """Return one number, or an `Estimate`, for each declared measure; NaN where the measure is undefined."""
 
 
 @runtime_checkable

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.records import Modality, Records
-from bench.datasets.catalogue import CATALOGUE, DOI, Entry, FileSet, known_outside, match_files, unknown_dataset
 from bench.datasets.home import check_name, data_home, is_stored, read_stored, stored_names
-from bench.datasets.providers import Provider, provided
+from bench.datasets.known.catalogue import CATALOGUE, DOI, Entry, FileSet, known_outside, match_files, unknown_dataset
+from bench.datasets.known.genomes import GENOMES, LABEL, Genome, no_genome, real_genome, simulated_genome
+from bench.datasets.known.image_sets import IMAGE_SETS, load_image_set
+from bench.datasets.known.providers import Provider, provided
+from bench.datasets.known.remembered import read_once
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.datasets.elsewhere import Elsewhere
+
 log = logging.getLogger(__name__)
-__all__ = ["Dataset", "dataset_names", "load_dataset", "where_is"]
+# where none is named
+DEFAULT_DATASETS: Mapping[str, str] = MappingProxyType({"expression": "combined", "images": "digits"})
+__all__ = ["DEFAULT_DATASETS", "Dataset", "dataset_names", "load_dataset", "where_is"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +42,15 @@ class Dataset:
     name : str, the name on the command line
     title : str, one line for tables
     label : str, name of the label column, for exports
-    cohort : Records, the samples: a `Cohort` of expression, or `Images`
+    cohort : Records, the samples: a `Cohort` of expression, `Images` or `Variants`
     reference : Records or None, people who are in no training set
     simulated : bool, True if no measured value is in it
     source : str, where the data came from, in one line
     outside : tuple of str, the steps of their making that touched people of every fold, such as a transformation that
         was fitted on all of them; every privacy claim on these data lists them, since no budget of a generator pays
+    elsewhere : Elsewhere or None, people of another cohort for attackers that need a reference, where there is none
+    per_fold : tuple of str, steps that a run takes in each fold, fitted on its training people (see
+        `bench.datasets.per_fold`); the values here are those before them
 
     Examples
     --------
@@ -58,6 +71,8 @@ class Dataset:
     simulated: bool
     source: str
     outside: tuple[str, ...] = ()
+    elsewhere: Elsewhere | None = None
+    per_fold: tuple[str, ...] = ()
 
     @property
     def label_name(self) -> str:
@@ -71,8 +86,26 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the cohort."""
-        return self.cohort.digest
+        """SHA-256 of the cohort, and of the steps that are taken in each fold, if there are any."""
+        if not self.per_fold:
+            return self.cohort.digest
+        return hashlib.sha256("\0".join([self.cohort.digest, *self.per_fold]).encode()).hexdigest()
+
+    def same_in_all_folds(self) -> Dataset:
+        """Return the dataset, for what works with one set of values.
+
+        Raises
+        ------
+        DataError
+            If steps are taken in each fold, so that its people have other values in each.
+        """
+        if self.per_fold:
+            raise DataError(
+                f"the values of {self.name!r} are not the same in all folds, because {', '.join(self.per_fold)} is "
+                "fitted in each: `bench run` works with them, and this does not. Import the files under another name "
+                "with --transform in place of --per-fold."
+            )
+        return self
 
     @property
     def modality(self) -> Modality:
@@ -109,7 +142,7 @@ class Dataset:
         Parameters
         ----------
         name : str, for tables and files; none of the known datasets' names
-        cohort : Records, the samples: a `Cohort` of expression, or `Images`
+        cohort : Records, the samples: a `Cohort` of expression, `Images` or `Variants`
         label : str, what the labels are called
         reference : Records or None, people who are in no training set
         simulated : bool, True if no measured value is in it; every table and picture then says so
@@ -148,9 +181,14 @@ def load_dataset(name: str) -> Dataset:
     if is_stored(home, name):
         manifest, cohort, reference = read_stored(home, name)
         outside = manifest.outside or known_outside(name, cohort.units)
-        return Dataset(name, manifest.title, manifest.label, cohort, reference, False, manifest.source, outside)
+        about = (manifest.title, manifest.label, cohort, reference, False, manifest.source)
+        return Dataset(name, *about, outside, per_fold=manifest.per_fold)
     if name in CATALOGUE:
         return _load_known(home, CATALOGUE[name])
+    if name in IMAGE_SETS:
+        return load_image_set(home, IMAGE_SETS[name])
+    if name in GENOMES:
+        return _load_genome(home, GENOMES[name])
     if name in (ours := provided()):
         return _load_provided(ours[name])
     raise unknown_dataset(name, dataset_names())
@@ -158,7 +196,7 @@ def load_dataset(name: str) -> Dataset:
 
 def dataset_names() -> list[str]:
     """Return every name that `load_dataset` may be asked for, sorted."""
-    return sorted({*CATALOGUE, *stored_names(data_home()), *provided()})
+    return sorted({*CATALOGUE, *IMAGE_SETS, *GENOMES, *stored_names(data_home()), *provided()})
 
 
 def where_is(name: str) -> str:
@@ -169,6 +207,11 @@ def where_is(name: str) -> str:
     home = data_home()
     if is_stored(home, name):
         return "imported"
+    if name in IMAGE_SETS:
+        known = IMAGE_SETS[name]
+        return "absent" if not known.is_here(home) else "files" if known.files else "installed"
+    if name in GENOMES:
+        return "files" if GENOMES[name].is_in(home) else "simulated" if GENOMES[name].simulated else "absent"
     entry = CATALOGUE.get(name)
     if entry is None:
         provider = provided().get(name)
@@ -187,9 +230,7 @@ def challenge_files(home: Path, entry: Entry) -> FileSet | None:
 def _load_known(home: Path, entry: Entry) -> Dataset:
     files = challenge_files(home, entry)
     if files is not None:
-        from bench.datasets.importing import read_challenge  # it imports pandas, which is slow
-
-        cohort, reference = read_challenge(home, entry, files)
+        cohort, reference = read_once(home, entry, files)
         source = f"the challenge's files: {', '.join(files.names)}"
         return Dataset(entry.name, entry.title, entry.label, cohort, reference, False, source, entry.outside)
     if not entry.simulated:
@@ -201,18 +242,29 @@ def _load_known(home: Path, entry: Entry) -> Dataset:
 
 
 def _simulate(home: Path, entry: Entry) -> Dataset:
-    from bench.datasets.simulated import simulated  # reads its parameters
+    from bench.datasets.known.simulated import simulated  # reads its parameters
 
     log.warning(
         "SIMULATED DATA: the real %r cohort is not in %s, so a simulated one of the same shape stands in. No result "
-        "below is about real people. For the real data: bench data fetch %s (open access, DOI %s).",
+        "below is about real people. For the real data: bench data fetch %s (%s).",
         entry.name,
         home,
         entry.name,
-        DOI,
+        f"open access, DOI {DOI}" if entry.fetchable else "open access, cBioPortal's datahub",
     )
     cohort, reference = simulated(entry.name)
     return Dataset(entry.name, entry.title, entry.label, cohort, reference, True, "simulated, shipped with the package")
+
+
+def _load_genome(home: Path, genome: Genome) -> Dataset:
+    if genome.is_in(home):
+        people, source = real_genome(home, genome), f"the data home's files: {', '.join(genome.files)}"
+        return Dataset(genome.name, genome.title, LABEL, people, None, False, source, genome.outside)
+    if not genome.simulated:
+        raise no_genome(home, genome)
+    people, title = simulated_genome(home, genome), "haplotypes simulated under an out-of-Africa model, 140,000 bases"
+    source = "simulated with msprime, shipped with the package"
+    return Dataset(genome.name, title, LABEL, people, None, True, source, genome.outside)
 
 
 # -- datasets that come from code ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ as a non-member. With one sample per donor this is plain stratified cross-valida
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,9 +20,11 @@ from bench.core.errors import DataError
 from bench.core.files import replacing
 from bench.core.records import Records
 from bench.core.roles import Split
-from bench.core.safe_yaml import yaml_text
 from bench.datasets import Dataset
+from bench.datasets.readers.spellings import patients_of
+from bench.datasets.safe_yaml import yaml_text
 
+log = logging.getLogger(__name__)
 _REFERENCE_SEED = 0  # of who is set aside as reference: the same people whatever seeds the folds have
 N_FOLDS = 5  # the challenge's number of folds
 _FOLD_NAME = re.compile(r"split_([1-9][0-9]{0,4})")
@@ -51,6 +54,30 @@ def make_splits(cohort: Records, *, seed: int, n_folds: int = N_FOLDS, reference
         _check_classes_present(cohort, {"train": train, "holdout": holdout}, fold)
         splits.append(Split(cohort.take(rows[train]), cohort.take(rows[holdout]), fold, seed, reference))
     return splits
+
+
+def folds_that_fit(cohort: Records, *, seed: int, reference: Records | None = None) -> list[Split]:
+    """Return the folds of a run: five, or as many as the class with the fewest people allows.
+
+    Four donors of cells, say, make four folds, each with one of them held out. Parameters are those of `make_splits`.
+
+    Raises
+    ------
+    DataError
+        If a class has one donor only, or its donors carry so unequal shares that no number of folds has every class on
+        both sides.
+    """
+    n_folds = min(N_FOLDS, max(2, _smallest_class(cohort)[1]))
+    for n in range(n_folds, 2, -1):
+        try:
+            return make_splits(cohort, seed=seed, n_folds=n, reference=reference)
+        except _ClassMissingError:  # donors with several classes: the next number may divide them
+            continue
+    return make_splits(cohort, seed=seed, n_folds=2, reference=reference)
+
+
+class _ClassMissingError(DataError):
+    """A fold lacks a class on one side."""
 
 
 def _divide(cohort: Records, seed: int, n_folds: int) -> Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -88,10 +115,8 @@ def _stratified(y: NDArray[np.str_], seed: int, n_folds: int) -> NDArray[np.intp
 def _check_class_sizes(cohort: Records, n_folds: int) -> None:
     if len(cohort) == 0:
         raise DataError("the cohort has no samples, so there is nothing to divide into folds.")
-    people = np.asarray(cohort.samples) if cohort.donors is None else cohort.donors
     who = "samples" if cohort.donors is None else "donors"
-    sizes = {str(label): len(np.unique(people[cohort.y == label])) for label in cohort.classes}
-    label, size = min(sizes.items(), key=lambda item: item[1])
+    label, size = _smallest_class(cohort)
     if size < n_folds:
         raise DataError(
             f"class {label!r} has {size} {who}; {n_folds} folds need at least {n_folds} in every class. "
@@ -103,11 +128,18 @@ def _check_class_sizes(cohort: Records, n_folds: int) -> None:
         )
 
 
+def _smallest_class(cohort: Records) -> tuple[str, int]:
+    """Return the class with the fewest people, and how many it has."""
+    people = np.asarray(cohort.samples) if cohort.donors is None else cohort.donors
+    sizes = {str(label): len(np.unique(people[cohort.y == label])) for label in cohort.classes}
+    return min(sizes.items(), key=lambda item: item[1], default=("", 0))
+
+
 def _check_classes_present(cohort: Records, sides: dict[str, NDArray[np.intp]], fold: int) -> None:
     for side, rows in sides.items():
         missing = sorted(set(cohort.classes) - set(np.unique(cohort.y[rows])))
         if missing:
-            raise DataError(
+            raise _ClassMissingError(
                 f"fold {fold} has no sample of class {str(missing[0])!r} in its {side}, because too few donors carry "
                 "that class. Use fewer folds, another seed, or merge the class with another."
             )
@@ -138,6 +170,12 @@ def with_reference(dataset: Dataset, one_in: int) -> Dataset:
         reference=parts.holdout,
         source=f"{dataset.source}; {len(parts.holdout)} of {len(dataset.cohort)} people set aside as reference",
     )
+
+
+def with_folds(dataset: Dataset, n_folds: int) -> Dataset:
+    """Return the dataset under the name that its rows on so many folds have: they never mix with those on others."""
+    title = f"{dataset.title}; {n_folds} folds"
+    return replace(dataset, name=f"{dataset.name}-{n_folds}folds", title=title)
 
 
 # -- the challenge's splits files ------------------------------------------------------------------------------------
@@ -200,8 +238,21 @@ def splits_from(
                 )
             held_out[sample] = fold
         train, holdout = (np.sort([rows[sample] for sample in sides[side]]) for side in ("train_index", "test_index"))
+        _note_siblings(where, cohort, train, holdout)
         splits.append(Split(cohort.take(train), cohort.take(holdout), fold, seed, reference))
     return splits
+
+
+def _note_siblings(where: str, cohort: Records, train: NDArray[np.intp], holdout: NDArray[np.intp]) -> None:
+    """Say so if barcodes tell of one person on both sides; a `Split` itself refuses known donors there."""
+    people = patients_of(cohort.samples) if cohort.donors is None else None
+    both: list[str] = [] if people is None else np.intersect1d(people[train], people[holdout]).tolist()
+    if len(both):
+        log.warning(
+            "%s: %d people (such as %s) have samples in both train_index and test_index: attacks count siblings of "
+            "members as non-members, and accuracy is too high. Keep the samples of a person on one side",
+            where, len(both), both[0],
+        )  # fmt: skip
 
 
 def _load_yaml(path: Path) -> Any:

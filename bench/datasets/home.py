@@ -10,16 +10,16 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from bench.core.cohort import Cohort
-from bench.core.cohort_file import read_cohort, write_npz
+from bench.core.cohort_file import read_records, write_npz
 from bench.core.errors import DataError
 from bench.core.files import replacing, sha256
+from bench.core.records import Records
 
 FORMAT = 1
 MANIFEST, COHORT, REFERENCE = "manifest.json", "cohort.npz", "reference.npz"
@@ -43,6 +43,14 @@ class SourceFile:
         return cls(role, str(path.resolve()), path.stat().st_size, sha256(path), url, checksum)
 
 
+@dataclass(frozen=True)
+class Done:
+    """One step that was done to a dataset, as it was typed, and what it did."""
+
+    step: str
+    did: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What is known about an imported dataset without reading its matrix."""
@@ -60,6 +68,9 @@ class Manifest:
     imported: str
     files: tuple[SourceFile, ...]
     outside: tuple[str, ...] = ()
+    taken: dict[str, str] = field(default_factory=dict)  # what was taken from the files, and why
+    steps: tuple[Done, ...] = ()  # what was done to it
+    per_fold: tuple[str, ...] = ()  # steps that are fitted on the training people of each fold
     format: int = FORMAT
 
 
@@ -105,14 +116,17 @@ def is_stored(home: Path, name: str) -> bool:
 
 def describe(
     name: str,
-    cohort: Cohort,
-    reference: Cohort | None,
+    cohort: Records,
+    reference: Records | None,
     *,
     title: str,
     label: str,
     source: str,
     files: Sequence[SourceFile],
     outside: tuple[str, ...] = (),
+    taken: Mapping[str, str] | None = None,
+    steps: Sequence[Done] = (),
+    per_fold: Sequence[str] = (),
 ) -> Manifest:
     """Return the manifest of a cohort that is about to be stored."""
     classes, counts = np.unique(cohort.y, return_counts=True)
@@ -130,10 +144,13 @@ def describe(
         imported=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         files=tuple(files),
         outside=outside,
+        taken=dict(taken or {}),
+        steps=tuple(steps),
+        per_fold=tuple(per_fold),
     )
 
 
-def store(home: Path, manifest: Manifest, cohort: Cohort, reference: Cohort | None) -> None:
+def store(home: Path, manifest: Manifest, cohort: Records, reference: Records | None) -> None:
     """Write a dataset into the home, whole or not at all; one of the same name is replaced."""
     with replacing(home / manifest.name) as folder:
         folder.mkdir()
@@ -150,7 +167,9 @@ def read_manifest(home: Path, name: str) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
         files = tuple(SourceFile(**file) for file in content.pop("files"))
         outside = tuple(map(str, content.pop("outside", ())))
-        manifest = Manifest(files=files, outside=outside, **content)
+        steps = tuple(Done(**step) for step in content.pop("steps", ()))
+        per_fold = tuple(map(str, content.pop("per_fold", ())))
+        manifest = Manifest(files=files, outside=outside, steps=steps, per_fold=per_fold, **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no manifest of this program: {error}. Import dataset {name!r} again.") from error
     if manifest.format != FORMAT:
@@ -158,7 +177,7 @@ def read_manifest(home: Path, name: str) -> Manifest:
     return manifest
 
 
-def read_stored(home: Path, name: str) -> tuple[Manifest, Cohort, Cohort | None]:
+def read_stored(home: Path, name: str) -> tuple[Manifest, Records, Records | None]:
     """Return an imported dataset, checked against the digest in its manifest.
 
     Raises
@@ -173,8 +192,8 @@ def read_stored(home: Path, name: str) -> tuple[Manifest, Cohort, Cohort | None]
     return manifest, cohort, _checked(home / name / REFERENCE, manifest.reference_digest, name)
 
 
-def _checked(path: Path, digest: str, name: str) -> Cohort:
-    cohort = read_cohort(path)
+def _checked(path: Path, digest: str, name: str) -> Records:
+    cohort = read_records(path)
     if cohort.digest != digest:
         raise DataError(
             f"{path} has digest {cohort.digest[:12]}, but its manifest says {digest[:12]}: the file was changed after "

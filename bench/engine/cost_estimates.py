@@ -34,7 +34,7 @@ def estimates(samples: int, genes: int) -> dict[tuple[str, str], Cost]:
 
     Examples
     --------
-    >>> small, large = (estimates(n, 978)["sample", "smote"] for n in (1000, 10_000))
+    >>> small, large = (estimates(n, 978)["sample", "cvae"] for n in (1000, 10_000))
     >>> small.wall_s < large.wall_s, small.source
     (True, 'shipped estimate')
     """
@@ -51,8 +51,9 @@ def estimates(samples: int, genes: int) -> dict[tuple[str, str], Cost]:
 def provenance() -> str:
     """Return in one sentence where the shipped estimates come from."""
     about = _shipped()["about"]
+    cpus = " and ".join(map(str, about["cpus"]))
     return (
-        f"A shipped estimate comes from published runs on {about['cohorts']}, with {about['cpus']} CPUs and "
+        f"A shipped estimate comes from published runs on {about['cohorts']}, on machines of {cpus} CPUs with "
         f"{about['threads_per_task']} thread per task, scaled by samples and genes; runs of your own replace it."
     )
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.boundary.views import WITH_CODE
 from bench.core.errors import StoreError
 from bench.engine.cost_estimates import Cost, estimates
 from bench.engine.plan import PlannedCell
 from bench.engine.tasks import Task
-from bench.engine.views import WITH_CODE
 from bench.store.rows import read_rows
 from bench.store.store import Store
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
+Todo = list[tuple[PlannedCell, list[Task]]]
 
 
 class Work(NamedTuple):
@@ -176,3 +177,19 @@ def makespan(seconds: Iterable[float], jobs: int) -> float:
     for length in seconds:
         heapq.heapreplace(free, free[0] + length)
     return max(free)
+
+
+# -- the order of work -------------------------------------------------------------------------------------------------
+
+
+def longest_first(todo: Todo, costs: Costs) -> Todo:
+    """Return cells with their tasks, those first that are expected to take longest.
+
+    So none that takes long is begun when all others are done. A task of which nothing is known counts as the mean of
+    those of which something is; cells that take equally long keep the order of the plan.
+    """
+    lengths = [[cost.wall_s if (cost := costs.of(cell, task)) else None for task in tasks] for cell, tasks in todo]
+    known = [seconds for cell in lengths for seconds in cell if seconds is not None]
+    mean = sum(known) / max(len(known), 1)
+    expected = [sum(mean if seconds is None else seconds for seconds in cell) for cell in lengths]
+    return [todo[i] for i in sorted(range(len(todo)), key=lambda i: -expected[i])]

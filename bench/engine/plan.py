@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary.plain_release import plain_release
+from bench.boundary.views import WITH_CODE
+from bench.core.cohort import Cohort
 from bench.core.errors import DataError
 from bench.core.records import Records
 from bench.core.roles import Split
 from bench.datasets import Dataset
-from bench.engine.plain_release import plain_release
+from bench.datasets.elsewhere import shown_from_elsewhere
+from bench.datasets.per_fold import in_fold
 from bench.engine.tasks import Cell, CellData, Task
-from bench.engine.views import WITH_CODE
-from bench.registry.digests import code_digest, key, module_digest
+from bench.registry.digests import code_digest, key, module_digest, own_digest
 from bench.registry.finding import missing_needs
 from bench.registry.selection import Choice
 from bench.store.store import Store
@@ -48,21 +51,51 @@ class Scope:
     dataset: Dataset
     splits: Sequence[Split]
     store: Store
+    _kept: dict[str, Path] = field(default_factory=dict, init=False, repr=False)  # by digest
 
     def cannot_run(self, attacks: Sequence[Choice]) -> list[Choice]:
-        """Return the attacks that need people known to be no members, if the dataset has no such reference set."""
-        if self.dataset.reference is not None:
-            return []
-        return [choice for choice in attacks if "reference" in str(choice.info.option("access", ""))]
+        """Return the attacks that need people known to be no members, if there are none: of the dataset, or foreign."""
+        wanting = [choice for choice in self.serving(attacks) if _asks_for_reference(choice)]
+        return wanting if wanting and self.dataset.reference is None and self.foreign is None else []
+
+    @property
+    def foreign(self) -> Cohort | None:
+        """People of elsewhere, for attacks that need a reference set where the dataset brings none."""
+        found = shown_from_elsewhere(self.dataset)
+        return found.people if found else None
+
+    def shows_foreign_reference(self, attacks: Sequence[Choice]) -> bool:
+        """Return whether some of these attacks are shown people of elsewhere in the place of a reference set."""
+        return any(map(_asks_for_reference, self.serving(attacks))) and self.foreign is not None
 
     def serving(self, choices: Sequence[Choice]) -> list[Choice]:
         """Return the plugins that serve the modality of the dataset; the others are not applicable to it."""
         return [choice for choice in choices if self.dataset.modality in choice.info.modalities]
 
-    def files(self) -> tuple[Path, Path | None]:
-        """Put the cohort and the reference into the store, for the children to read; return their paths."""
-        reference = self.dataset.reference
-        return self.store.keep_cohort(self.dataset.cohort), self.store.keep_cohort(reference) if reference else None
+    def cell(self, split: Split, generator: str, data: CellData, sample_key: str, maker: Task | None = None) -> Cell:
+        """Return the cell of a generator, or of a release made elsewhere under a name, on one split."""
+        about, outside = (self.store.root, self.dataset.label_name, split.seed, split.fold), self.dataset.outside
+        return Cell(*about, generator, sample_key, data, maker, outside=outside)
+
+    def shown_to(self, attacks: Sequence[Choice], data: CellData) -> CellData:
+        """Return the roles of a cell with people of elsewhere, where these attacks are shown some."""
+        if not self.shows_foreign_reference(attacks) or (people := self.foreign) is None:
+            return data
+        return replace(data, foreign=self._keep(people))
+
+    def files(self, people: Dataset) -> tuple[Path, Path | None]:
+        """Put the cohort and the reference of a fold into the store, for the children to read; return their paths."""
+        return self._keep(people.cohort), self._keep(people.reference) if people.reference else None
+
+    def _keep(self, people: Records) -> Path:
+        """Return where people lie in the store; a file that is there is read to check it, once for all cells."""
+        if people.digest not in self._kept:
+            self._kept[people.digest] = self.store.keep_cohort(people)
+        return self._kept[people.digest]
+
+
+def _asks_for_reference(choice: Choice) -> bool:
+    return "reference" in str(choice.info.option("access", ""))
 
 
 def plan_generators(
@@ -84,17 +117,37 @@ def plan_generators(
             f"{scope.dataset.name} is {scope.dataset.modality}, and no generator that was chosen serves that: "
             f"{first.name} serves {', '.join(first.modalities)}. `bench list generators` shows what each serves."
         )
-    files = scope.files()
     rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
     cells = []
     for split in scope.splits:
+        people = in_fold(scope.dataset, split)
+        files = scope.files(people)
         for choice in scope.serving(generators):
-            data, roles = _roles(scope, split, choice, files, rows)
-            sample = _sample_task(scope, split, choice, data)
-            cells.append(
-                _planned(scope, roles, data, (choice.info.name, choice.params_text), [sample], metrics, attacks)
-            )
+            data, roles = _roles(scope, people, split, choice, files, rows)
+            maker = _sample_task(people, split, choice, data)
+            cell = scope.cell(split, choice.info.name, scope.shown_to(attacks, data), maker.key, maker)
+            tasks = (maker, *_score_tasks(scope, cell, roles, metrics, attacks))
+            cells.append(PlannedCell(cell, choice.params_text, tasks))
     return cells
+
+
+def plan_asked_about(
+    scope: Scope, generators: Sequence[Choice], attacks: Sequence[Choice], asked: Mapping[int, Split]
+) -> Iterator[PlannedCell]:
+    """Yield cells whose attacks are asked about other people than those that were trained on and held out.
+
+    Each generator is fitted on the training people of the folds of the scope; who counts as a member, and who as none,
+    is said for each fold by `asked`. Folds that it does not name have no cell.
+    """
+    files = scope.files(scope.dataset)
+    rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
+    for split in (s for s in scope.splits if s.fold in asked):
+        roles, fitted = asked[split.fold], _rows(split.train, rows)
+        data = CellData(*files, fitted, _rows(roles.train, rows), _rows(roles.holdout, rows))
+        for choice in scope.serving(generators):
+            maker = _sample_task(scope.dataset, split, choice, data)
+            cell = scope.cell(split, choice.info.name, scope.shown_to(attacks, data), maker.key, maker)
+            yield PlannedCell(cell, choice.params_text, (maker, *_score_tasks(scope, cell, roles, [], attacks)))
 
 
 def plan_given(
@@ -111,7 +164,6 @@ def plan_given(
     """
     if inside := [choice.info.name for choice in attacks if choice.info.option("access") in WITH_CODE]:
         raise DataError(f"attack {inside[0]!r} needs the generator's code, which a folder of samples does not hold.")
-    files = scope.files()
     rows = {name: i for i, name in enumerate(scope.dataset.cohort.samples)}
     cells = []
     for split in (s for s in scope.splits if s.fold in given):
@@ -119,46 +171,21 @@ def plan_given(
         plain = plain_release(given[split.fold], like=split.train)
         scope.store.write_sample(sample_key, plain.records)
         scope.store.write(sample_key, plain.facts())
+        files = scope.files(in_fold(scope.dataset, split))
         data = CellData(*files, _rows(split.train, rows), _rows(split.train, rows), _rows(split.holdout, rows))
-        cells.append(_planned(scope, split, data, (name, params), [], metrics, attacks, sample_key))
+        cell = scope.cell(split, name, scope.shown_to(attacks, data), sample_key)
+        cells.append(PlannedCell(cell, params, tuple(_score_tasks(scope, cell, split, metrics, attacks))))
     return cells
 
 
-def _planned(
-    scope: Scope,
-    split: Split,
-    data: CellData,
-    name: tuple[str, str],
-    samples: list[Task],
-    metrics: Sequence[Choice],
-    attacks: Sequence[Choice],
-    sample_key: str = "",
-) -> PlannedCell:
-    sample_key = samples[0].key if samples else sample_key
-    maker = samples[0] if samples else None
-    cell = Cell(
-        scope.store.root,
-        scope.dataset.label_name,
-        split.seed,
-        split.fold,
-        name[0],
-        sample_key,
-        data,
-        maker,
-        outside=scope.dataset.outside,
-    )
-    tasks = [*samples, *_score_tasks(scope, cell, split, metrics, attacks)]
-    return PlannedCell(cell, name[1], tuple(tasks))
-
-
-def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> Task:
+def _sample_task(people: Dataset, split: Split, choice: Choice, data: CellData) -> Task:
     sample_key = key(
         "sample",
         plugin=choice.info.name,
         code=code_digest(choice.info, choice.params),
         params=choice.params,
-        dataset=scope.dataset.label_name,
-        data=scope.dataset.digest,
+        dataset=people.label_name,
+        data=people.digest,
         fitted=role_digest(data.fitted),
         fold=split.fold,
         seed=split.seed,
@@ -169,7 +196,7 @@ def _sample_task(scope: Scope, split: Split, choice: Choice, data: CellData) -> 
 
 def release_digest() -> str:
     """Return the SHA-256 of the code that makes releases plain: a part of the key of every release."""
-    return module_digest("bench.engine.plain_release")
+    return module_digest("bench.boundary.plain_release")
 
 
 def role_digest(rows: NDArray[np.intp]) -> str:
@@ -192,13 +219,15 @@ def _score_tasks(
         yield Task("metric", choice.info, choice.params, key("metric", **parts))
     for choice in (c for c in attacks if c not in left_out):
         parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
+        if _asks_for_reference(choice) and (foreign := scope.foreign):
+            parts["foreign"] = [foreign.digest, own_digest("bench.datasets.foreign_reference")]  # not of all readers
         yield Task(
-            "attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.engine.views"), **parts)
+            "attack", choice.info, choice.params, key("attack", scoring=module_digest("bench.boundary.views"), **parts)
         )
 
 
 def _roles(
-    scope: Scope, split: Split, choice: Choice, files: tuple[Path, Path | None], rows: dict[str, int]
+    scope: Scope, people: Dataset, split: Split, choice: Choice, files: tuple[Path, Path | None], rows: dict[str, int]
 ) -> tuple[CellData, Split]:
     """Return who plays which role; a control that releases spare people takes the next fold out of the train role."""
     train, holdout = _rows(split.train, rows), _rows(split.holdout, rows)
@@ -212,8 +241,7 @@ def _roles(
         )
     spare = np.setdiff1d(_rows(later[0].holdout, rows), holdout)
     rest = train[~np.isin(train, spare)]
-    cohort = scope.dataset.cohort
-    roles = Split(cohort.take(rest), split.holdout, split.fold, split.seed, split.reference)
+    roles = Split(people.cohort.take(rest), split.holdout, split.fold, split.seed, split.reference)
     return CellData(*files, spare, rest, holdout), roles
 
 

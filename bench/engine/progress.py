@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.secret_seeds import shown_seed
-from bench.engine.costs import Costs, makespan, work_of
+from bench.engine.costs import Costs, Todo, makespan, work_of
 from bench.engine.plan import PlannedCell, label_of
 from bench.engine.tasks import Report, Task
 from bench.store.store import Store
 
-Todo = Sequence[tuple[PlannedCell, list[Task]]]
 _LEAST = 2.0  # seconds of a run before its own speed says anything
 
 

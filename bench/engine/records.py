@@ -10,6 +10,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ import numpy as np
 
 from bench import __version__
 from bench.core.plain import writable
+from bench.core.roles import Split
 from bench.datasets import Dataset
+from bench.datasets.elsewhere import shown_from_elsewhere
 from bench.store.rows import IDENTITY, table_of_records, write_rows
 from bench.store.store import Store, write_atomic
 
@@ -29,8 +32,12 @@ log = logging.getLogger(__name__)
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "opacus", "imbalanced-learn", "xgboost-cpu", "mbi")
 
 
-def about(dataset: Dataset, threads: int) -> dict[str, Any]:
-    """Return where rows come from: data, versions, machine, command and time."""
+def about(dataset: Dataset, threads: int, splits: Sequence[Split] = ()) -> dict[str, Any]:
+    """Return where rows come from: data, versions, machine, command and time; and how large training and holdout are.
+
+    How many people a fold has on either side decides how far luck reaches. The size of a release says nothing of it:
+    one made elsewhere has any number of rows, and a control that releases spare people has a fold's.
+    """
     classes, counts = np.unique(dataset.cohort.y, return_counts=True)
     return {
         "bench": __version__,
@@ -40,11 +47,16 @@ def about(dataset: Dataset, threads: int) -> dict[str, Any]:
             "classes": {str(label): int(n) for label, n in zip(classes, counts, strict=True)},
             "digest": dataset.digest,
             "genes": dataset.cohort.n_genes,
+            "modality": dataset.cohort.modality,
             "name": dataset.name,
+            "reference": _reference(dataset),
+            **_people_of(splits),
             "samples": len(dataset.cohort),
             "simulated": dataset.simulated,
             "source": dataset.source,
             "title": dataset.title,
+            "units": (splits[0].train if splits else dataset.cohort).units,
+            **({"per_fold": list(dataset.per_fold)} if dataset.per_fold else {}),
         },
         "machine": {
             "cpus": os.cpu_count(),
@@ -54,6 +66,22 @@ def about(dataset: Dataset, threads: int) -> dict[str, Any]:
         },
         "versions": {"python": platform.python_version(), **_versions()},
     }
+
+
+def _people_of(splits: Sequence[Split]) -> dict[str, int]:
+    """Return how many people a generator usually is trained on, and how many are held out; nothing without splits."""
+    if not splits:
+        return {}
+    sides = {"trained_on": [len(s.train) for s in splits], "held_out": [len(s.holdout) for s in splits]}
+    return {side: int(np.median(sizes)) for side, sizes in sides.items()}
+
+
+def _reference(dataset: Dataset) -> str:
+    """Return in words whom attackers with a reference are shown."""
+    if dataset.reference is not None:
+        return f"{len(dataset.reference)} people of the cohort, in no training set"
+    found = shown_from_elsewhere(dataset)
+    return found.words if found else "none"
 
 
 def _versions() -> dict[str, str]:

@@ -42,8 +42,11 @@ def words_of(manifest: Mapping[str, Any], out: Path) -> list[str]:
 
 
 def dataset_of(manifest: Mapping[str, Any]) -> str:
-    """Return the name to load a run's data by; people set aside as a reference give it a longer one in tables."""
-    return re.sub(r"-reference\d+$", "", manifest["data"]["name"]) if set_aside(manifest) else manifest["data"]["name"]
+    """Return the name to load a run's data by; people set aside and other numbers of folds make it longer in tables."""
+    name = str(manifest["data"]["name"])
+    if re.search(r"--n-folds[ =]\d+", " ".join(manifest["argv"])):
+        name = re.sub(r"-\d+folds$", "", name)
+    return re.sub(r"-reference\d+$", "", name) if set_aside(manifest) else name
 
 
 def set_aside(manifest: Mapping[str, Any]) -> int | None:

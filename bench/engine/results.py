@@ -53,7 +53,9 @@ def _cost(body: Mapping[str, Any] | None) -> Row:
 def _numbers(cell: Cell, task: Task, body: Mapping[str, Any]) -> Iterator[Row]:
     if task.step == "metric":
         for measure, value in body["values"].items():
-            yield {"family": task.plugin.option("family"), "measure": measure, "value": value}
+            low, high = body.get("intervals", {}).get(measure, (math.nan, math.nan))
+            row = {"family": task.plugin.option("family"), "measure": measure, "value": value}
+            yield {**row, "low": low, "high": high}
     elif task.step == "attack":
         for measure, value, low, high in body["readings"]:
             row = {"family": "privacy", "measure": measure, "attack": task.plugin.name, "value": value}

@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,21 +20,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary import process_state
+from bench.boundary.checks import check_measures, check_scores, intervals_of, plain_claim
+from bench.boundary.degenerate import undefined_where_degenerate
+from bench.boundary.making import train
+from bench.boundary.plain_release import at_resolution
+from bench.boundary.views import Insider, candidates, order_of_audit, view_of, view_of_audit
+from bench.core.cohort import as_expression
 from bench.core.cohort_file import read_records
 from bench.core.errors import BenchError, NoLabelsError, PluginError, StoreError
 from bench.core.fold_facts import recalled_by
-from bench.core.plain import plain_number, plain_text, real
+from bench.core.plain import plain_text
 from bench.core.records import Records
-from bench.core.released import Release, ReleasedModel
-from bench.core.roles import Access, Attack, AttackView, Generator, Metric, PrivacyClaim, Split, claim_of
+from bench.core.released import Release, ReleasedModel, as_data
+from bench.core.roles import Access, Attack, AttackView, Generator, Metric, Split
 from bench.core.seeds import stream
-from bench.engine import process_state as surroundings
-from bench.engine.degenerate import undefined_where_degenerate
+from bench.datasets.foreign_reference import aligned
 from bench.engine.fold_facts import FoldFacts
-from bench.engine.handing_over import handed_over
-from bench.engine.plain_release import at_resolution, plain_release
 from bench.engine.stopping import StoppedNow
-from bench.engine.views import Insider, candidates, order_of_audit, view_of, view_of_audit
 from bench.registry.declarations import PluginInfo
 from bench.registry.finding import create
 from bench.registry.selection import Choice
@@ -42,6 +45,7 @@ from bench.statistics.membership import roc
 from bench.store.store import Store
 
 Step = Literal["sample", "metric", "attack"]
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class CellData:
     cohort, reference : files of `Store.keep_cohort`; reference may be None
     fitted : rows the generator is fitted on (the train rows, but for the control that releases spare people)
     train, holdout : rows of the two roles
+    foreign : likewise; people of elsewhere, who stand in for a reference after they were moved to the release's values
     """
 
     cohort: Path
@@ -70,6 +75,7 @@ class CellData:
     fitted: NDArray[np.intp]
     train: NDArray[np.intp]
     holdout: NDArray[np.intp]
+    foreign: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ def run_task(cell: Cell, task: Task) -> None:
     _reset_peak()
     programs = programs_peak_mb()
     started = time.perf_counter()
-    with surroundings.kept():
+    with process_state.kept():
         body = begin(cell, task)
     _only_in(home)
     body |= {"wall_s": round(time.perf_counter() - started, 4), "peak_mb": _peak_since(programs)}
@@ -159,24 +165,20 @@ def _sample(cell: Cell, task: Task) -> dict[str, Any]:
     fitted, release, facts = _release(cell, task)
     _only_in(home)
     Store(cell.store).write_sample(task.key, release)
-    return {**facts, "claim": _claim(fitted)}
+    return {**facts, "claim": plain_claim(fitted)}
 
 
 def _release(cell: Cell, task: Task) -> tuple[Generator, Release, dict[str, int]]:
-    """Fit the generator of a cell and return it with its release and what is counted of that: always the same.
-
-    Data come plain, as `bench.engine.plain_release` says. A model is kept to the last bit: its answers must not change.
-    """
-    cohort = handed_over(_cohort(cell.data.cohort).take(cell.data.fitted))
-    n = cell.audit.released if cell.audit else len(cohort)
-    fitted: Any = create(task.plugin, task.params).fit(cohort, rng=_rng(cell, "fit", task))
+    """Fit the generator of a cell and return it with its release and what is counted of that: always the same."""
+    people = _cohort(cell.data.cohort).take(cell.data.fitted)
+    trained = train(task.plugin, task.params, people, rng=_rng(cell, "fit", task))
+    drawing = _rng(cell, "sample", task)
     if task.plugin.released == "model":
-        model = check_model(fitted.release(rng=_rng(cell, "sample", task)), like=cohort)
-        return fitted, model, {"parameters": model.n_parameters}
-    synthetic = fitted.sample(n, rng=_rng(cell, "sample", task))
-    check_sample(synthetic, like=cohort, n=n)
-    plain = plain_release(synthetic, like=cohort)
-    return fitted, plain.records, {"n": n, **plain.facts()}
+        model = trained.release_model(rng=drawing)
+        return trained.generator, model, {"parameters": model.n_parameters}
+    n = cell.audit.released if cell.audit else len(people)
+    _, plain = trained.draw(n, rng=drawing)
+    return trained.generator, plain.records, {"n": n, **plain.facts()}
 
 
 def _rng(cell: Cell, step: Literal["fit", "sample", "metric", "attack"], task: Task) -> np.random.Generator:
@@ -187,106 +189,14 @@ def _rng(cell: Cell, step: Literal["fit", "sample", "metric", "attack"], task: T
     return stream(cell.seed, "audit", step, cell.audit.run, *label)
 
 
-def check_sample(synthetic: Any, *, like: Records, n: int) -> None:
-    """Check that what a generator returned is a synthetic cohort of the training cohort's kind.
-
-    Raises
-    ------
-    PluginError
-        If it is no cohort, or differs in size, genes, their order or units, or has a label that was never seen.
-    """
-    if not isinstance(synthetic, type(like)):
-        raise PluginError(
-            f"sample returned {type(synthetic).__name__}; expected a {type(like).__name__} (use "
-            "cohort.synthetic(X, y))."
-        )
-    if len(synthetic) != n:
-        raise PluginError(f"sample({n}) returned {len(synthetic)} samples; expected {n}.")
-    if synthetic.genes != like.genes:
-        raise PluginError(f"sample returned {_other_genes(synthetic, like)}. cohort.synthetic(X, y) keeps them.")
-    if synthetic.units != like.units:
-        raise PluginError(f"sample returned units {synthetic.units!r}; expected {like.units!r}.")
-    if not synthetic.has_labels:
-        raise PluginError("sample returned no labels; expected one for each sample, as the training cohort has.")
-    if unknown := sorted(set(map(str, synthetic.y)) - set(map(str, like.y))):
-        known = ", ".join(map(repr, like.classes[:4].tolist()))
-        raise PluginError(
-            f"sample returned the label {unknown[0]!r}, which the training cohort does not have; expected the texts of "
-            f"cohort.y ({known} ...), not their numbers."
-        )
-
-
-def check_model(model: Any, *, like: Records) -> ReleasedModel:
-    """Return what a generator released as a model, after a check that it fits the people it was trained on.
-
-    Raises
-    ------
-    PluginError
-        If it is no model, has other features than the training people, or a class that was never seen.
-    """
-    if not isinstance(model, ReleasedModel):
-        raise PluginError(f"release returned {type(model).__name__}; expected a ReleasedModel.")
-    if model.features != like.features:
-        raise PluginError(
-            f"release returned a model of {len(model.features)} features that are not the {len(like.features)} of the "
-            "training cohort in their order; give it features=cohort.features."
-        )
-    if unknown := sorted(set(model.classes) - set(map(str, like.y))):
-        raise PluginError(f"release returned a model with the class {unknown[0]!r}, which no training label has.")
-    return model
-
-
-def _other_genes(synthetic: Records, like: Records) -> str:
-    if sorted(synthetic.genes) != sorted(like.genes):
-        return f"{synthetic.n_genes} other genes than the {like.n_genes} of the training cohort"
-    i = next(i for i, pair in enumerate(zip(synthetic.genes, like.genes, strict=True)) if pair[0] != pair[1])
-    return f"another order of genes than training has: number {i + 1} is {synthetic.genes[i]!r}, not {like.genes[i]!r}"
-
-
-def _claim(fitted: Generator) -> dict[str, Any] | None:
-    claim = claim_of(fitted)
-    if claim is None:
-        return None
-    if not isinstance(claim, PrivacyClaim):
-        raise PluginError(f"claim() returned {type(claim).__name__}; expected a PrivacyClaim or None.")
-    texts = {name: plain_text(vars(claim)[name]) for name in ("mechanism", "unit", "neighbours", "accountant")}
-    budget = {"epsilon": float(claim.epsilon), "delta": float(claim.delta)}
-    lists = {name: [plain_text(text) for text in vars(claim)[name]] for name in ("outside", "public")}
-    return {**texts, **budget, **lists}
-
-
 def _measure(cell: Cell, task: Task) -> dict[str, Any]:
     split = _split(cell, exact=_reads_model(task))
     plugin: Metric = create(task.plugin, task.params)
     facts = FoldFacts(Store(cell.store), split)
     with undefined_where_degenerate(_released(cell), split.train), recalled_by(facts):
         values = plugin(split.train, split.holdout, _released(cell), rng=_rng(cell, "metric", task))
-        return {"values": check_measures(task.plugin, values)}
-
-
-def check_measures(info: PluginInfo, values: object) -> dict[str, float]:
-    """Return the measures a metric gave as plain floats, after a check against its declaration.
-
-    Raises
-    ------
-    PluginError
-        If a declared measure is missing, another one is there, or a value is infinite, no number or outside its
-        declared bounds.
-    """
-    names = [m.name for m in info.measures]
-    if not isinstance(values, Mapping):
-        gave = type(values).__name__
-        raise PluginError(f"metric {info.name!r} returned {gave}; expected a dictionary with {', '.join(names)}.")
-    if set(values) != set(names):
-        wrong = sorted(map(plain_text, set(values) ^ set(names)))
-        raise PluginError(
-            f"metric {info.name!r} declares {', '.join(names)}, but differs in what it returned: {wrong}."
-        )
-    plain = {name: plain_number(values[name], f"metric {info.name!r}: {name}") for name in names}
-    for m in info.measures:
-        if not (np.isnan(value := plain[m.name]) or m.low - 1e-9 <= value <= m.high + 1e-9):
-            raise PluginError(f"metric {info.name!r}: {m.name} is {value}, outside its bounds {m.low} to {m.high}.")
-    return plain
+        checked = check_measures(task.plugin, values)
+        return {"values": checked, "intervals": intervals_of(task.plugin, values)}
 
 
 def _attack(cell: Cell, task: Task) -> dict[str, Any]:
@@ -294,7 +204,8 @@ def _attack(cell: Cell, task: Task) -> dict[str, Any]:
         return {"scores": _audited_scores(cell, cell.audit, task).tolist()}
     split = _split(cell, exact=_reads_model(task))
     asked = candidates(split, cell.dataset)
-    view = view_of(split, cell.dataset, _released(cell), _access(task), _insider(cell))
+    shown = _with_foreign_reference(cell) if cell.data.foreign and "reference" in _access(task) else split
+    view = view_of(shown, cell.dataset, _released(cell), _access(task), _insider(cell))
     with undefined_where_degenerate(_released(cell), split.train):
         scores = _scores(cell, task, view)
         curve = roc(scores, asked.member)
@@ -319,10 +230,7 @@ def _audited_scores(cell: Cell, audit: Training, task: Task) -> NDArray[np.float
 def _scores(cell: Cell, task: Task, view: AttackView) -> NDArray[np.float64]:
     plugin: Attack = create(task.plugin, task.params)
     found = plugin.score(view, rng=_rng(cell, "attack", task))
-    scores = np.asarray(real(found, f"attack {task.plugin.name!r}: the scores"), dtype=np.float64)
-    if scores.shape != (n := (len(view.targets),)):
-        raise PluginError(f"attack {task.plugin.name!r} returned shape {scores.shape}; expected {n}.")
-    return scores
+    return check_scores(task.plugin, found, len(view.targets))
 
 
 def _reads_model(task: Task) -> bool:
@@ -373,6 +281,15 @@ def _split(cell: Cell, *, exact: bool) -> Split:
     reference = _people(cell.data.reference, exact=exact) if cell.data.reference else None
     train, holdout = cohort.take(cell.data.train), cohort.take(cell.data.holdout)
     return Split(train, holdout, cell.fold, cell.seed, reference)
+
+
+@lru_cache(maxsize=1)
+def _with_foreign_reference(cell: Cell) -> Split:
+    """Return the roles of a cell with people of elsewhere as the reference, each gene as it is in the release."""
+    split, release = _split(cell, exact=False), as_data(_released(cell))
+    assert cell.data.foreign is not None
+    people = as_expression(_cohort(cell.data.foreign))
+    return replace(split, reference=at_resolution(replace(people, X=aligned(people.X, release.X))))
 
 
 @lru_cache(maxsize=1)
@@ -475,5 +392,5 @@ def _peak_since(programs: float) -> float:
 
 def set_threads(threads: int) -> None:
     """Tell every numerical library that will be imported in this process to use so many threads."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)

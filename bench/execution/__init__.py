@@ -5,10 +5,10 @@ the store alone. All of them call `run_cell`, so that limits and isolation are t
 """
 
 from bench.execution.base import Executor, Limits, Reports, Todo, run_cell
-from bench.execution.dask_cluster import DaskCluster
+from bench.execution.clusters.dask_cluster import DaskCluster
+from bench.execution.clusters.slurm_jobs import SlurmArrays
 from bench.execution.local import LocalProcesses
 from bench.execution.serial import Serial
-from bench.execution.slurm_jobs import SlurmArrays
 
 __all__ = [
     "DaskCluster",

@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bench.boundary.views import WITH_CODE
 from bench.engine.plan import PlannedCell, unavailable
 from bench.engine.stopping import Stop
 from bench.engine.tasks import Report, Task, is_done
-from bench.engine.views import WITH_CODE
 from bench.execution.guard import Bounds
 from bench.execution.isolation import run_isolated
 from bench.registry.resources import Resources

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bench.core.formatting import duration
-from bench.engine.costs import Costs, learn
+from bench.engine.costs import Costs, Todo, learn
 from bench.engine.plan import PlannedCell
-from bench.engine.progress import Count, Todo, Tracker, place_of
+from bench.engine.progress import Count, Tracker, place_of
 from bench.engine.tasks import Report, log_of
 from bench.store.heartbeat import Heartbeat
 from bench.store.store import Store

@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection, Pipe
 from typing import NoReturn
 
 from bench.core.errors import BenchError
-from bench.engine.task_log import TaskLog
 from bench.engine.tasks import Cell, Task, log_of, run_tasks
 from bench.execution.processes import (
     GB,
@@ -31,8 +30,9 @@ from bench.execution.processes import (
     descendants,
     die_with_parent,
     held,
-    kill_descendants,
+    kill_children,
 )
+from bench.execution.task_log import TaskLog
 
 _PAUSE = 0.1  # seconds between two looks at the clock and at the memory
 _BOOT = 60.0  # seconds a worker may take before its first task starts; not counted against the task
@@ -76,7 +76,7 @@ def guard(
     try:
         _Watch(pid, channel, output, bounds, lambda i: TaskLog(log_of(cell, tasks[i])), sender).until_the_end(lifeline)
     finally:
-        kill_descendants(me)
+        kill_children()
         shutil.rmtree(scratch, ignore_errors=True)  # what is killed leaves no temporary files
 
 

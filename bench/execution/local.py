@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from queue import SimpleQueue
+from threading import Condition
 
 from bench.engine.plan import PlannedCell
 from bench.engine.stopping import Stop
 from bench.engine.tasks import Report
 from bench.execution.base import Limits, Reports, Stage, Todo, run_cell, skipped, stages
 from bench.execution.isolation import kill_all, prepare
-from bench.execution.queue import WaitingLine, finds_gpu
 from bench.registry.declarations import PluginInfo
 
 _Queue = SimpleQueue[tuple[PlannedCell, Report] | Future[None]]
+
+
+def finds_gpu() -> bool:
+    """Return whether torch trains on a GPU here; where there is none, this is found out without loading torch."""
+    wanted = os.environ.get("BENCH_DEVICE", "auto")
+    if wanted != "auto":
+        return wanted == "cuda"
+    if not any(Path(pattern).exists() for pattern in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
+        return False
+    asked = [sys.executable, "-c", "import torch; print(torch.cuda.is_available())"]
+    return "True" in subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 class LocalProcesses:
@@ -66,6 +81,39 @@ class LocalProcesses:
         if not (any(stage.gpu for cell in cells for stage in cell) and self._has_gpu()):
             cells = [[Stage(planned, tuple(tasks), gpu=False)] for planned, tasks in todo]
         return WaitingLine(cells, self._gpu_jobs)
+
+
+class WaitingLine:
+    """Cells, each a list of stages, in order; a cell that needs a GPU is passed over while all slots are taken."""
+
+    def __init__(self, cells: Iterable[list[Stage]], gpu_slots: int) -> None:
+        self._cells, self._free, self._changed = list(cells), gpu_slots, Condition()
+        self.closed = False
+
+    def take(self) -> list[Stage] | None:
+        """Return the first cell whose next stage may start, waiting for one; None once none is left."""
+        with self._changed:
+            while self._cells:
+                for i, (first, *_) in enumerate(self._cells):
+                    if not first.gpu or self._free:
+                        self._free -= first.gpu
+                        return self._cells.pop(i)
+                self._changed.wait()
+            return None
+
+    def finish(self, stage: Stage, rest: list[Stage]) -> None:
+        """Give back what a stage held and put what is left of its cell to the front."""
+        with self._changed:
+            self._free += stage.gpu
+            self._cells[:0] = [rest] if rest else []
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nothing more start."""
+        with self._changed:
+            self.closed = True
+            self._cells.clear()
+            self._changed.notify_all()
 
 
 def _plugins(todo: Todo) -> list[PluginInfo]:

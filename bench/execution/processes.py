@@ -12,11 +12,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 GB = 1 << 30
 _ROUNDS = 1000  # of killing what is there; more than one only where processes are being started all the time
+_WAIT = 0.001  # seconds between two of them
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 _HAS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
@@ -100,6 +102,22 @@ def kill_descendants(pid: int) -> None:
         for child in living:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(child, signal.SIGKILL)
+
+
+def kill_children() -> None:
+    """Kill everything that this process started, and reap it.
+
+    The kernel's list of children may leave one out while another one ends, so an empty list proves nothing: who adopts
+    orphans has nothing left when there is no child to wait for.
+    """
+    for _ in range(_ROUNDS):
+        kill_descendants(os.getpid())
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(_WAIT)  # until what was killed has ended
 
 
 def _is_zombie(pid: int) -> bool:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.boundary.plain_release import on_grid
 from bench.core.errors import DataError
 from bench.core.records import Records
 from bench.core.roles import Split
-from bench.engine.plain_release import on_grid
 
 _LOGARITHMIC = ("vst", "log2")
 _LARGEST_LOG = 50.0  # two to the power of 50 reads of one gene do not exist

@@ -7,17 +7,15 @@ landmark genes is shipped; others are the user's. Two genes are never merged: a 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from bench.core.errors import DataError
-from bench.datasets.spellings import as_r_writes
-from bench.datasets.tables import read_table, shown
+from bench.datasets.gene_lists import without_version
+from bench.datasets.readers.spellings import as_r_writes
+from bench.datasets.readers.tables import read_table, shown
 
-_VERSION = re.compile(r"(ENS[A-Z]*[GTP]\d{6,})\.\d+")  # not ENSG00000182378.15_PAR_Y, which is a gene of its own
 _EXCEL = re.compile(r"\d{1,2}-(Mar|Sep|Dec|Oct|Apr|Feb)", re.IGNORECASE)
 _UNVERSIONED, _MAPPED = "without the version of the Ensembl identifier", "by the table of synonyms"
 
@@ -36,12 +34,12 @@ class GeneNames:
         self._exact = frozenset(genes)
         self._others: dict[str, dict[str, str]] = {}  # name -> real gene -> why they are the same
         for gene in genes:
-            self._add(_without_version(gene), gene, _UNVERSIONED)
+            self._add(without_version(gene), gene, _UNVERSIONED)
             self._add(as_r_writes(gene), gene, "as R rewrites names")
         for row in rows:
             for gene in {g for cell in row if (g := self._own(cell))}:
                 for cell in row:
-                    self._add(_without_version(cell), gene, _MAPPED)
+                    self._add(without_version(cell), gene, _MAPPED)
 
     def _add(self, name: str, gene: str, why: str) -> None:
         if name and name != gene:
@@ -49,7 +47,7 @@ class GeneNames:
 
     def _own(self, cell: str) -> str:
         """Return the cohort's own name of a cell in a table of synonyms, or nothing."""
-        bare = _without_version(cell)
+        bare = without_version(cell)
         if cell in self._exact or bare in self._exact:
             return cell if cell in self._exact else bare
         return next((gene for gene, why in self._others.get(bare, {}).items() if why == _UNVERSIONED), "")
@@ -64,7 +62,7 @@ class GeneNames:
         """
         if name in self._exact:
             return name, ""
-        bare = _without_version(name)
+        bare = without_version(name)
         if bare in self._exact:
             return bare, _UNVERSIONED
         found = self._others.get(bare, {})
@@ -77,25 +75,14 @@ class GeneNames:
 
     def count(self, names: Iterable[str]) -> int:
         """Return how many of the names are genes of the cohort."""
-        both = ((name, _without_version(name)) for name in names)
+        both = ((name, without_version(name)) for name in names)
         return sum(name in self._exact or bare in self._exact or bare in self._others for name, bare in both)
-
-
-def _without_version(name: str) -> str:
-    match = _VERSION.fullmatch(name)
-    return match[1] if match else name
 
 
 def read_gene_map(path: Path) -> list[tuple[str, ...]]:
     """Return the rows of a user's table of synonyms: TSV, CSV or parquet, a column for each kind of name."""
     table = read_table(path, text=None)
     return list(zip(*(table.frame[i].fillna("").str.strip() for i in range(len(table.columns))), strict=True))
-
-
-def landmark_genes() -> list[tuple[str, ...]]:
-    """Return (Ensembl, symbol, Entrez) of the 978 landmark genes, as shipped."""
-    text = (files("bench.datasets") / "landmark_genes.tsv").read_text(encoding="utf-8")
-    return [tuple(row) for row in csv.reader(text.splitlines()[1:], delimiter="\t")]
 
 
 def spoiled_by_spreadsheet(names: Iterable[str]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +13,10 @@ from numpy.typing import NDArray
 
 from bench.core.cohort import Cohort
 from bench.core.errors import DataError, near_name
-from bench.datasets.matrices import repeated
-from bench.datasets.spellings import is_missing
-from bench.datasets.table_text import find_table, open_table
-from bench.datasets.tables import DELIMITERS, file_type, shown
+from bench.datasets.readers.matrices import repeated
+from bench.datasets.readers.spellings import is_missing
+from bench.datasets.readers.table_text import find_table, open_table
+from bench.datasets.readers.tables import DELIMITERS, file_type, shown
 from bench.foreign.tables import Part, ReadOptions, pick
 
 
@@ -109,9 +111,17 @@ def _columns(path: Path) -> dict[str, list[str]]:
             place = find_table(path, DELIMITERS[suffix])
             with open_table(path, place) as stream:
                 frame = pd.read_csv(stream, sep=place.delimiter, dtype=str, keep_default_na=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, csv.Error, zlib.error, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} cannot be read as a table of labels: {error}. Write it again as UTF-8 CSV.") from error
-    return {str(name): frame[name].str.strip().tolist() for name in frame.columns}
+    columns = {str(name): frame[name].str.strip().tolist() for name in frame.columns}
+    return _filled_up_by_a_spreadsheet(columns) if suffix != ".parquet" else columns
+
+
+def _filled_up_by_a_spreadsheet(columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return columns without those that are empty and have no name, and without the empty rows at the end."""
+    columns = {name: cells for name, cells in columns.items() if any(cells) or not name.startswith("Unnamed: ")}
+    n = max((i + 1 for cells in columns.values() for i, cell in enumerate(cells) if cell), default=0)
+    return {name: cells[:n] for name, cells in columns.items()} if len(columns) > 1 or n else columns
 
 
 def _filled(path: Path, column: str, values: Sequence[str]) -> NDArray[np.str_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,11 @@ from bench.core.cohort import Cohort, as_expression
 from bench.core.errors import DataError
 from bench.core.records import Units
 from bench.datasets import Dataset
-from bench.datasets.tables import shown
+from bench.datasets.gene_lists import landmark_genes
+from bench.datasets.readers.spellings import patient_of
+from bench.datasets.readers.tables import shown
 from bench.foreign.checks import check_units
-from bench.foreign.gene_names import GeneNames, landmark_genes, read_gene_map
+from bench.foreign.gene_names import GeneNames, read_gene_map
 from bench.foreign.labels import read_labels
 from bench.foreign.sources import Source, find_sources
 from bench.foreign.tables import FOLD_COLUMNS, LABEL_COLUMNS, Part, ReadOptions, pick, read_part
@@ -88,10 +90,20 @@ def read_release(
     options = ReadOptions(names=names, label_columns=labels, genes=form.genes, samples_in=form.samples_in, say=say)
     sources = find_sources(source, say) if isinstance(source, Path) else list(source)
     parts = [read_part(one, options) for one in sources]
+    for part in parts:
+        _note_real_names(part, dataset.cohort.samples, say)
     real = _cut(release, parts)
     cohorts = [_cohort(part, one, real.expression, form, options) for part, one in zip(parts, sources, strict=True)]
     given = _by_fold(cohorts, sources, parts, form, folds)
     return Release(real, given, _grouped(release.notes))
+
+
+def _note_real_names(part: Part, people: Sequence[str], say: Callable[[str], None]) -> None:
+    """Say so if rows of a release are called as people of the real cohort, by their own name or their barcode."""
+    known = {*people, *(patient for name in people if (patient := patient_of(name)))}
+    called = sum(name in known or patient_of(name) in known for name in part.samples or ())
+    if called:
+        say(f"{part.path.name}: {called} rows are called as people of the real cohort, as synthetic people are not")
 
 
 def _grouped(notes: Sequence[str]) -> list[str]:

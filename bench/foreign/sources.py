@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.core.cohort import Cohort
 from bench.core.errors import DataError
-from bench.datasets.tables import Table, shown
+from bench.datasets.readers.tables import Table, shown
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".h5ad")
 _LABELS = frozenset({"label", "labels", "annotation", "annotations", "annot", "classes", "meta", "metadata", "y"})

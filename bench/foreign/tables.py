@@ -12,9 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.core.errors import DataError
-from bench.datasets.matrices import SAMPLE_COLUMNS, anndata_table, dense, h5ad_table, repeated
-from bench.datasets.spellings import is_no_gene
-from bench.datasets.tables import Table, file_type, read_table, shown
+from bench.core.formatting import counted
+from bench.datasets.formats.h5ad import anndata_table, dense, h5ad_table
+from bench.datasets.readers.matrices import SAMPLE_COLUMNS, repeated
+from bench.datasets.readers.spellings import is_no_gene
+from bench.datasets.readers.tables import Table, file_type, read_table, shown
 from bench.foreign.gene_names import GeneNames, by_real_name, spoiled_by_spreadsheet
 from bench.foreign.sources import Source
 
@@ -171,7 +173,7 @@ def _from_columns(table: Table, options: ReadOptions) -> Part:
 def _genes_alone(path: Path, unknown: Sequence[str], options: ReadOptions) -> list[str]:
     """Return names that are no gene of the real cohort without the summaries of aligners, which are no genes at all."""
     if summaries := [name for name in unknown if is_no_gene(name)]:
-        options.say(f"{path.name}: summaries of an aligner or counter are left out: {shown(summaries, 3)}")
+        options.say(f"{path.name}: summaries of an aligner, counter or spreadsheet are left out: {shown(summaries, 3)}")
     return [name for name in unknown if name not in summaries]
 
 
@@ -194,7 +196,7 @@ def _chosen(
     elif len(place) < 2:
         raise DataError(f"{path} shares {len(place)} gene(s) with the real cohort; expected at least two.")
     elif unknown:
-        options.say(f"{path.name}: {len(unknown)} columns that are no gene of the real cohort are left out")
+        options.say(f"{path.name}: {counted(len(unknown), 'column')} without a gene of the real cohort left out")
     for why, n in how.items():
         options.say(f"{path.name}: {n} of {len(place)} genes are recognised {why}")
     genes = tuple(gene for gene in real if gene in place)
@@ -217,8 +219,8 @@ def _refuse_others(path: Path, missing: Sequence[str], unknown: Sequence[str], n
         )
     if unknown:
         raise DataError(
-            f"{path} has {len(unknown)} columns too many, which are no gene of the real cohort: {shown(unknown, 3)}. "
-            "Remove them, name a column of labels with --label-column, or say --genes common to leave them out."
+            f"{path} has {counted(len(unknown), 'column')} too many, no gene of the real cohort: {shown(unknown, 3)}. "
+            "Remove what is too much, name a column of labels with --label-column, or say --genes common."
         )
 
 

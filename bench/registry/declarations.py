@@ -22,6 +22,12 @@ from bench.registry.resources import Resources, resources_of
 
 Kind = Literal["generator", "attack", "metric"]
 AttackFamily = Literal["distance", "density", "structure", "model", "ensemble"]
+GeneratorFamily = Literal[
+    "", "resampling", "moments", "copula", "graphical model", "factors", "autoencoder", "gan", "diffusion", "chain",
+    "language model", "classifier", "noisy rows", "adapter",
+]  # fmt: skip
+Preset = Literal["", "quick"]
+Decides = Literal["", "use", "worst", "science"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # what the harness hands each method: positional arguments and keywords
 HANDED: dict[Kind, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -34,6 +40,7 @@ HANDED_MODEL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # of a gen
     "release": ((), ("rng",)),
     "predict_proba": (("model", "X"), ()),
 }
+GROUPS = ("all", "models", "none", "quick")  # what names several plugins, or none, where names are listed
 Modalities = Literal["all"] | tuple[Modality, ...]
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a plugin
 T = TypeVar("T", bound=type)
@@ -51,17 +58,29 @@ class Measure:
     table : str, the leaderboard table that shows it; empty for rows only
     rank : int, position of its column in that table
     title : str, the column head; the name if empty
+    decides : what it says on the first screen of a page: ``"use"`` (how good what is released is for its purpose; the
+        order of the generators, and the height in the picture, come from it), ``"worst"`` (the same where it is worst,
+        such as in the worst class) or ``"science"`` (what of the science survives); empty if its table alone shows it
+    turn : int, of several that decide the same, those with the smallest are taken first; a release is judged by the
+        first that its rows hold, so that each modality and each kind of release has its own
+    real : str, the measure in the same rows that says what real people score; ``"best"`` where people cannot be asked:
+        a release is then held against the best one on the page that claims nothing
+    target : float or None, the value that real people have by definition; the closer, the better, `better` aside
+    chance : float or None, what a release scores that knows nothing; nothing that is no better is called best
+    words : str, what sentences call it, such as ``"balanced accuracy"``; the column head if empty
 
     Raises
     ------
     PluginError
-        If `better` is something else.
+        If `better` or `decides` is something else.
 
     Examples
     --------
     >>> from bench import Measure
     >>> Measure("gene_corr_rmse", better="lower", low=0, high=2, table="fidelity").better
     'lower'
+    >>> Measure("density", low=0, target=1.0).merit(3.5)
+    -2.5
     """
 
     name: str
@@ -71,10 +90,41 @@ class Measure:
     table: str = ""
     rank: int = 0
     title: str = ""
+    decides: Decides = ""
+    turn: int = 1
+    real: str = ""
+    target: float | None = None
+    chance: float | None = None
+    words: str = ""
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower", "none"):
             raise PluginError(f"measure {self.name!r}: better={self.better!r}; expected 'higher', 'lower' or 'none'.")
+        if self.decides not in get_args(Decides):
+            raise PluginError(
+                f"measure {self.name!r}: decides={self.decides!r}; expected 'use', 'worst', 'science' or nothing."
+            )
+
+    @property
+    def head(self) -> str:
+        """What a table calls it."""
+        return self.title or self.name
+
+    @property
+    def called(self) -> str:
+        """What sentences and the first screen call it."""
+        return self.words or self.head
+
+    @property
+    def scored(self) -> bool:
+        """True if some values are better than others."""
+        return self.better != "none" or self.target is not None
+
+    def merit(self, value: float) -> float:
+        """Return a value such that larger is better: itself, its negative, or minus its distance from the target."""
+        if self.target is not None:
+            return -abs(value - self.target)
+        return -value if self.better == "lower" else value
 
 
 @dataclass(frozen=True)
@@ -100,6 +150,12 @@ class PluginInfo:
         return bool(self.option("control", False))
 
     @property
+    def is_quick(self) -> bool:
+        """True if `bench run --quick` takes it: by its preset, a control, or a metric that decides something."""
+        decides = any(m.decides for m in self.measures) if self.kind == "metric" else self.is_control
+        return decides or self.option("preset", "") == "quick"
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """What the plugin serves; expression unless it says otherwise."""
         declared = self.option("modalities", ("expression",))
@@ -108,7 +164,7 @@ class PluginInfo:
     @property
     def released(self) -> Released:
         """What a generator releases, and what a metric or an attack looks at: data or a model."""
-        asks = self.kind == "attack" and self.option("access", "black-box") == "query"
+        asks = self.kind == "attack" and self.option("access", "black-box").startswith("query")
         found: Released = self.option("releases", "model" if asks else "data")
         return found
 
@@ -171,14 +227,18 @@ def _check_scope(options: Mapping[str, Any], where: str) -> None:
 def generator(
     name: str,
     *,
+    family: GeneratorFamily = "",
     doi: str = "",
     control: bool = False,
+    floor: bool = False,
+    preset: Preset = "",
     fits: Literal["train", "spare"] = "train",
     needs: tuple[str, ...] = (),
     quick: Mapping[str, Any] | None = None,
     opt_in: bool = False,
     imports: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
+    trains: tuple[str, ...] = (),
     memory_gb: float | None = None,
     minutes: float | None = None,
     gpus: int | None = None,
@@ -190,14 +250,20 @@ def generator(
     Parameters
     ----------
     name : str, the registry name, equal to the file name
+    family : str, the kind of method, by which pages filter: ``"resampling"``, ``"moments"``, ``"copula"``,
+        ``"graphical model"``, ``"factors"``, ``"autoencoder"``, ``"gan"``, ``"diffusion"``, ``"chain"``,
+        ``"language model"``, ``"classifier"``, ``"noisy rows"`` or ``"adapter"``; no part of any result's key
     doi : str, where the method is described
     control : bool, True if it only brackets the tables
+    preset : ``"quick"`` if `bench run --quick` takes it: fits within seconds
+    floor : bool, True for a control that holds nothing of the data: what scores no better is never called best
     fits : ``"train"`` or ``"spare"``, the people it is fitted on; spare is a fold that is neither train nor holdout
     needs : tuple of str, import names of optional packages
     quick : dict, hyper-parameters under which it takes a second on a toy cohort, for the conformance checks
     opt_in : bool, True if `all` leaves it out, because it needs something from the user; it runs when it is named
     imports : tuple of str, hyper-parameters that name a class to import, whose code is then a part of the result's key
     files : tuple of str, hyper-parameters that may name a file, whose content is then a part of the result's key
+    trains : tuple of str, hyper-parameters that may name a generator, whose code is then a part of the result's key
     memory_gb, minutes, gpus : float, float and int; what one cell needs on a cluster; no part of any result's key
     modalities : ``"all"`` or tuple of str; what it serves, ``("expression",)`` unless it says otherwise. Those that
         only need a matrix declare ``"all"`` and work on the flat view, ``cohort.X``
@@ -211,7 +277,7 @@ def generator(
     Raises
     ------
     PluginError
-        If the name is no plugin's, the class is no dataclass, or it lacks a method.
+        If the name is no plugin's, the family is unknown, the class is no dataclass, or it lacks a method.
 
     Examples
     --------
@@ -229,6 +295,9 @@ def generator(
     ...         X = self.cohort_.X[rows]
     ...         return self.cohort_.synthetic(X + rng.normal(0, self.sd, X.shape), self.cohort_.y[rows])
     """
+    if family not in get_args(GeneratorFamily):
+        kinds = ", ".join(filter(None, get_args(GeneratorFamily)))
+        raise PluginError(f"generator {name!r}: family {family!r}; expected one of {kinds}.")
     return lambda cls: _declare("generator", name, cls, modalities, releases)
 
 
@@ -238,6 +307,8 @@ def attack(
     access: Access = "black-box",
     official: bool = False,
     opt_in: bool = False,
+    for_audits: bool = False,
+    preset: Preset = "",
     family: AttackFamily = "distance",
     doi: str = "",
     needs: tuple[str, ...] = (),
@@ -249,9 +320,12 @@ def attack(
     ----------
     name : str, the registry name, equal to the file name
     access : str, what the attacker sees, such as ``"black-box + reference"``; the fields of `AttackView` say the rest.
-        ``"query"`` is for released models, every other one for released data
+        ``"query"`` and ``"query + code"`` are for released models, every other one for released data
     official : bool, True for the published arithmetic, kept beside the sound form and never used to judge a generator
     opt_in : bool, True if `all` leaves it out, because it is slow (it trains models); it runs when it is named
+    for_audits : bool, True if it tells people apart over repeated trainings only, or with its sign turned around, as
+        audits read it; such an attack need not find copies of the members in one release
+    preset : ``"quick"`` if `bench run --quick` takes it: strong, and done within a second
     family : str, what it looks at: ``"distance"``, ``"density"``, ``"structure"``, ``"model"`` or ``"ensemble"``
     doi : str, where the attack is described
     needs : tuple of str, import names of optional packages
@@ -373,6 +447,15 @@ def _decorator(node: ast.ClassDef) -> tuple[Kind, ast.Call] | None:
     return None
 
 
+def refuse_group(name: str, path: Path) -> None:
+    """Raise a `PluginError` if a plugin has the name of a group: whoever names it would get the group."""
+    if name in GROUPS:
+        raise PluginError(
+            f"plugin file {path} declares {name!r}, but {', '.join(GROUPS)} name groups of plugins where plugins are "
+            "listed. Rename the plugin and its file."
+        )
+
+
 def read_info(path: Path, module: str, origin: str = "built-in") -> PluginInfo | None:
     """Return what the plugin file declares, or None if it declares no plugin.
 
@@ -393,6 +476,7 @@ def read_info(path: Path, module: str, origin: str = "built-in") -> PluginInfo |
         info = _info(node, kind, call, path, module, origin)
     except PluginError as error:
         raise PluginError(f"plugin file {path}: {error}") from error
+    refuse_group(info.name, path)
     if info.name != path.stem:
         raise PluginError(
             f"plugin file {path} declares {info.name!r}; expected the file's name, {path.stem!r}. Rename one of them."

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.registry.command_file import read_command_file
 from bench.registry.declarations import PluginInfo
+from bench.registry.selection import choose
 from bench.registry.sources import Source, source_of, version_of
 
 # Raised by hand when the engine itself starts to give other numbers for the same plugins and data.
@@ -26,6 +27,7 @@ ENGINE = 1
 _CONTRACT = {
     *("bench", "bench.registry.declarations", "bench.registry.finding", "bench.core.errors", "bench.core.records"),
     *("bench.core.cohort", "bench.core.fold_facts", "bench.core.images", "bench.core.released", "bench.core.roles"),
+    "bench.registry.selection",
 }
 
 
@@ -45,7 +47,7 @@ def code_digest(info: PluginInfo, params: Mapping[str, Any] | None = None) -> st
     """Return the SHA-256 of a plugin's sources and of the versions of the libraries they import.
 
     A class that a hyper-parameter names (the decorator's ``imports``) is part of it: its file, its library's version.
-    So is the content of a file that one names (``files``).
+    So is the content of a file that one names (``files``), and the code of a generator (``trains``).
     """
     if info.path.suffix == ".toml":
         return read_command_file(info.path).digest()
@@ -54,7 +56,9 @@ def code_digest(info: PluginInfo, params: Mapping[str, Any] | None = None) -> st
     named = [_named_code(str(chosen[name])) for name in info.option("imports", ())]
     files = [Path(str(chosen[name])) for name in info.option("files", ())]
     held = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
-    parts = {name: found for name, found in (("named", named), ("files", held)) if found}
+    texts = [text for name in info.option("trains", ()) if (text := str(chosen[name]))]
+    trained = [code_digest(choice.info, choice.params) for text in texts for choice in choose("generator", text)]
+    parts = {name: found for name, found in (("named", named), ("files", held), ("trained", trained)) if found}
     return key("code", own=own, **parts) if parts else own
 
 

@@ -7,15 +7,16 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
-import sys
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.core.errors import MissingExtraError, PluginError, near_name
+from bench.core.source_file import import_source_file
 from bench.registry.command_file import read_command_file
 from bench.registry.command_generator import command_generator
-from bench.registry.declarations import HANDED, KINDS, NAME, Kind, PluginInfo, parsed, read_info
+from bench.registry.declarations import HANDED, KINDS, NAME, Kind, PluginInfo, parsed, read_info, refuse_group
 
 FOLDERS: dict[Kind, str] = {"generator": "generators", "attack": "attacks", "metric": "metrics"}
 _EXTRAS = {
@@ -69,6 +70,7 @@ def _read_commands(path: Path, module: str, origin: str) -> PluginInfo:
     """Return what a TOML file declares that makes a generator of two commands."""
     if not NAME.fullmatch(path.stem):
         raise PluginError(f"plugin file {path}: expected a lower-case name with letters, digits and '_'.")
+    refuse_group(path.stem, path)
     declared = read_command_file(path)
     return PluginInfo("generator", path.stem, declared.summary, path, module, declared.params, declared.options, origin)
 
@@ -142,9 +144,19 @@ def find(kind: Kind, name: str) -> PluginInfo:
     known = plugins(kind)
     if name not in known:
         raise PluginError(
-            f"there is no {kind} {name!r}.{near_name(name, known)} `bench list {FOLDERS[kind]}` shows all of them."
+            f"there is no {kind} {name!r}.{_way_out(kind, name, known)} `bench list {FOLDERS[kind]}` shows all of them."
         )
     return known[name]
+
+
+def _way_out(kind: Kind, name: str, known: Mapping[str, PluginInfo]) -> str:
+    """Say what an unknown name may mean: a file beside the user, a measure, or a near name."""
+    if beside := [path for path in (Path(f"{name}.py"), Path(f"{name}.toml")) if path.is_file()]:
+        return f" There is a file {beside[0]} here: add --plugin {beside[0]}."
+    named = re.compile(rf"{re.escape(name)}(_|$)")
+    if kind == "metric" and (of := [i.name for i in known.values() if any(named.match(m.name) for m in i.measures)]):
+        return f" It is a measure of {' and '.join(map(repr, of[:3]))}: name the metric."
+    return near_name(name, known)
 
 
 def sound(attacks: Iterable[str]) -> list[str]:
@@ -160,21 +172,9 @@ def sound(attacks: Iterable[str]) -> list[str]:
 
 
 def _import(info: PluginInfo) -> Any:
-    if not info.module.startswith("bench_plugin_"):
-        return importlib.import_module(info.module)
-    if info.module in sys.modules:
-        return sys.modules[info.module]
-    spec = importlib.util.spec_from_file_location(info.module, info.path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[info.module] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[info.module]
-        raise
-    return module
+    if info.module.startswith("bench_plugin_"):
+        return import_source_file(info.module, info.path)
+    return importlib.import_module(info.module)
 
 
 def missing_needs(info: PluginInfo) -> str | None:

@@ -19,11 +19,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.core.cache import cache_home, keep
+from bench.core.files import cache_home, keep_in_cache
 from bench.registry.resources import RESOURCES
 
 _MOST = 2000  # files remembered, the latest ones; a checkout has about 250
 _DECORATORS = ("generator", "attack", "metric")
+_READING = (
+    "decides",
+    "turn",
+    "real",
+    "target",
+    "chance",
+    "words",
+)  # of a Measure: how tables read it, no part of any number
 _METADATA = (".dist-info", ".egg-info")
 
 
@@ -65,7 +73,7 @@ def _read(text: bytes) -> Source:
 
 
 def _strip(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
-    """Take docstrings, resources, modalities and the places of project files out of a tree; yield what it imports."""
+    """Take docstrings, what changes no number, and the places of project files out of a tree; yield what it imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((0, alias.name, []) for alias in node.names)
@@ -81,10 +89,15 @@ def _strip(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
 
 
 def _strip_scope(node: ast.ClassDef) -> None:
-    """Take from a plugin's decorator what changes no number: the resources it asks for, the modalities it serves."""
+    """Take from a plugin's decorator what changes no number: resources, modalities, and how tables read it."""
     for call in node.decorator_list:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _DECORATORS:
-            call.keywords = [k for k in call.keywords if k.arg not in (*RESOURCES, "modalities")]
+            free = {*RESOURCES, "modalities", "floor", "preset"}
+            free |= {"family"} if call.func.id == "generator" else set()
+            call.keywords = [k for k in call.keywords if k.arg not in free]
+            for inner in ast.walk(call):
+                if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "Measure":
+                    inner.keywords = [k for k in inner.keywords if k.arg not in _READING]
 
 
 @functools.cache
@@ -162,7 +175,7 @@ def remember() -> None:
     if memory.pop("changed"):
         memory["sources"] = dict(list(memory["sources"].items())[-_MOST:])
         text = json.dumps({**memory, "sha256": _checksum(memory)})
-        keep(_file(), lambda path: path.write_text(text, encoding="utf-8"))
+        keep_in_cache(_file(), lambda path: path.write_text(text, encoding="utf-8"))
     memory["changed"] = False
 
 

@@ -8,18 +8,20 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-# measures that decide, by what they are called on the card; each is a mean over folds of the benchmark
-_DECIDE = (
-    ("accuracy_synthetic", "accuracy of a classifier trained on it", "accuracy_real"),
-    ("balanced_accuracy_synthetic", "mean recall over classes", "balanced_accuracy_real"),
-    ("rare_class_f1_synthetic", "F1 of the rarest class", "rare_class_f1_real"),
-    ("aupr_synthetic", "AUPR of that classifier", "aupr_real"),
-    ("coexpression_recall_r03", "co-expressed pairs found again (r > 0.3)", ""),
-    ("coexpression_precision_r03", "co-expressed pairs that are true", ""),
-    ("de_tpr_up_lfc05", "differentially expressed genes found (up)", ""),
-    ("mmd", "distance to real people (MMD)", "mmd_base"),
-)
+from bench.registry.declarations import Decides
+from bench.registry.finding import plugins
+
+_ROLES: tuple[Decides, ...] = ("use", "worst", "science")  # of what decides, in the order of the card
 _SHOWN = 8  # attacks
+_NATURE = {
+    "data": "Every row was drawn from a model; none is the record of a person.",
+    "model": "It answers queries with the probability of each class, and was trained on people.",
+}
+_FILES = {  # where names, labels and values are, by what was released
+    "expression": "Columns: a name that stands for nobody, the class label, then the features.",
+    "variants": "The calls of synthetic people are in the VCF, their class labels in synthetic.labels.csv.",
+    "images": "Arrays: images (n x height x width x channels, 8 bits) and labels.",
+}
 
 
 def write_card(folder: Path, document: Mapping[str, Any]) -> None:
@@ -34,6 +36,9 @@ def write_card(folder: Path, document: Mapping[str, Any]) -> None:
     environment.filters["n"] = _number
     facts = {
         "c": document,
+        "called": "Released classifier" if document["data"]["kind"] == "model" else "Synthetic data",
+        "nature": _NATURE["model" if document["data"]["kind"] == "model" else "data"],
+        "files": _FILES.get(document["data"]["kind"], ""),
         "use": list(_use(document["usefulness"])),
         "attacks": _attacks(document["exposure_of_the_configuration"]),
         "own": _attacks(document["exposure_of_this_release"]),
@@ -55,9 +60,10 @@ def _marks(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _use(measures: Mapping[str, Mapping[str, float]]) -> Iterator[dict[str, Any]]:
-    for name, words, real in _DECIDE:
-        if name in measures:
-            yield {"name": name, "words": words, **measures[name], "real": measures.get(real, {}).get("mean")}
+    """Yield what decides, as the metrics declare it: each a mean over folds of the benchmark."""
+    declared = [m for info in plugins("metric").values() for m in info.measures if m.decides and m.name in measures]
+    for m in sorted(declared, key=lambda m: (_ROLES.index(m.decides), m.turn, m.name)):
+        yield {"name": m.name, "words": m.called, **measures[m.name], "real": measures.get(m.real, {}).get("mean")}
 
 
 def _attacks(exposure: Mapping[str, Any] | None) -> list[tuple[str, float, str]]:

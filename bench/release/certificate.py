@@ -11,24 +11,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
+from bench.boundary.plain_release import SIGNIFICANT_BITS
 from bench.core.files import sha256
+from bench.core.records import Records
+from bench.core.released import Release, ReleasedModel
 from bench.engine.environment import distributions
-from bench.engine.plain_release import SIGNIFICANT_BITS
 from bench.registry.digests import code_digest
 from bench.release.evidence import as_data
-from bench.release.formats import dictionary
+from bench.release.formats import dictionary, in_words, kind_of
 from bench.release.signature import CERTIFICATE
 
 if TYPE_CHECKING:
     from bench.release.ledger import Spent
-    from bench.release.make import Knowledge, Request, Trained
-    from bench.release.refusals import Checks
+    from bench.release.make import Knowledge, Made, Request
 
 FORMAT = 1
+_GRIDS = {"genotype": "whole alleles", "intensity": "256 levels of brightness"}
 LIMITS = (
     "Attacks from outside cannot exclude a channel that the generator hides in the values themselves.",
     "An attack that found nothing shows that this attack found nothing; another may find more.",
     "Values outside the people who were measured (other hospitals, other platforms) were not tried.",
+)
+COMPOSITION = (
+    "basic: epsilons and deltas add up; where some claims are about replacing a person, those about adding or removing "
+    "one count 2 epsilon and (1 + e^epsilon) delta"
 )
 INTENDED = (
     "developing and testing methods",
@@ -45,8 +51,7 @@ PROHIBITED = (
 def certificate(
     request: Request,
     identity: str,
-    trained: Trained,
-    checks: Checks,
+    made: Made,
     known: Knowledge,
     measured: Mapping[str, Any] | None,
     spent: Spent,
@@ -61,22 +66,17 @@ def certificate(
     measured : the exposure of this very release; None if nobody was held out
     spent : by all releases of the cohort, this one included
     """
-    records, choice, dataset = trained.plain.records, request.choice, request.dataset
+    choice, dataset = request.choice, request.dataset
     return {
         "format": FORMAT,
         "release": identity,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "for_publication": request.seed is None,
         "benchmarked": known.exposure is not None,
-        "dataset": _about(request, trained),
+        "dataset": _about(request, made),
         "data": {
-            "rows": len(records),
-            "features": records.n_genes,
-            "modality": records.modality,
-            "units": records.units,
-            "classes": dict(sorted(Counter(map(str, records.y)).items())),
-            "grid": f"{SIGNIFICANT_BITS} significant bits",
-            "dictionary": dictionary(records, dataset.label),
+            **_contents(made.released, made.people),
+            "dictionary": dictionary(made.released, made.people, dataset.label),
         },
         "generator": {
             "name": choice.info.name,
@@ -85,20 +85,15 @@ def certificate(
             "doi": choice.info.option("doi", ""),
             "code": code_digest(choice.info, choice.params),
         },
-        "claim": as_data(trained.claim),
-        "sp800_226": _checklist(request, trained, spent),
-        "ledger": {**asdict(spent), "composition": "basic: epsilons and deltas add up"},
+        "claim": as_data(made.claim),
+        "sp800_226": _checklist(request, made, spent),
+        "ledger": {**asdict(spent), "composition": COMPOSITION},
         "exposure_of_the_configuration": known.exposure,
         "exposure_of_this_release": measured,
         "audits": known.audits,
         "usefulness": known.usefulness,
         "benchmark_folds": known.folds,
-        "checks": {
-            "rows equal to a person": "none",  # or there would be no release; how near one came is the people's own
-            "rows close to a person": "none",
-            "features that end in a person's value": "at most one in a hundred",
-            "repeated rows": checks.duplicates,
-        },
+        "checks": made.checks.facts(),
         "limits": list(LIMITS),
         "intended_use": list(INTENDED),
         "prohibited_use": list(PROHIBITED),
@@ -106,8 +101,24 @@ def certificate(
     }
 
 
-def _about(request: Request, trained: Trained) -> dict[str, Any]:
-    dataset, claim = request.dataset, trained.claim
+def _contents(released: Release, people: Records) -> dict[str, Any]:
+    """Return what was released: its kind, its size and its classes."""
+    facts = {"kind": kind_of(released), "what": in_words(released, people), "modality": people.modality}
+    if isinstance(released, ReleasedModel):
+        size = {"features": len(released.features), "numbers": released.n_parameters}
+        return {**facts, "units": people.units, **size, "classes": list(released.classes)}
+    return {
+        **facts,
+        "units": released.units,
+        "rows": len(released),
+        "features": released.n_genes,
+        "classes": dict(sorted(Counter(map(str, released.y)).items())),
+        "grid": _GRIDS.get(released.units, f"{SIGNIFICANT_BITS} significant bits"),
+    }
+
+
+def _about(request: Request, made: Made) -> dict[str, Any]:
+    dataset, claim = request.dataset, made.claim
     facts: dict[str, Any] = {
         "name": dataset.name,
         "title": dataset.title,
@@ -116,20 +127,20 @@ def _about(request: Request, trained: Trained) -> dict[str, Any]:
         "held_out": request.hold_out,
     }
     if claim is None or claim.neighbours == "replace-one":
-        facts["people_trained_on"] = len(trained.people)
+        facts["people_trained_on"] = len(made.people)
     if request.source_terms:
         facts["use_conditions_duo"] = request.source_terms
     return facts
 
 
-def _checklist(request: Request, trained: Trained, spent: Spent) -> dict[str, str]:
+def _checklist(request: Request, made: Made, spent: Spent) -> dict[str, str]:
     """Return the answers to what NIST SP 800-226 (doi:10.6028/NIST.SP.800-226) asks of a private release."""
-    claim = trained.claim
+    claim = made.claim
     seed = "secret, from the operating system, kept nowhere" if request.seed is None else f"{request.seed}, known"
     answers = {
         "trust model": "central: who made the release held the data of all people",
         "randomness": seed,
-        "side channels": "values on a grid, rows in the order of their hash, no names; timing is not protected",
+        "side channels": _side_channels(made.released),
         "earlier releases": f"{spent.releases - 1} of this cohort by this ledger",
         "data collection": "not part of the guarantee",
         "outside the budget": "the numbers of exposure and usefulness in this certificate are computed from the people",
@@ -147,6 +158,12 @@ def _checklist(request: Request, trained: Trained, spent: Spent) -> dict[str, st
         "public data used": "; ".join(claim.public) or "none",
         **answers,
     }
+
+
+def _side_channels(released: Release) -> str:
+    if isinstance(released, ReleasedModel):
+        return "numbers as they were trained, to the last bit, without names; timing is not protected"
+    return "values on a grid, rows in the order of their hash, no names; timing is not protected"
 
 
 def _libraries() -> dict[str, str]:

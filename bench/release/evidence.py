@@ -17,6 +17,7 @@ from bench.datasets import Dataset
 from bench.registry.finding import plugins, sound
 from bench.registry.selection import Choice
 from bench.statistics.dp_bounds import auc_ceiling, share_of_ceiling
+from bench.statistics.membership import shown
 from bench.statistics.strongest_attack import strongest_attack
 from bench.store.rows import read_rows
 from bench.studies.audit_records import audits_file, read_audits
@@ -70,9 +71,13 @@ def exposure(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any]:
 
 
 def strongest_in(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return how well the strongest attack in the rows of one release does; those marked official take no part."""
+    """Return how well the strongest attack in the rows of one release does; those marked official take no part.
+
+    Its name says if its sign was turned around.
+    """
     (found,) = strongest_attack(rows, attacks=sound(rows["attack"].unique())).to_dict("records")
-    return {str(name): value for name, value in found.items()}
+    whole = {**found, "attack": shown(found["attack"], found["reversed"])}
+    return {str(name): value for name, value in whole.items()}
 
 
 def _access(known: Mapping[str, Any], name: str) -> str:

@@ -33,8 +33,8 @@ class Spent:
     Parameters
     ----------
     releases : how many were begun, whatever became of them
-    epsilon, delta : the sums over those that claim something; epsilon is that of replacing one person where any claim
-        is about that, since adding and removing one costs at most twice
+    epsilon, delta : the sums over those that claim something; of replacing one person where any claim is about that
+        (`for_replacing`)
     unbounded : how many claim nothing, or were never heard of again; no epsilon bounds those
     """
 
@@ -42,12 +42,6 @@ class Spent:
     epsilon: float
     delta: float
     unbounded: int
-
-    def and_one_more(self, claim: PrivacyClaim | None) -> Spent:
-        """Return what is spent after another release."""
-        if claim is None:
-            return Spent(self.releases + 1, self.epsilon, self.delta, self.unbounded + 1)
-        return Spent(self.releases + 1, self.epsilon + claim.epsilon, self.delta + claim.delta, self.unbounded)
 
 
 class Ledger:
@@ -122,12 +116,26 @@ def total(lines: Sequence[Mapping[str, Any]]) -> Spent:
         known.update({name: value for name, value in line.items() if value is not None})
     claims = [found.get("claim") for found in latest.values()]
     bounded = [claim for claim in claims if claim]
-    replaced = any(claim["neighbours"] == "replace-one" for claim in bounded)
-    epsilon = math.fsum(_epsilon(claim, replaced) for claim in bounded)
-    delta = math.fsum(claim["delta"] for claim in bounded)
-    return Spent(len(latest), epsilon, delta, len(claims) - len(bounded))
+    budgets = [(float(claim["epsilon"]), float(claim["delta"])) for claim in bounded]
+    if any(claim["neighbours"] == "replace-one" for claim in bounded):
+        budgets = [
+            for_replacing(*budget) if claim["neighbours"] == "add-remove" else budget
+            for claim, budget in zip(bounded, budgets, strict=True)
+        ]
+    epsilon, delta = (math.fsum(parts) for parts in zip(*budgets, strict=True)) if budgets else (0.0, 0.0)
+    return Spent(len(latest), epsilon, min(delta, 1.0), len(claims) - len(bounded))
 
 
-def _epsilon(claim: Mapping[str, Any], replaced: bool) -> float:
-    """Return the epsilon of a claim; to replace a person is to remove one and to add one."""
-    return float(claim["epsilon"]) * (2 if replaced and claim["neighbours"] == "add-remove" else 1)
+def with_one_more(lines: Sequence[Mapping[str, Any]], claim: PrivacyClaim | None) -> Spent:
+    """Return what is spent after another release with this claim."""
+    made = None if claim is None else {name: getattr(claim, name) for name in ("epsilon", "delta", "neighbours")}
+    return total([*lines, {"release": "one more", "claim": made}])  # no release has such a name: theirs are hex digits
+
+
+def for_replacing(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return what an (epsilon, delta) about adding or removing a person is worth for replacing one.
+
+    To replace is to remove and to add. Over the cohort in between, ``P <= e^epsilon (e^epsilon Q + delta) + delta``:
+    epsilon doubles, and delta is multiplied by ``1 + e^epsilon``.
+    """
+    return 2 * epsilon, min(delta * (1 + math.exp(min(epsilon, 700.0))), 1.0) if delta else 0.0

@@ -6,6 +6,8 @@ The folder of a release appears whole or not at all; the ledger knows of it befo
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -16,26 +18,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.boundary.making import Trained, train
+from bench.boundary.views import WITH_CODE
 from bench.core.errors import BenchError, DataError
 from bench.core.files import replacing
+from bench.core.formatting import counted
 from bench.core.records import Records
+from bench.core.released import Release, ReleasedModel
 from bench.core.roles import PrivacyClaim, Split, claim_of
 from bench.core.secret_seeds import secret_seed
 from bench.datasets import Dataset
-from bench.engine.handing_over import handed_over
-from bench.engine.plain_release import Plain, plain_release
-from bench.engine.plan import PlannedCell, Scope, plan_given
-from bench.engine.tasks import Report, check_sample
-from bench.engine.views import WITH_CODE
+from bench.engine.plan import PlannedCell, Scope, plan_generators, plan_given
+from bench.engine.tasks import Report
 from bench.execution.base import Limits
 from bench.execution.runner import execute, pending
-from bench.registry.finding import create
 from bench.registry.selection import Choice
 from bench.release import evidence, refusals
 from bench.release.card import write_card
 from bench.release.certificate import certificate, write_certificate
-from bench.release.formats import write_data
-from bench.release.ledger import Ledger, Spent
+from bench.release.formats import formats_in, kind_in, write_data
+from bench.release.ledger import Ledger, total, with_one_more
 from bench.release.metadata import write_metadata
 from bench.release.signature import default_key, sign, signing_key
 from bench.store.store import Store
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 LEAST = 100  # people, fewer than which no release hides anybody among
 ROWS = 1000  # of a release whose claim makes the number of people a secret
+_DUO = re.compile(r"DUO:\d{7}")
 EXPOSURE = 0.75  # AUC of the strongest attack on the configuration above which nothing is released
 
 
@@ -66,8 +69,9 @@ class Request:
     choice : Choice, the generator with its parameters
     out : Path, the folder of the release; it must not exist
     results : Path, the folder of the benchmark's results
-    formats : list of str, of the data files
-    rows : int or None, how many; None: as many as there are people, or 1,000 where a claim makes their number a secret
+    formats : str, of the files, such as ``"csv,parquet"``; empty for the usual one of what is released
+    rows : int or None, how many; None: as many as there are people, or 1,000 where a claim makes their number a secret;
+        nothing to a model
     hold_out : float, the share of people left out of the training, so that attacks can be measured on this release
     attacks : list of Choice, on this very release, where somebody is held out; those that need code are left out
     budget : float or None, the epsilon that all releases of this cohort may spend together
@@ -84,7 +88,7 @@ class Request:
     choice: Choice
     out: Path
     results: Path
-    formats: Sequence[str] = ("csv",)
+    formats: str = ""
     rows: int | None = None
     hold_out: float = 0.0
     attacks: Sequence[Choice] = ()
@@ -100,11 +104,11 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """A release in memory: as the generator made it, made plain, and with the people it was trained on."""
+class Made:
+    """A release in memory: what is published, what was looked for in it, and the people it was trained on."""
 
-    raw: Records
-    plain: Plain
+    released: Release
+    checks: refusals.Checks
     claim: PrivacyClaim | None
     people: Records
     held_out: Records
@@ -128,30 +132,29 @@ def make_release(request: Request, say: Say = lambda text: None) -> Path:
         If something that was asked for is not possible.
     """
     known = _knowledge(request)
+    formats = formats_in(request.formats, kind_in(request.choice.info, request.dataset.modality))
     key = signing_key(request.key or default_key())
     identity, ledger = secrets.token_hex(8), Ledger.of(request.dataset.digest, request.ledger)
     with ledger.locked():
-        before = ledger.spent()
+        before = ledger.lines()
         _refuse(None, "", list(_over_budget(request, before, known.claim, claimed=known.exposure is not None)))
         ledger.write(
             identity, "begun", dataset=request.dataset.label_name, cohort=request.dataset.digest,
             generator=request.choice.label, claim=evidence.as_data(known.claim),
         )  # fmt: skip
     say(f"training {request.choice.label} on {len(request.dataset.cohort)} people")
-    trained = _train(request)
-    ledger.write(identity, "trained", claim=evidence.as_data(trained.claim))
-    say("looking for people in the release")
-    found = refusals.check(trained.raw, trained.plain, trained.people)
-    _refuse(ledger, identity, [*refusals.reasons(found), *_over_budget(request, before, trained.claim)])
+    made = _train(request, say)
+    ledger.write(identity, "trained", claim=evidence.as_data(made.claim))
+    _refuse(ledger, identity, [*made.checks.reasons(), *_over_budget(request, before, made.claim)])
     measured = None
-    if len(trained.held_out):
-        say(f"attacking the release with {len(trained.held_out)} people held out")
-        measured = evidence.exposure(_attack(request, trained, say), trained.claim)
+    if len(made.held_out):
+        say(f"attacking the release with {len(made.held_out)} people held out")
+        measured = evidence.exposure(_attack(request, made, say), made.claim)
     after = ledger.spent()
     with replacing(request.out) as folder:
         folder.mkdir()
-        document = certificate(request, identity, trained, found, known, measured, after)
-        write_data(folder, trained.plain.records, request.dataset.label, request.formats)
+        document = certificate(request, identity, made, known, measured, after)
+        write_data(folder, made.released, request.dataset.label, formats)
         write_card(folder, document)
         write_metadata(folder, document)
         write_certificate(folder, document)
@@ -182,7 +185,7 @@ def _knowledge(request: Request) -> Knowledge:
         return Knowledge(None, {}, None, audits, 0)
     claim = evidence.claim_in(found)
     attacked = evidence.exposure(found, claim)
-    _refuse(None, "", list(_reasons_of_attacks(request, attacked["strongest"])))
+    _refuse(None, "", list(_reasons_of_attacks(request, attacked["strongest"], claim)))
     folds = len(found[["seed", "fold"]].drop_duplicates())
     return Knowledge(attacked, evidence.usefulness(found), claim, audits, folds)
 
@@ -191,12 +194,18 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
     dataset, choice = request.dataset, request.choice
     if request.out.exists():
         yield f"{request.out} exists already. Name another folder with --out, or move it away."
+    above = next(place for place in request.out.absolute().parents if place.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        yield f"{above} is no folder that can be written into. Name another one with --out."
+    if request.source_terms and not _DUO.fullmatch(request.source_terms):
+        yield f"--duo {request.source_terms!r} is no DUO code; expected seven digits, such as DUO:0000042."
     if choice.info.is_control:
         yield f"{choice.info.name} is a control, made to bracket the tables. `bench list generators` shows the others."
-    if choice.info.released == "model":
-        yield f"{choice.info.name} releases a model, and files of rows are written here."
-    if dataset.modality != "expression":
-        yield f"{dataset.name} is {dataset.modality}, and files of expression are written here."
+    if dataset.modality not in choice.info.modalities:
+        served = ", ".join(choice.info.modalities)
+        yield f"{dataset.name} is {dataset.modality}, and {choice.info.name} serves {served}."
+    if choice.info.released == "model" and request.rows:
+        yield f"{choice.info.name} releases a model, which has no rows; leave --rows out."
     if len(dataset.cohort) < request.least:
         yield f"{dataset.name} has {len(dataset.cohort)} people; fewer than {request.least} hide nobody (--least)."
     if refuted:
@@ -212,41 +221,44 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
         )
 
 
-def _reasons_of_attacks(request: Request, strongest: Mapping[str, Any]) -> Iterator[str]:
+def _reasons_of_attacks(request: Request, strongest: Mapping[str, Any], claim: PrivacyClaim | None) -> Iterator[str]:
     if strongest["low"] is not None and strongest["low"] > request.exposure:
         yield (
             f"the attack {strongest['attack']} tells who was in the training of {request.choice.label}: AUC "
             f"{strongest['value']:.3f}, at least {strongest['low']:.3f}, and {request.exposure:g} is allowed "
-            "(--exposure). Release with another generator, or with a smaller epsilon."
+            f"(--exposure). Release with another generator{'' if claim is None else ', or with a smaller epsilon'}."
         )
 
 
-def _over_budget(request: Request, before: Spent, claim: PrivacyClaim | None, *, claimed: bool = True) -> Iterator[str]:
+def _over_budget(
+    request: Request, before: Sequence[Mapping[str, Any]], claim: PrivacyClaim | None, *, claimed: bool = True
+) -> Iterator[str]:
     """Yield why the budget does not allow a release.
 
     Parameters
     ----------
-    before : what earlier releases spent
+    before : the ledger's lines of earlier releases
     claimed : False while nobody knows what the generator will claim
     """
     if request.budget is None:
         return
-    if before.unbounded:
+    spent = total(before)
+    if spent.unbounded:
         yield (
-            f"a budget of epsilon {request.budget:g} is set, and {before.unbounded} of {before.releases} earlier "
-            "releases of this cohort claim no epsilon, so that nothing bounds what was spent. No budget can hold for "
-            "this cohort; leave --budget out."
+            f"a budget of epsilon {request.budget:g} is set, and of {counted(spent.releases, 'earlier release')} of "
+            f"this cohort {spent.unbounded} {'claims' if spent.unbounded == 1 else 'claim'} no epsilon, so that "
+            "nothing bounds what was spent. No budget can hold for this cohort; leave --budget out."
         )
     elif claimed and claim is None:
         yield (
             f"a budget of epsilon {request.budget:g} is set, and {request.choice.label} claims no epsilon. Release "
             "with a generator that claims one: `bench list generators` says which do."
         )
-    elif claimed and (after := before.and_one_more(claim)).epsilon > request.budget * (1 + 1e-9):
+    elif claimed and (after := with_one_more(before, claim)).epsilon > request.budget * (1 + 1e-9):
         yield (
-            f"the budget of epsilon {request.budget:g} is exhausted: {before.epsilon:g} was spent by {before.releases} "
-            f"earlier releases, and this one takes it to {after.epsilon:g}. Choose a smaller epsilon, or publish an "
-            "earlier release."
+            f"the budget of epsilon {request.budget:g} is not enough: {spent.epsilon:g} was spent by "
+            f"{counted(spent.releases, 'earlier release')}, and this one would take it to {after.epsilon:g}. Choose a "
+            "smaller epsilon, or publish an earlier release."
         )
 
 
@@ -261,20 +273,29 @@ def _refuse(ledger: Ledger | None, identity: str, reasons: Sequence[str]) -> Non
 # -- training and attacking ------------------------------------------------------------------------------------------
 
 
-def _train(request: Request) -> Trained:
-    """Train once and draw once; the randomness comes from the operating system and is kept nowhere."""
+def _train(request: Request, say: Say) -> Made:
+    """Train once, draw once, look for people; the randomness comes from the operating system and is kept nowhere."""
     entropy = secret_seed() if request.seed is None else request.seed
     fitting, drawing, dividing = (np.random.default_rng(s) for s in np.random.SeedSequence(entropy).spawn(3))
     cohort = request.dataset.cohort
     out = _held_out(cohort, request.hold_out, dividing)
     people, held_out = cohort.take(~out), cohort.take(out)
-    handed = handed_over(people)
-    fitted: Any = create(request.choice.info, request.choice.params).fit(handed, rng=fitting)
-    claim = _whole_claim(fitted, request.dataset)
-    n = request.rows or _usual_rows(claim, len(people))
-    raw = fitted.sample(n, rng=drawing)
-    check_sample(raw, like=handed, n=n)
-    return Trained(raw, plain_release(raw, like=handed), claim, people, held_out)
+    trained = train(request.choice.info, request.choice.params, people, rng=fitting)
+    claim = _whole_claim(trained.generator, request.dataset)
+    say("looking for people in the release")
+    released, checks = _released(request, trained, claim, people, drawing)
+    return Made(released, checks, claim, people, held_out)
+
+
+def _released(
+    request: Request, trained: Trained, claim: PrivacyClaim | None, people: Records, rng: np.random.Generator
+) -> tuple[Release, refusals.Checks]:
+    """Return what is released, and what was looked for in it."""
+    if request.choice.info.released == "model":
+        model = trained.release_model(rng=rng)
+        return model, refusals.check_model(model, people)
+    raw, plain = trained.draw(request.rows or _usual_rows(claim, len(people)), rng=rng)
+    return plain.records, refusals.check(raw, plain, people)
 
 
 def _whole_claim(fitted: Any, dataset: Dataset) -> PrivacyClaim | None:
@@ -301,20 +322,32 @@ def _held_out(cohort: Records, share: float, rng: np.random.Generator) -> Any:
     return chosen
 
 
-def _attack(request: Request, trained: Trained, say: Say) -> pd.DataFrame:
+def _attack(request: Request, made: Made, say: Say) -> pd.DataFrame:
     """Return the rows of every attack on this very release, members against the people held out."""
     dataset = request.dataset
     attacks = [choice for choice in request.attacks if choice.info.option("access") not in WITH_CODE]
-    split = Split(trained.people, trained.held_out, 1, 0, dataset.reference)
+    split = Split(made.people, made.held_out, 1, 0, dataset.reference)
     with _workplace(request.out) as place:
         scope = Scope(dataset, [split], Store(place / "store").open())
-        plan = plan_given(scope, request.choice.info.name, {1: trained.plain.records}, [], attacks)
+        plan = _plan(scope, request.choice, made.released, attacks)
         todo = pending(plan, scope.store)
 
         def watch(_: PlannedCell, report: Report) -> None:
             say(f"attacking the release: {report.task.plugin.name} {report.status}")
 
         return execute(plan, todo, scope.store, request.limits, watch).rows
+
+
+def _plan(scope: Scope, choice: Choice, released: Release, attacks: Sequence[Choice]) -> list[PlannedCell]:
+    """Return the plan of attacks on this very release; a model is put where a run would have made it."""
+    if not isinstance(released, ReleasedModel):
+        return plan_given(scope, choice.info.name, {1: released}, [], attacks)
+    plan = plan_generators(scope, [choice], [], attacks)
+    for planned in plan:
+        scope.store.write_sample(planned.cell.sample_key, released)
+        facts = {"parameters": released.n_parameters, "claim": None, "wall_s": 0.0, "peak_mb": 0.0}
+        scope.store.write(planned.cell.sample_key, facts)
+    return plan
 
 
 @contextlib.contextmanager

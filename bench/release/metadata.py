@@ -1,4 +1,4 @@
-"""Machine-readable metadata of a release: Croissant and RO-Crate, both JSON-LD, beside the certificate."""
+"""Machine-readable metadata of a release, as JSON-LD beside the certificate: Croissant, HealthDCAT-AP and RO-Crate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.files import sha256
+from bench.release.dcat import DCAT, description, write_description
+from bench.release.formats import is_data
 
 CROISSANT, CRATE = "croissant.json", "ro-crate-metadata.json"
 _TYPES = {
@@ -17,6 +19,12 @@ _TYPES = {
     ".h5ad": "application/x-hdf5",
     ".md": "text/markdown",
     ".html": "text/html",
+    ".vcf": "text/plain",
+    ".gz": "application/gzip",
+    ".bcf": "application/octet-stream",
+    ".tbi": "application/octet-stream",
+    ".csi": "application/octet-stream",
+    ".npz": "application/zip",
 }
 _CONTEXT = {
     "@language": "en",
@@ -59,9 +67,11 @@ _CONTEXT = {
 
 
 def write_metadata(folder: Path, document: Mapping[str, Any]) -> None:
-    """Write Croissant and RO-Crate metadata about the files that lie in a folder by now."""
+    """Write Croissant, HealthDCAT-AP and RO-Crate metadata about the files that lie in a folder by now."""
     files = sorted(path for path in folder.iterdir() if path.suffix in _TYPES)
-    _write(folder / CROISSANT, _croissant(document, [path for path in files if path.name.startswith("synthetic.")]))
+    _write(folder / CROISSANT, _croissant(document, [path for path in files if is_data(path)]))
+    data = [(path, _TYPES[path.suffix], sha256(path)) for path in files if is_data(path)]
+    write_description(folder / DCAT, description(document, _description(document), data))
     _write(folder / CRATE, _crate(document, files))
 
 
@@ -74,10 +84,22 @@ def _description(document: Mapping[str, Any]) -> str:
     guarantee = f"({claim['epsilon']:.4g}, {claim['delta']:g})-differential privacy" if claim else "no guarantee"
     marks = "" if document["for_publication"] else " Not for publication: its seed is known."
     return (
-        f"{data['rows']} synthetic rows x {data['features']} features ({data['modality']}, {data['units']}) made by "
+        f"{data['what']}, made by "
         f"{document['generator']['name']} from {document['dataset']['title']}; {guarantee}; certificate.json holds "
         f"what was measured.{marks}"
     )
+
+
+def _citation(document: Mapping[str, Any]) -> str:
+    made_by = document["generator"]
+    doi = f", doi:{made_by['doi']}" if made_by["doi"] else ""
+    return (
+        f"{_called(document)}: {document['dataset']['title']}, release {document['release']}, by {made_by['name']}{doi}"
+    )
+
+
+def _called(document: Mapping[str, Any]) -> str:
+    return "Released classifier" if document["data"]["kind"] == "model" else "Synthetic data"
 
 
 def _terms(document: Mapping[str, Any]) -> str:
@@ -98,7 +120,7 @@ def _croissant(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]
         }
         for path in files
     ]
-    table = next((path for path in files if path.suffix in (".csv", ".tsv", ".parquet")), None)
+    table = next((path for path in files if path.name in ("synthetic.csv", "synthetic.tsv", "synthetic.parquet")), None)
     sets = [_record_set(document, table)] if table else []
     return {
         "@context": _CONTEXT,
@@ -108,12 +130,13 @@ def _croissant(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "datePublished": document["made"][:10],
         "version": "1.0.0",
+        "citeAs": _citation(document),
         "license": _terms(document),
         "isLiveDataset": False,
         "rai:dataCollection": document["dataset"]["source"],
         "rai:dataUseCases": document["intended_use"],
         "rai:dataLimitations": [*document["limits"], *(f"not for: {use}" for use in document["prohibited_use"])],
-        "rai:personalSensitiveInformation": "synthetic; certificate.json says what attacks found",
+        "rai:personalSensitiveInformation": "none by intention; certificate.json says what attacks found",
         "distribution": objects,
         "recordSet": sets,
     }
@@ -147,6 +170,9 @@ def _crate(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
     parts.append(
         {"@id": CROISSANT, "@type": "File", "name": "Croissant metadata", "encodingFormat": "application/ld+json"}
     )
+    parts.append(
+        {"@id": DCAT, "@type": "File", "name": "HealthDCAT-AP metadata", "encodingFormat": "application/ld+json"}
+    )
     software = {
         "@id": "#generator",
         "@type": "SoftwareApplication",
@@ -161,7 +187,7 @@ def _crate(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         "endTime": document["made"],
         "instrument": {"@id": "#generator"},
         "object": {"@id": "#people"},
-        "result": [{"@id": part["@id"]} for part in parts if str(part["@id"]).startswith("synthetic.")],
+        "result": [{"@id": part["@id"]} for part in parts if is_data(Path(str(part["@id"])))],
     }
     people = {
         "@id": "#people",
@@ -172,7 +198,7 @@ def _crate(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
     root = {
         "@id": "./",
         "@type": "Dataset",
-        "name": f"Synthetic data: {document['dataset']['title']}",
+        "name": f"{_called(document)}: {document['dataset']['title']}",
         "description": _description(document),
         "datePublished": document["made"],
         "license": _terms(document),

@@ -5,7 +5,6 @@ There is no overall rank. Published numbers stand beside ours wherever a publish
 
 from __future__ import annotations
 
-import ast
 import csv
 import math
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,21 @@ import numpy as np
 import pandas as pd
 
 from bench.challenge.blue_entry import OTHER_FOLDS
+from bench.core.errors import PluginError
 from bench.registry.declarations import Measure, PluginInfo
 from bench.registry.finding import plugins
-from bench.report.board import Board, Summary, coverage, decimals_for, in_tables, number, sound_attacks, summarise
+from bench.registry.selection import all_params
+from bench.report.board import (
+    Board,
+    Summary,
+    coverage,
+    decimals_for,
+    first_measure,
+    in_tables,
+    number,
+    sound_attacks,
+    summarise,
+)
 from bench.report.table import ABSENT, Block, Bullets, Cell, Content, Heading, Table, figure, numbers, words
 from bench.report.text import code, italic, prose
 from bench.statistics.comparison import (
@@ -37,6 +48,7 @@ from bench.statistics.critical_difference import ROPE, Ranking, posterior, ranki
 from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.rows import with_labels
 
+_WIDEST = 12  # measures side by side; a longer table is cut into even parts
 _COLUMNS = ["label", "seed", "fold", "value"]
 
 
@@ -73,18 +85,13 @@ def ranking_of(board: Board, n_samples: int) -> tuple[Measure, Ranking] | None:
 
 def _compared(board: Board) -> tuple[Measure, list[str], pd.DataFrame] | None:
     """Return the first measure with a direction, the generators complete in it, and their values by fold."""
-    measure = _first_measure(board)
+    measure = first_measure(board)
     if measure is None:
         return None
     utility = board.rows.loc[board.rows["measure"] == measure.name, _COLUMNS]
     paired = [label for label in board.ranked if OTHER_FOLDS not in label]  # no two of the others share a fold
     labels = [label for label in paired if board.summary(label, measure.name).complete]
     return (measure, labels, utility) if min(by_fold(utility, labels).shape) > 1 else None
-
-
-def _first_measure(board: Board) -> Measure | None:
-    shown = (m for table in in_tables(board.measures.values()).values() for m in table)
-    return next((m for m in shown if m.better != "none"), None)
 
 
 def _exposure(board: Board) -> pd.DataFrame:
@@ -149,11 +156,15 @@ def _as_good(measure: Measure) -> str:
 
 
 def held_out_per_train(board: Board, labels: list[str], n_samples: int) -> float:
-    """Return how many people are held out for each one trained on, from the size of most releases; 1/4 without them.
+    """Return how many people are held out for each one trained on, as the rows' own description says.
 
+    Rows of an earlier version do not say it: there from the size of most releases, controls aside; 1/4 without them.
     The median, because a release made elsewhere may have any number of rows, and none as large as the cohort counts.
     """
-    trained = [board.summary(label, "n_synthetic").mean for label in labels]
+    if board.people:
+        trained_on, held_out = board.people
+        return held_out / trained_on
+    trained = [board.summary(label, "n_synthetic").mean for label in labels if label not in board.controls]
     usual = [n for n in trained if n < n_samples]  # NaN is no such
     return n_samples / float(np.median(usual)) - 1 if usual else 0.25
 
@@ -194,18 +205,21 @@ def _no_better_than_chance(means: Floats) -> Floats:
 
 def _scaled_table(board: Board) -> Iterator[Block]:
     controls = [label for label in board.labels if label in board.controls]
-    shown = [m for table in in_tables(board.measures.values()).values() for m in table if m.better != "none"]
+    shown = [m for table in in_tables(board).values() for m in table if m.better != "none" and m.target is None]
     means = {m.name: [board.summary(label, m.name).mean for label in controls] for m in shown}
     usable = [m for m in shown if not math.isnan(control_scaled(0.0, means[m.name], m.better == "higher"))]
     if not usable:
         return
-    body = [
-        [board.head(label), *(_scaled(board.summary(label, m.name).mean, means[m.name], m) for m in usable)]
-        for label in board.ranked
-    ]
     note = "Means between the controls: 0 is the worst control, 1 the best; beyond them is possible."
-    head = [*words("generator"), *numbers(*(m.title or m.name for m in usable))]
-    yield board.table("On the scale of the controls", note, head, body)
+    n = -(-len(usable) // _WIDEST)
+    for i in range(n):
+        part = usable[i * len(usable) // n : (i + 1) * len(usable) // n]
+        body = [
+            [board.head(label), *(_scaled(board.summary(label, m.name).mean, means[m.name], m) for m in part)]
+            for label in board.ranked
+        ]
+        title = "On the scale of the controls" + (f" ({i + 1} of {n})" if n > 1 else "")
+        yield board.table(title, note, [*words("generator"), *numbers(*(m.head for m in part))], body)
 
 
 def _scaled(mean: float, controls: list[float], measure: Measure) -> Cell:
@@ -224,8 +238,8 @@ class Published:
     ----------
     source, url : who published it and where
     seed : the split seed of the folds it is about; None if the source names none
-    dataset, generator, measure, attack : as in the rows; the generator with the parameters that the source names, or
-        empty for what the real data of a fold give, whichever the generator
+    dataset, generator, params, measure, attack : as in the rows; params are those that the source names, and the
+        generator is empty for what the real data of a fold give, whichever the generator
     text : the value with the digits of the source
     """
 
@@ -234,6 +248,7 @@ class Published:
     seed: int | None
     dataset: str
     generator: str
+    params: str
     measure: str
     attack: str
     text: str
@@ -248,7 +263,7 @@ def published_numbers() -> list[Published]:
     """Return every published number that the package ships (``bench/published.csv``)."""
     with resources.files("bench.report").joinpath("published.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    names = ("dataset", "generator", "measure", "attack", "value")
+    names = ("dataset", "generator", "params", "measure", "attack", "value")
     return [
         Published(line["source"], line["url"], int(line["seed"]) if line["seed"] else None, *(line[n] for n in names))
         for line in lines
@@ -284,12 +299,13 @@ def _pairs(board: Board, dataset: str) -> Iterator[tuple[str, Published]]:
     place = {name: (m.table == "", m.table != "utility", m.rank) for name, m in board.measures.items()}
     numbers.sort(key=lambda p: (p.attack, place.get(p.measure, (True, True, 0)), p.measure, p.seed is None, p.source))
     known = plugins("generator")
-    settings = {name: _settings(name, known) for name in {*board.labels, *(theirs.generator for theirs in numbers)}}
+    columns = board.rows[["label", "generator", "params"]].drop_duplicates().itertuples(index=False)
+    ours = {label: _settings(generator, params, known) for label, generator, params in columns}
     for theirs in (theirs for theirs in numbers if not theirs.generator):
         yield from [(label, theirs) for label in board.ranked if _held(board, label, theirs)][:1]
     for label in board.labels:
         for theirs in numbers:
-            if settings[label] == settings[theirs.generator] and _held(board, label, theirs):
+            if ours[label] == _settings(theirs.generator, theirs.params, known) and _held(board, label, theirs):
                 yield label, theirs
 
 
@@ -311,25 +327,18 @@ def _published_line(board: Board, label: str, theirs: Published) -> list[Content
 
 def _ours(board: Board, label: str, theirs: Published) -> tuple[Summary, str]:
     """Return our number on the folds of the source, or else on all of ours, and which those are."""
-    rows = board.rows
-    if theirs.seed in set(rows["seed"][rows["label"] == label]):
-        rows = rows[(rows["seed"] == theirs.seed) & (rows["label"] == label)]
-        part = rows[(rows["measure"] == theirs.measure) & (rows["attack"] == theirs.attack)]
+    if theirs.seed is not None and len(part := board.rows_of(label, theirs.measure, theirs.attack, theirs.seed)):
         found = summarise(part, ["label", "measure", "attack"])
         return found[label, theirs.measure, theirs.attack], coverage(part)
     return board.summary(label, theirs.measure, theirs.attack), "other folds"
 
 
-def _settings(label: str, known: Mapping[str, PluginInfo]) -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """Return a generator's name and all its parameters, defaults included, so that ``a`` equals ``a[x=<default>]``."""
-    name, _, text = label.removesuffix("]").partition("[")
-    params = dict(known[name].params) if name in known else {}
-    params |= {key: _value(value) for key, _, value in (part.partition("=") for part in text.split(",") if part)}
-    return name, tuple(sorted(params.items()))
+def _settings(generator: str, params: str, known: Mapping[str, PluginInfo]) -> tuple[str, Any]:
+    """Return a generator's name and all its hyper-parameters, so that none written equals the default written.
 
-
-def _value(text: str) -> Any:
+    Rows may be about a generator that is not installed here, or had other parameters then: their text says it all.
+    """
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return float(text) if text in ("inf", "-inf") else text
+        return generator, all_params(known[generator], params) if generator in known else params
+    except PluginError:
+        return generator, params

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -13,12 +13,12 @@ from bench.report.board import Board, Summary, coverage, decimals_for, in_tables
 from bench.report.table import Block, Cell, Column, Content, Heading, Paragraph, Table, numbers, words
 from bench.report.text import code, joined, text_of
 
-WIDEST = 10  # measures side by side; a longer table is cut into even parts
+WIDEST = 9  # measures side by side; a longer table is cut into even parts
 
 
 def measure_tables(board: Board) -> Iterator[Block]:
     """Yield a section for each table that the metrics declare, generators as rows and measures as columns."""
-    for table, measures in in_tables(board.measures.values()).items():
+    for table, measures in in_tables(board).items():
         title = table.replace("_", " ").capitalize()
         yield Heading(title)
         n = -(-len(measures) // WIDEST)
@@ -34,9 +34,12 @@ def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> Tab
         [board.head(label), *(column[label] for column in found), board.share(label, [m.name for m in measures])]
         for label in board.labels
     ]
-    heads = [Column(m.title or m.name, True, m.better) for m in measures]
+    heads = [Column(m.head, True, m.better, m.target) for m in measures]
     names = joined(f"{m.title} = " + code(m.name) for m in measures if m.title and m.title != m.name)
-    note = text_of("↑ higher is better, ↓ lower is better, no arrow: a value to compare with, not a score.")
+    note = text_of(
+        "↑ higher is better, ↓ lower is better, → closer to this value is better, no arrow: a value to compare with, "
+        "not a score. What scores no better than a release that knows nothing is not bold."
+    )
     note += " " + names + "." if names.spans else ""
     return board.table(title, note, [*words("generator"), *heads, *numbers("ok / planned")], body)
 
@@ -44,22 +47,25 @@ def _measure_table(board: Board, title: str, measures: Sequence[Measure]) -> Tab
 def _column(board: Board, measure: Measure) -> dict[str, Cell]:
     summaries = {label: board.summary(label, measure.name) for label in board.labels}
     decimals = decimals_for(summaries.values(), measure)
-    best = leaders({label: summaries[label] for label in board.ranked}, measure)
+    best = leaders({label: summaries[label] for label in board.ranked}, measure, board.floor(measure))
     return {label: number(s, decimals).flagged("best" if label in best else None) for label, s in summaries.items()}
 
 
-def leaders(summaries: dict[str, Summary], measure: Measure) -> set[str]:
+def leaders(summaries: Mapping[str, Summary], measure: Measure, floor: float = -math.inf) -> set[str]:
     """Return who is best or within one sd of the best (of the best's folds); nobody among fewer than two.
 
-    A mean over surviving folds takes no part, because the folds that failed may be the hard ones.
+    A mean over surviving folds takes no part, because the folds that failed may be the hard ones; nor does one that is
+    no better than `floor`, the merit of a release that knows nothing.
     """
     whole = {label: s for label, s in summaries.items() if s.complete}
-    if measure.better == "none" or len(whole) < 2:
+    if not measure.scored or len(whole) < 2:
         return set()
-    sign = 1 if measure.better == "higher" else -1
-    top = max(whole.values(), key=lambda s: sign * s.mean)
+    top = max(whole.values(), key=lambda s: measure.merit(s.mean))
     reach = 0.0 if math.isnan(top.sd) else top.sd
-    return {label for label, s in whole.items() if sign * (top.mean - s.mean) <= reach}
+    near = {label for label, s in whole.items() if measure.merit(top.mean) - measure.merit(s.mean) <= reach}
+    if math.isclose(*(end(measure.merit(s.mean) for s in whole.values()) for end in (min, max)), abs_tol=1e-12):
+        return set()  # a measure that sees no difference, such as a kernel far too narrow for the units
+    return {label for label in near if measure.merit(whole[label].mean) > floor}
 
 
 # -- cost --------------------------------------------------------------------------------------------------------------

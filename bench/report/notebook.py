@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from bench.core.errors import BenchError, near_name
-from bench.report.board import Board, Summary, in_tables, make_board, sound_attacks
+from bench.report.board import Board, Summary, board_of, in_tables, sound_attacks
 from bench.report.leaderboard import page_of, rows_files
 from bench.report.measures import lost_rows, measure_tables
 from bench.report.paper import figure_makers
@@ -46,7 +46,7 @@ class Results:
     >>> results
     Results of mine, SIMULATED DATA: 1 generators, ... numbers, ... missing (...mine-simulated.csv)
     >>> results.leaderboard().columns.tolist()
-    ['control', 'mmd', 'mmd_holdout']
+    ['control', 'mmd_holdout', 'mmd']
     """
 
     def __init__(self, path: Path, *, computed: int = 0, cached: int = 0, lost: int = 0) -> None:
@@ -58,7 +58,7 @@ class Results:
 
     @cached_property
     def _board(self) -> Board:
-        return make_board(self._read[0], simulated=self.simulated)
+        return board_of(*self._read)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -99,9 +99,7 @@ class Results:
         BenchError
             If there is no such table.
         """
-        tables = {
-            name: [m.name for m in measures] for name, measures in in_tables(self._board.measures.values()).items()
-        }
+        tables = {name: [m.name for m in measures] for name, measures in in_tables(self._board).items()}
         if table is not None and table not in tables:
             raise BenchError(f"there is no table {table!r}.{near_name(table, tables)} There are {', '.join(tables)}.")
         names = tables[table] if table else [name for part in tables.values() for name in part]

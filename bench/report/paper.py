@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import StoreError
 from bench.core.files import replacing
-from bench.report.board import Board, make_board
+from bench.report.board import Board, board_of
 from bench.report.figures.close_up_panels import KINDS, figure_of
 from bench.report.figures.close_ups import read_numbers
-from bench.report.figures.front import AXES, front_figure, front_points
+from bench.report.figures.front import axes_of, front_figure, front_points
 from bench.report.figures.html_pictures import title_of
 from bench.report.figures.ranks import rank_figure, rank_picture
 from bench.report.leaderboard import audits_of, leaderboard_blocks
-from bench.report.study_page import read_study, studies_of, study_figure
-from bench.report.summary import USE, findings
+from bench.report.studies.cohort_size import read_study, studies_of, study_figure
+from bench.report.summary import findings
 from bench.report.table import Table, anchor
 from bench.store.rows import read_rows
 from bench.store.store import write_atomic
@@ -90,9 +90,9 @@ def figure_makers(rows: Path) -> dict[str, Callable[[], Figure | None]]:
     """Return by name how each figure that the results may hold is made."""
     table, about = read_rows(rows)
     data = about["data"]
-    board = make_board(table, simulated=data["simulated"])
+    board = board_of(table, about)
     makers: dict[str, Callable[[], Figure | None]] = {"front": partial(_front, rows, board, data)}
-    if ranks := rank_picture(table, data):
+    if ranks := rank_picture(board, data):
         makers["ranks"] = partial(rank_figure, ranks.ranked, ranks.title)
     numbers = read_numbers(rows, data["digest"])
     if numbers is not None:
@@ -104,9 +104,11 @@ def figure_makers(rows: Path) -> dict[str, Callable[[], Figure | None]]:
 
 def _front(rows: Path, board: Board, data: Mapping[str, Any]) -> Figure | None:
     found = findings(board, audits_of(rows, data["digest"]), data["samples"])
-    points = front_points(board, {label: f.auc for label, f in found.items()}, USE)
+    points = front_points(board, found)
     mark = "SIMULATED data" if board.simulated else ""
-    return front_figure(points, AXES, f"{data['title']}{f', {mark}' if mark else ''}", mark) if points else None
+    return (
+        front_figure(points, axes_of(found), f"{data['title']}{f', {mark}' if mark else ''}", mark) if points else None
+    )
 
 
 def _studies(rows: Path, data: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
@@ -123,7 +125,7 @@ def _studies(rows: Path, data: Mapping[str, Any]) -> Iterator[tuple[str, Callabl
 def tables_of(rows: Path) -> list[Table]:
     """Return every table of the leaderboard of a rows file, in order."""
     found, about = read_rows(rows)
-    blocks = leaderboard_blocks(found, about, audits=audits_of(rows, about["data"]["digest"]))
+    blocks = leaderboard_blocks(board_of(found, about), about, audits=audits_of(rows, about["data"]["digest"]))
     return [block for block in blocks if isinstance(block, Table)]
 
 

@@ -10,11 +10,40 @@
     return sign * textOf(a).localeCompare(textOf(b), "en", { numeric: true });
   }
 
-  function sort(table, head, original) {
+  function following(head) {
     const first = head.dataset.first;
     const second = first === "ascending" ? "descending" : "ascending";
     const now = head.getAttribute("aria-sort");
-    const next = now === first ? second : now === second ? null : first;
+    return now === first ? second : now === second ? null : first;
+  }
+
+  const MOST = 300; // lines of a long table that are laid out before somebody asks for all of them
+  const long = new Map(); // its button, until it was pressed
+
+  function cut(table) {
+    if (!long.has(table)) return;
+    let n = 0;
+    rowsOf(table).forEach((row) => { if (!row.hidden) row.classList.toggle("cut", ++n > MOST); });
+    long.get(table).hidden = n <= MOST;
+    long.get(table).textContent = `Show all ${n} lines`;
+  }
+
+  document.querySelectorAll("table").forEach((table) => {
+    if (rowsOf(table).length <= MOST) return;
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "more";
+    more.addEventListener("click", () => {
+      long.delete(table);
+      rowsOf(table).forEach((row) => row.classList.remove("cut"));
+      more.remove();
+    });
+    table.closest(".box").after(more);
+    long.set(table, more);
+    cut(table);
+  });
+
+  function sort(table, head, original, next) {
     table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
     let rows = original;
     if (next) {
@@ -23,6 +52,7 @@
       rows = original.slice().sort((a, b) => compare(a.cells[head.cellIndex], b.cells[head.cellIndex], sign));
     }
     table.tBodies[0].append(...rows);
+    cut(table);
   }
 
   document.querySelectorAll("table").forEach((table) => {
@@ -34,9 +64,25 @@
       button.title = "Sort by this column; a third time: the first order again";
       button.append(...head.childNodes);
       head.append(button);
-      button.addEventListener("click", () => sort(table, head, original));
+      button.addEventListener("click", () => sort(table, head, original, following(head)));
     });
+    if (table.classList.contains("decides")) offerOrder(table, original);
   });
+
+  function offerOrder(table, original) { // a list of cards has no heads to press
+    const select = document.createElement("select");
+    const heads = Array.from(table.tHead.rows[0].cells);
+    select.add(new Option("as it is", "-1"));
+    heads.forEach((head, i) => select.add(new Option(textOf(head), String(i))));
+    select.addEventListener("change", () => {
+      const head = heads[Number(select.value)];
+      sort(table, head || heads[0], original, head ? head.dataset.first : null);
+    });
+    const label = document.createElement("label");
+    label.className = "order";
+    label.append("Sort by ", select);
+    table.closest(".box").before(label);
+  }
 
   // -- tables and the picture as files -------------------------------------------------------------------------------
 
@@ -111,20 +157,42 @@
   // -- only some generators ------------------------------------------------------------------------------------------
 
   const input = document.getElementById("filter");
+  const facts = JSON.parse(document.getElementById("facts").textContent);
+  const limits = Array.from(document.querySelectorAll("input[data-limit]"));
+  const choices = Array.from(document.querySelectorAll("select[data-choice]"));
+  const unfolded = document.getElementById("unfolded");
   const named = Array.from(document.querySelectorAll("[data-generator]"));
-  const all = new Set(Array.from(document.querySelectorAll("#summary tr[data-generator]"), (e) => e.dataset.generator));
+  const all = new Set(Array.from(document.querySelectorAll("#every-generator tr[data-generator], #board tr[data-generator]"), (e) => e.dataset.generator));
   function filter() {
     const wanted = input.value.trim().toLowerCase();
-    const fits = (name) => name.toLowerCase().includes(wanted);
+    const parts = wanted.split(/\s+/);
+    const set = limits.filter((e) => e.value !== "");
+    const chosen = choices.filter((e) => e.value !== "");
+    const looking = Boolean(wanted || set.length || chosen.length);
+    const folded = unfolded && !unfolded.checked && !looking; // a variant may be what somebody looks for
+    const known = (name) => facts[name] || {};
+    const within = (name) => set.every((e) => {
+      const value = known(name)[e.dataset.limit];
+      if (value === undefined || value === null) return false; // what is not known meets no limit
+      return e.dataset.side === "least" ? value >= Number(e.value) : value <= Number(e.value);
+    });
+    const fits = (name) => parts.every((part) => name.toLowerCase().includes(part))
+      && chosen.every((e) => known(name)[e.dataset.choice] === e.value)
+      && !(folded && known(name).variant)
+      && (name.endsWith(" (control)") || within(name));
     named.forEach((e) => {
       const keep = fits(e.dataset.generator);
       if (e.tagName === "TR") e.hidden = !keep;
       else e.classList.toggle("faded", !keep);
     });
+    long.forEach((_, table) => cut(table));
     const kept = Array.from(all).filter(fits).length;
-    document.getElementById("shown").textContent = wanted ? `${kept} of ${all.size} shown` : "";
+    document.getElementById("shown").textContent = looking || kept < all.size ? `${kept} of ${all.size} shown` : "";
   }
   input.closest(".filter").hidden = false;
-  input.addEventListener("input", filter);
+  [input, ...limits, ...choices, ...(unfolded ? [unfolded] : [])].forEach((e) => e.addEventListener("input", filter));
+  const none = document.getElementById("unlimited");
+  if (none) none.addEventListener("click", () => { [...limits, ...choices].forEach((e) => { e.value = ""; }); filter(); });
+  if (choices.length > 1 && window.matchMedia("(min-width: 70rem)").matches) none.closest("details").open = true;
   filter();
 })();

@@ -30,7 +30,16 @@ Better = Literal["higher", "lower", "none"]
 _LATEX = str.maketrans(
     {mark: f"\\{mark}" for mark in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": "$<$", ">": "$>$"}
+    | {
+        "±": r"$\pm$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "→": r"$\rightarrow$",
+        "<": "$<$",
+        ">": "$>$",
+    }
 )
 _BREAKS = {"name": re.compile(r"(?<=[\[,])"), "head": re.compile(r"(?<=[\[,_/=])")}  # where a line may end
 
@@ -48,6 +57,8 @@ class Cell:
     value : the unrounded number behind it, for those who sort; None if there is none
     flag : why it is bold; None if it is not
     generator, control : whether it is the name of a generator, and of one that only brackets the table
+    whose : the name alone, where more is printed beside it
+    link : in HTML, where a click on it leads
     """
 
     text: Text | str
@@ -55,6 +66,8 @@ class Cell:
     flag: Flag | None = None
     generator: bool = False
     control: bool = False
+    whose: str = ""
+    link: str = ""
 
     def flagged(self, flag: Flag | None) -> Cell:
         """Return the cell in bold, with the reason; as it is for None."""
@@ -88,15 +101,22 @@ Content = Cell | Text | str  # what a row may hold
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column: its title, whether it holds numbers, and which of them are better."""
+    """The head of a column: its title, whether it holds numbers, and which are better; those near a target, if any.
+
+    A minor column is left out on the screen of a phone, where a table of that role has room for few.
+    """
 
     title: str
     numeric: bool = False
     better: Better = "none"
+    target: float | None = None
+    minor: bool = False
 
     @property
     def arrow(self) -> str:
         """What points to the better numbers, after a space; empty if none are."""
+        if self.target is not None:
+            return f" → {self.target:g}"
         return {"higher": " ↑", "lower": " ↓", "none": ""}[self.better]
 
     @property
@@ -123,6 +143,7 @@ class Table:
     ----------
     rows : a cell for each column
     simulated : True if the caption must say that the data are simulated
+    role : its class in HTML; ``"decides"`` is a list of cards on a phone
     """
 
     title: str
@@ -130,6 +151,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     simulated: bool = False
+    role: str = ""
 
     @classmethod
     def of(
@@ -249,18 +271,30 @@ def picture(path: Path, title: str, note: str, alt: str, data: Mapping[str, Any]
     return Picture(path, marked(title, simulated=data["simulated"]), note, alt.format(name=named))
 
 
-Block = Table | Heading | Paragraph | Quote | Bullets | Facts | Picture
+@dataclass(frozen=True)
+class Links:
+    """A list of pages: title, and where the page lies from here."""
+
+    pages: tuple[tuple[str, str], ...]
+
+
+Block = Table | Links | Heading | Paragraph | Quote | Bullets | Facts | Picture
 
 
 # -- Markdown ----------------------------------------------------------------------------------------------------------
 
 
-def markdown(blocks: Iterable[Block]) -> str:
-    """Return blocks as Markdown; lines of running text end where they end in the text."""
-    return "\n".join(map(_markdown, blocks))
+def markdown(blocks: Iterable[Block], beside: str = "") -> str:
+    """Return blocks as Markdown; lines of running text end where they end in the text.
+
+    Parameters
+    ----------
+    beside : the way from the page to the folder of its pictures, such as ``"../"``
+    """
+    return "\n".join(_markdown(block, beside) for block in blocks)
 
 
-def _markdown(block: Block) -> str:
+def _markdown(block: Block, beside: str) -> str:
     match block:
         case Table():
             return block.markdown()
@@ -273,10 +307,24 @@ def _markdown(block: Block) -> str:
             return "".join(f"> {line}".rstrip() + "\n" for line in lines)
         case Bullets(items):
             return "".join(f"- {Cell(item).markdown()}\n" for item in items)
+        case Links(pages):
+            return "".join(f"- [{text_of(title).markdown()}]({place})\n" for title, place in pages)
         case Facts(facts):
             return "".join(f"- **{Cell(name).markdown()}:** {Cell(fact).markdown()}\n" for name, fact in facts)
         case Picture(source, caption, note, alt):
-            return f"**{caption}.** {text_of(note).markdown()}\n\n![{alt}]({Path(source).name})\n"
+            place = f"{beside}{Path(source).name}"
+            return f"**{caption}.** {text_of(note).markdown()}\n\n![{alt}]({place})\n"
+
+
+def by_section(blocks: Iterable[Block]) -> dict[str, list[Block]]:
+    """Return the blocks of each section (a heading of level 2) under its title; sections of one title are joined."""
+    found: dict[str, list[Block]] = {}
+    for block in blocks:
+        if isinstance(block, Heading) and block.level == 2:
+            held = found.setdefault(str(block.text), [])
+        else:
+            held.append(block)
+    return found
 
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
@@ -297,7 +345,13 @@ def templates() -> jinja2.Environment:
     found = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    found.filters |= {"anchor": anchor, "breakable": _breakable, "pixels": _pixels, "text": text_of}
+    found.filters |= {
+        "anchor": anchor,
+        "breakable": _breakable,
+        "pixels": _pixels,
+        "text": text_of,
+        "unbroken": _unbroken,
+    }
     return found
 
 
@@ -311,6 +365,12 @@ def _pixels(path: Path) -> dict[str, Any]:
 def anchor(title: str) -> str:
     """Return the name under which a link finds a title."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _unbroken(words: str) -> str:
+    """Return words in which no line ends inside an interval or between a number and its sign."""
+    whole = re.sub(r"\[[-+\d., ]+\]", lambda found: found[0].replace(" ", "\u00a0"), words)
+    return re.sub(r"(?<=\d) %", "\u00a0%", whole).replace(" ± ", " ±\u00a0")
 
 
 def _breakable(name: str, kind: str) -> Markup:

@@ -60,12 +60,18 @@ def pure_one_run_epsilon(guesses: ArrayLike, right: ArrayLike, confidence: float
     return found
 
 
-def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, delta: float) -> float:
+def one_run_p_value(
+    canaries: int, guesses: int, right: int, epsilon: float, delta: float, *, doubled: bool = False
+) -> float:
     """Return the largest probability of so many right guesses that an (epsilon, delta)-private training allows.
+
+    `doubled` is explained at `one_run_epsilon`.
 
     Without delta each guess is right with probability at most e^epsilon / (1 + e^epsilon), whatever the others were.
     With it, i guesses more may be right with probability at most 2 m delta / i.
     """
+    if doubled:
+        epsilon, delta = _exchanged(epsilon, delta)
     rate = 1 / (1 + math.exp(-epsilon))
     tail = float(bdtrc(right - 1, guesses, rate))
     if delta == 0 or right == 0:
@@ -145,6 +151,34 @@ def repeated_epsilon(fpr: float, fnr: float, delta: float, *, doubled: bool = Fa
         return max(0.0, *(math.log(x) if x > 0 else 0.0 for x in bounds))
 
     return _largest_rejected(lambda e: at(_exchanged(e, delta)[1]) > 2 * e) if doubled else at(delta)
+
+
+def repeated_p_value(
+    false: int, outside: int, missed: int, inside: int, epsilon: float, delta: float, *, doubled: bool = False
+) -> float:
+    """Return the smallest level at which error rates of so many runs refute (epsilon, delta); 1 if none does.
+
+    Parameters
+    ----------
+    false, outside, missed, inside : as for `error_rates`
+    epsilon, delta, doubled : as for `repeated_epsilon`
+
+    Examples
+    --------
+    >>> round(repeated_p_value(0, 50, 0, 50, epsilon=1.0, delta=1e-5), 8)  # nobody is wrong in a hundred runs
+    3.2e-07
+    """
+
+    def refuted(level: float) -> bool:
+        rates = error_rates(false, outside, missed, inside, 1 - level)
+        return repeated_epsilon(*rates, delta, doubled=doubled) > epsilon
+
+    smallest, largest = 1e-12, 1 - 1e-9
+    if not refuted(largest):
+        return 1.0
+    if refuted(smallest):
+        return smallest
+    return math.exp(_root(lambda x: refuted(math.exp(x)) - 0.5, math.log(smallest), math.log(largest), 1e-4))
 
 
 def gaussian_mu(fpr: float, fnr: float, *, doubled: bool = False) -> float:

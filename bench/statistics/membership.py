@@ -19,9 +19,13 @@ from bench.core.errors import DataError, PluginError
 
 LEVEL = 0.95  # of every interval
 FPR_TARGETS = {"tpr_at_fpr_001": 0.001, "tpr_at_fpr_01": 0.01, "tpr_at_fpr_10": 0.10}
+REVERSED = "_reversed"  # ends the name of a reading of the scores turned around, the lowest first
 OFFICIAL_TARGETS = {"tpr_at_fpr_01_official": 0.01, "tpr_at_fpr_10_official": 0.10}
 # what membership_measures returns, in this order
-MEASURES = ("auc", "pr_auc", "pr_auc_chance", *FPR_TARGETS, *OFFICIAL_TARGETS, "advantage", "ties")
+MEASURES = (
+    *("auc", "pr_auc", "pr_auc_chance", *FPR_TARGETS, *(name + REVERSED for name in FPR_TARGETS), *OFFICIAL_TARGETS),
+    *("advantage", "ties"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,12 @@ class Roc:
         rates: NDArray[np.float64] = self.true / self.true[-1]
         return rates
 
+    @property
+    def reversed(self) -> Roc:
+        """The curve of the scores turned around: who had the lowest score has the highest."""
+        last = np.append(np.inf, -self.thresholds[:0:-1])
+        return Roc(last, self.false[-1] - self.false[::-1], self.true[-1] - self.true[::-1])
+
 
 def membership_measures(scores: ArrayLike, member: ArrayLike) -> tuple[Reading, ...]:
     """Return every reading of one attack on one release.
@@ -73,8 +83,9 @@ def membership_measures(scores: ArrayLike, member: ArrayLike) -> tuple[Reading, 
     -------
     readings
         ``auc`` (1/2 is chance), ``pr_auc`` with its chance level ``pr_auc_chance``, ``tpr_at_fpr_001`` (0.1 %),
-        ``tpr_at_fpr_01`` (1 %), ``tpr_at_fpr_10`` (10 %), the last two in the published reading
-        (``..._official``), ``advantage`` and ``ties``. All lie in [0, 1].
+        ``tpr_at_fpr_01`` (1 %), ``tpr_at_fpr_10`` (10 %), the three of the scores turned around (``..._reversed``: how
+        many members have the lowest scores), the last two in the published reading (``..._official``), ``advantage``
+        and ``ties``. All lie in [0, 1]. The AUC of the scores turned around is 1 less the AUC.
 
     Raises
     ------
@@ -90,10 +101,16 @@ def membership_measures(scores: ArrayLike, member: ArrayLike) -> tuple[Reading, 
         Reading("pr_auc", average_precision(s, m)),
         Reading("pr_auc_chance", float(m.mean())),
         *(tpr_at_fpr(curve, fpr, name) for name, fpr in FPR_TARGETS.items()),
+        *(tpr_at_fpr(curve.reversed, fpr, name + REVERSED) for name, fpr in FPR_TARGETS.items()),
         *(Reading(name, official_tpr_at_fpr(s, m, fpr)) for name, fpr in OFFICIAL_TARGETS.items()),
         advantage(curve),
         Reading("ties", tied_share(s)),
     )
+
+
+def shown(attack: str, turned: bool) -> str:
+    """Return the name of an attack for readers, which says if its sign was turned around."""
+    return f"{attack}, reversed" if turned else attack
 
 
 def _checked(scores: ArrayLike, member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -68,9 +68,15 @@ def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with `objects` (results and samples by key), `cohorts`, `runs` and `logs`."""
+    """A folder with `objects` (results and samples by key), `cohorts`, `runs` and `logs`.
+
+    Parameters
+    ----------
+    looking : True if a plan only looks: nothing is written, not even the folder
+    """
 
     root: Path
+    looking: bool = False
 
     def open(self) -> Store:
         """Create the store if it is new and check that its format is ours; return it.
@@ -81,6 +87,8 @@ class Store:
             If the folder was written by another format or cannot be written.
         """
         marker = self.root / "format.json"
+        if self.looking and not marker.exists():
+            return Store(self.root.absolute(), looking=True)
         if not marker.exists():
             write_atomic(marker, lambda f: f.write(json.dumps({"format": FORMAT}).encode()))
         try:
@@ -94,7 +102,7 @@ class Store:
                 f"the store {self.root} has format {found}, of another version of this package; expected {FORMAT}. Its "
                 "results go by other keys: choose another --out, or remove the store, and they are computed anew."
             )
-        return Store(self.root.absolute())  # a plugin may change the working folder
+        return Store(self.root.absolute(), self.looking)  # a plugin may change the working folder
 
     def path(self, key: str, suffix: str) -> Path:
         """Return where the object of a key lies or will lie."""
@@ -163,7 +171,7 @@ class Store:
     def keep_cohort(self, cohort: Records) -> Path:
         """Write a real cohort under its digest, once, so that worker processes can load it quickly."""
         path = self.root / "cohorts" / f"{cohort.digest}.npz"
-        if not is_whole(path):
+        if not self.looking and not is_whole(path):
             write_atomic(path, lambda f: write_npz(f, cohort))
         return path
 

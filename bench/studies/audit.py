@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.cohort import Cohort
 from bench.core.errors import BenchError, DataError, PluginError
+from bench.core.records import Modality, Records
 from bench.core.roles import PrivacyClaim
 from bench.core.seeds import stream
 from bench.engine.plan import PlannedCell, release_digest, role_digest
@@ -30,20 +30,26 @@ from bench.studies.suspects import Coins, Suspects
 _ACCESS = {"data": ("black-box", "black-box + labels"), "model": ("query",)}
 
 
-def usable(attacks: Sequence[Choice], generator: Choice) -> list[Choice]:
+def usable(attacks: Sequence[Choice], generator: Choice, modality: Modality = "expression") -> list[Choice]:
     """Return the attacks that need nothing but the release, data or a model, and are no published arithmetic.
+
+    Attacks that do not serve the modality of the data are left out.
 
     Raises
     ------
     PluginError
-        If none is left.
+        If none is left, or the generator does not serve the modality.
     """
+    if modality not in generator.info.modalities:
+        served = " and ".join(generator.info.modalities)
+        raise PluginError(f"{generator.label} cannot be audited on {modality}: it serves {served}; mend --dataset.")
     allowed = _ACCESS[generator.info.released]
-    found = [c for c in attacks if c.info.option("access", "black-box") in allowed and not c.info.option("official")]
+    serving = [c for c in attacks if modality in c.info.modalities]
+    found = [c for c in serving if c.info.option("access", "black-box") in allowed and not c.info.option("official")]
     if not found:
         raise PluginError(
-            f"the audit of {generator.label} needs a sound attack that sees the release alone; expected the access "
-            f"{' or '.join(map(repr, allowed))}."
+            f"the audit of {generator.label} needs a sound attack on {modality} that sees the release alone; expected "
+            f"the access {' or '.join(map(repr, allowed))}."
         )
     return found
 
@@ -107,7 +113,7 @@ class Audit:
         fitted = fitted[np.argsort(self.who.place[fitted], kind="stable")]
         return CellData(file, None, fitted, ins, np.setdiff1d(audited, ins))
 
-    def _maker(self, run: int, data: CellData, people: Cohort) -> Task:
+    def _maker(self, run: int, data: CellData, people: Records) -> Task:
         chosen = self.generator
         sample_key = key(
             "audit sample",
@@ -125,7 +131,7 @@ class Audit:
 
     def _attacked(self, run: int, maker: Task) -> Iterator[Task]:
         common = {"sample": maker.key, "always": len(self.who.always), "run": run, "seed": self.seed}
-        common["scoring"] = module_digest("bench.engine.views")
+        common["scoring"] = module_digest("bench.boundary.views")
         for choice in self.attacks:
             parts = {"plugin": choice.info.name, "code": code_digest(choice.info), "params": choice.params, **common}
             yield Task("attack", choice.info, choice.params, key("audit attack", **parts))

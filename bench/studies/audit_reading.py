@@ -24,13 +24,18 @@ from bench.statistics.dp_bounds import (
     one_run_ceiling,
     one_run_epsilon,
     one_run_mu,
+    one_run_p_value,
     pure_one_run_epsilon,
     repeated_epsilon,
+    repeated_p_value,
 )
+from bench.statistics.membership import shown
 
 EACH = 0.975  # confidence of each of the two readings; both hold together at 95 %
 FEWEST_RUNS = 20  # below, no error rate can be told from one half
 GAUSSIAN = "repeated runs, Gaussian"
+MANY = ("one run", "several runs")
+COUNTED = "counted draws"  # of the mechanism that the claim is about, and of nothing else
 Verdict = Literal["refuted", "exceeded", "not refuted", "not testable"]  # as files hold it; `VERDICT_WORDS` prints it
 VERDICT_WORDS: dict[Verdict, str] = {
     "refuted": "refuted",
@@ -65,12 +70,14 @@ class Bound:
 
     Parameters
     ----------
-    kind : ``"one run"``, ``"several runs"``, ``"repeated runs"`` or ``"repeated runs, Gaussian"``
+    kind : ``"one run"``, ``"several runs"``, ``"repeated runs"``, ``"repeated runs, Gaussian"`` or ``"counted draws"``
     attack : whose guesses they were
     low : the bound
     ceiling : what perfect guesses would have given
     detail : how many guesses were right, in words
     mu, mu_ceiling : the same two of the strength of a Gaussian mechanism; NaN where the bound is about no such thing
+    p_value : how probable such guesses are at most, if the tested epsilon holds; NaN if none was given
+    delta_low : of counted draws, a lower bound of delta at the tested epsilon; NaN of others
     """
 
     kind: str
@@ -80,18 +87,39 @@ class Bound:
     detail: str
     mu: float = math.nan
     mu_ceiling: float = math.nan
+    p_value: float = math.nan
+    delta_low: float = math.nan
 
 
-def bounds(trials: Sequence[Trial], delta: float, *, doubled: bool = False) -> list[Bound]:
+def bounds(trials: Sequence[Trial], delta: float, *, doubled: bool = False, epsilon: float = math.nan) -> list[Bound]:
     """Return every bound that there is: over several records, and from `FEWEST_RUNS` on for one record.
 
-    An attack that failed on one of the releases takes no part.
+    An attack that failed on one of the releases takes no part. Each is read both ways, as it is and with its sign
+    turned around: a release that keeps away from its people tells as much as one that comes close to them. That costs
+    nothing, because the sign too is chosen on other trainings.
 
     Parameters
     ----------
     trials : two or more; the first half of them chooses what is guessed, the others are read
     delta : at which epsilon is bounded
     doubled : whether a coin exchanges two records, and the claim is about adding or removing one
+    epsilon : the claim, for the p values of bounds that hold for every private mechanism
+
+    Raises
+    ------
+    PluginError
+        If every attack failed on some release.
+    """
+    trials = read_both_ways(trials)
+    half = len(trials) // 2
+    found = [over_many(trials[:half], trials[half:], delta, doubled, epsilon)] if len(trials[0].inside) > 1 else []
+    if len(trials) >= FEWEST_RUNS:
+        found += _repeated(trials[:half], trials[half:], delta, doubled, epsilon)
+    return found
+
+
+def read_both_ways(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trainings with the scores of those attacks that failed on none, as they are and turned around.
 
     Raises
     ------
@@ -102,12 +130,13 @@ def bounds(trials: Sequence[Trial], delta: float, *, doubled: bool = False) -> l
     if not whole:
         reasons = {name: reason for trial in trials for name, reason in trial.failed.items()}
         raise PluginError(f"no attack came through on all {len(trials)} releases: {reasons}.")
-    trials = [replace(trial, scores={name: trial.scores[name] for name in whole}) for trial in trials]
-    half = len(trials) // 2
-    found = [_many(trials[:half], trials[half:], delta, doubled)] if len(trials[0].inside) > 1 else []
-    if len(trials) >= FEWEST_RUNS:
-        found += _repeated(trials[:half], trials[half:], delta, doubled)
-    return found
+    return [replace(trial, scores=_both_signs(trial.scores, whole)) for trial in trials]
+
+
+def _both_signs(scores: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the scores of each attack turned around, and as they are, which come last and win where both tie."""
+    turned = {shown(name, True): -scores[name] for name in names}
+    return {**turned, **{name: scores[name] for name in names}}
 
 
 def exceeded(found: Sequence[Bound], epsilon: float) -> bool:
@@ -119,10 +148,11 @@ def verdict(found: Sequence[Bound], epsilon: float, end_to_end: bool = True) -> 
     """Return the outcome, none of which is a proof of privacy.
 
     A claim that lists steps outside its budget concedes that the whole release may exceed it: then it is exceeded, and
-    not refuted.
+    not refuted. Counted draws are of the mechanism inside the budget: no step outside is an excuse for them.
     """
     if exceeded(found, epsilon):
-        return "refuted" if end_to_end else "exceeded"
+        inside = end_to_end or any(bound.kind == COUNTED and bound.low > epsilon for bound in found)
+        return "refuted" if inside else "exceeded"
     if max((bound.ceiling for bound in found if bound.kind != GAUSSIAN), default=0.0) <= epsilon:
         return "not testable"
     return "not refuted"
@@ -155,7 +185,9 @@ class _Guesses:
     minus: int
 
 
-def _many(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool) -> Bound:
+def over_many(
+    choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool, epsilon: float
+) -> Bound:
     """Return the bound over many records, with the attack and the numbers of guesses that did best when choosing.
 
     The theorem allows any guesses and any abstention that the coins of the training do not know. So "in" and "out" have
@@ -173,10 +205,13 @@ def _many(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, dou
     ceiling = one_run_ceiling(runs * m, delta, EACH, doubled=doubled)
     mu = one_run_mu(runs * m, guesses, right, EACH, doubled=doubled)
     mu_ceiling = one_run_mu(runs * m, runs * m, runs * m, EACH, doubled=doubled)
+    p_value = math.nan
+    if not math.isnan(epsilon):
+        p_value = one_run_p_value(runs * m, guesses, right, epsilon, delta, doubled=doubled)
     over = f"{m} records" if runs == 1 else f"{m} records in each of {runs} trainings"
     detail = f"{right} of {guesses} guesses right ({runs * rule.plus} in, {runs * rule.minus} out), on {over}"
-    kind = "one run" if runs == 1 else "several runs"
-    return Bound(kind, rule.attack, low, ceiling, detail, mu, mu_ceiling)
+    kind = MANY[runs > 1]
+    return Bound(kind, rule.attack, low, ceiling, detail, mu, mu_ceiling, p_value)
 
 
 def _best_rule(trials: Sequence[Trial], delta: float, doubled: bool) -> _Guesses:
@@ -221,7 +256,9 @@ def _rights(trial: Trial, attack: str, plus: NDArray[np.intp], minus: NDArray[np
 # -- repeated runs -----------------------------------------------------------------------------------------------------
 
 
-def _repeated(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool) -> list[Bound]:
+def _repeated(
+    choosing: Sequence[Trial], reading: Sequence[Trial], delta: float, doubled: bool, epsilon: float
+) -> list[Bound]:
     """Return both bounds for the one record, attack and threshold that stood out on the trainings for choosing."""
     attack, record, threshold = _choose(choosing, delta)
     inside = np.array([trial.inside[record] for trial in reading])
@@ -232,14 +269,29 @@ def _repeated(choosing: Sequence[Trial], reading: Sequence[Trial], delta: float,
     low, ceiling = (repeated_epsilon(*r, delta, doubled=doubled) for r in (rates, best))
     gaussian_low, gaussian_ceiling = (gaussian_epsilon(*r, delta, doubled=doubled) for r in (rates, best))
     mu, mu_ceiling = (gaussian_mu(*r, doubled=doubled) for r in (rates, best))
+    p_value = math.nan
+    if not math.isnan(epsilon):
+        p_value = repeated_p_value(false, n_out, missed, n_in, epsilon, delta, doubled=doubled)
     detail = f"called a member in {false} of {n_out} runs without the record, missed in {missed} of {n_in} with it"
     return [
-        Bound("repeated runs", attack, low, ceiling, detail),
+        Bound("repeated runs", attack, low, ceiling, detail, p_value=p_value),
         Bound(GAUSSIAN, attack, gaussian_low, gaussian_ceiling, detail, mu, mu_ceiling),
     ]
 
 
+def most_telling(trials: Sequence[Trial]) -> int:
+    """Return which record tells most of its coin over these trainings, by any attack and either sign."""
+    return _standing_out(read_both_ways(trials))[1]
+
+
 def _choose(trials: Sequence[Trial], delta: float) -> tuple[str, int, float]:
+    attack, record = _standing_out(trials)
+    values = np.array([trial.scores[attack][record] for trial in trials])
+    inside = np.array([trial.inside[record] for trial in trials])
+    return attack, record, _threshold(values, inside, delta)
+
+
+def _standing_out(trials: Sequence[Trial]) -> tuple[str, int]:
     inside = np.array([trial.inside for trial in trials])  # (n_trials, n_audited)
     best = (-np.inf, "", 0)
     for attack in trials[0].scores:
@@ -247,14 +299,14 @@ def _choose(trials: Sequence[Trial], delta: float) -> tuple[str, int, float]:
         apart = _apart(scores, inside)
         record = int(np.argmax(apart))
         best = max(best, (float(apart[record]), attack, record))
-    _, attack, record = best
-    values = np.array([trial.scores[attack][record] for trial in trials])
-    return attack, record, _threshold(values, inside[:, record], delta)
+    return best[1:]
 
 
 def _apart(scores: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return by how many standard deviations the scores of each record rise when it is in, (n_audited,)."""
-    finite = np.nan_to_num(scores, neginf=float(np.min(scores, initial=0.0, where=np.isfinite(scores))) - 1)
+    known = np.isfinite(scores)
+    low, high = np.min(scores, initial=0.0, where=known), np.max(scores, initial=0.0, where=known)
+    finite = np.nan_to_num(scores, neginf=float(low) - 1, posinf=float(high) + 1)
     n_in, n_out = inside.sum(axis=0), (~inside).sum(axis=0)
     means = [np.where(which, finite, 0).sum(axis=0) / np.maximum(which.sum(axis=0), 1) for which in (inside, ~inside)]
     around = np.where(inside, finite - means[0], finite - means[1])

@@ -13,18 +13,52 @@ from bench.core.errors import StoreError
 from bench.core.roles import PrivacyClaim
 from bench.registry.selection import Choice
 from bench.store.store import write_atomic
-from bench.studies.audit_reading import EACH, VERDICT_WORDS, Bound, gaussian_verdict, verdict
+from bench.studies.audit_parts import NO_PARTS, Parts
+from bench.studies.audit_reading import EACH, MANY, VERDICT_WORDS, Bound, gaussian_verdict, verdict
 
 COLUMNS = [
     *("generator", "params", "epsilon", "delta", "claim", "claimed", "end_to_end", "bound", "low", "ceiling"),
-    *("mu", "mu_ceiling", "confidence", "verdict", "as_gaussian", "attack", "detail", "records", "canaries", "coins"),
+    *(
+        "mu",
+        "mu_ceiling",
+        "p_value",
+        "low_class",
+        "worst_class",
+        "low_outliers",
+        "delta_low",
+        "confidence",
+        "verdict",
+        "as_gaussian",
+        "attack",
+        "detail",
+        "records",
+        "canaries",
+        "searched",
+        "coins",
+    ),
     *("runs", "seed", "attacks", "data", "bench"),
 ]
-_NUMBERS = ("claimed", "mu", "mu_ceiling")  # NaN where there is none
+_NUMBERS = (
+    "claimed",
+    "mu",
+    "mu_ceiling",
+    "p_value",
+    "low_class",
+    "low_outliers",
+    "delta_low",
+)  # NaN where there is none
+_SINCE: dict[str, float | str] = {
+    "p_value": math.nan,
+    "low_class": math.nan,
+    "worst_class": "",
+    "low_outliers": math.nan,
+    "delta_low": math.nan,
+    "searched": 0,
+}  # not in old files
 _TEXT = ["generator", "params", "claim", "end_to_end", "bound", "verdict", "as_gaussian", "attack", "detail"]
-_TEXT += ["coins", "attacks", "data", "bench"]
+_TEXT += ["worst_class", "coins", "attacks", "data", "bench"]
 # only the very same audit takes the place of an earlier one: a rerun with other coins must not erase a refutation
-_SAME = ["generator", "params", "epsilon", "delta", "canaries", "coins", "runs", "seed", "attacks", "data"]
+SAME = ["generator", "params", "epsilon", "delta", "canaries", "searched", "coins", "runs", "seed", "attacks", "data"]
 
 
 def claim_entries(claim: PrivacyClaim | None) -> dict[str, str | float]:
@@ -43,7 +77,12 @@ def audits_file(out: Path, slug: str) -> Path:
 
 
 def audit_lines(
-    generator: Choice, found: Sequence[Bound], epsilon: float, delta: float, about: Mapping[str, Any]
+    generator: Choice,
+    found: Sequence[Bound],
+    epsilon: float,
+    delta: float,
+    about: Mapping[str, Any],
+    parts: Parts = NO_PARTS,
 ) -> pd.DataFrame:
     """Return one line per bound of one audit.
 
@@ -51,6 +90,7 @@ def audit_lines(
     ----------
     epsilon, delta : the claim that was tested
     about : the other columns, the same in each line
+    parts : the bounds over a class and over outliers, beside the bound over many records
     """
     name = {"generator": generator.info.name, "params": generator.params_text}
     tested = {
@@ -66,6 +106,7 @@ def audit_lines(
             **name,
             **tested,
             **{k: v for k, v in vars(b).items() if k != "kind"},
+            **vars(parts if b.kind in MANY else NO_PARTS),
             "bound": b.kind,
             "as_gaussian": "" if math.isnan(b.mu) else curve,
         }
@@ -77,10 +118,10 @@ def audit_lines(
 def add_audit(path: Path, lines: pd.DataFrame) -> None:
     """Write the lines of an audit into a file of audits, in the place of an earlier run of the very same audit."""
     earlier = read_audits(path)
-    again = pd.MultiIndex.from_frame(earlier[_SAME]).isin(pd.MultiIndex.from_frame(lines[_SAME]))
+    again = pd.MultiIndex.from_frame(earlier[SAME]).isin(pd.MultiIndex.from_frame(lines[SAME]))
     kept = earlier[~again]
     table = pd.concat([kept, lines]) if len(kept) else lines
-    table = table.sort_values(_SAME, kind="stable")
+    table = table.sort_values(SAME, kind="stable")
     write_atomic(path, lambda f: f.write(table.to_csv(index=False).encode()))
 
 
@@ -104,6 +145,8 @@ def read_audits(path: Path) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:
         raise StoreError(f"the audits {path} cannot be read ({error}). `bench audit` writes them.") from error
+    for name in (name for name in _SINCE if name not in table):
+        table.insert(min(COLUMNS.index(name), table.shape[1]), name, _SINCE[name])
     if list(table.columns) != COLUMNS:
         raise StoreError(f"{path} has the columns {list(table.columns)}; expected {COLUMNS}. `bench audit` writes it.")
     if unknown := sorted({*table["verdict"], *table["as_gaussian"]} - {*VERDICT_WORDS, ""}):

@@ -19,18 +19,19 @@ from bench.core.errors import DataError
 from bench.core.roles import Split
 from bench.core.seeds import stream
 from bench.datasets import Dataset
-from bench.datasets.folds import N_FOLDS, make_splits
+from bench.datasets.folds import folds_that_fit
 from bench.engine.plan import PlannedCell, Scope, plan_generators
 from bench.execution import Executor
 from bench.execution.runner import Limits, Watch, execute, pending
 from bench.registry.finding import sound
 from bench.registry.selection import Choice
+from bench.statistics.membership import REVERSED, shown
 from bench.statistics.strongest_attack import strongest_attack, strongest_by_fold
 from bench.store.store import Store
 
 FEWEST = 3  # people of each class in the smallest training set
 TOTAL = 0.99  # an AUC from here on counts as total exposure
-MEASURES = ("auc", "tpr_at_fpr_01")
+MEASURES = ("auc", "tpr_at_fpr_01", "tpr_at_fpr_01" + REVERSED)
 _OF_GENES = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1, 3 / 2, 2, 3, 4, 6, 8)  # default sizes, in genes
 _RELEASE = ["generator", "params", "n_train"]
 
@@ -79,7 +80,7 @@ def sizes_of(dataset: Dataset, seed: int, wanted: Sequence[int] | None) -> list[
         If one has fewer than three people per class, or more than every fold has in its training set.
     """
     fewest = FEWEST * len(dataset.cohort.classes)
-    most = min(len(split.train) for split in make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS))
+    most = min(len(split.train) for split in folds_that_fit(dataset.cohort, seed=seed))
     if wanted is None:
         steps = {round(share * dataset.cohort.n_genes) for share in _OF_GENES}
         return sorted({n for n in steps if fewest <= n < 0.9 * most} | {most})
@@ -121,7 +122,7 @@ def plan_sizes(
     """
     if not attacks:
         raise DataError("no attack was named, and exposure is what attacks find; mend --attacks.")
-    known = make_splits(dataset.cohort, seed=seed, n_folds=N_FOLDS, reference=dataset.reference)
+    known = folds_that_fit(dataset.cohort, seed=seed, reference=dataset.reference)
     splits = [split for split in known if split.fold in folds]
     if not splits:
         raise DataError("no fold was named; --folds must name at least one of 1 to 5.")
@@ -171,14 +172,15 @@ def curves(rows: pd.DataFrame) -> pd.DataFrame:
 def _point(group: pd.DataFrame) -> dict[str, object]:
     chosen = strongest_attack(group)
     values = strongest_by_fold(group, chosen)["value"].dropna()
-    name = str(chosen["attack"].iloc[0])
-    rates = group["value"][(group["measure"] == "tpr_at_fpr_01") & (group["attack"] == name)]
+    name, turned = str(chosen["attack"].iloc[0]), bool(chosen["reversed"].iloc[0])
+    measure = "tpr_at_fpr_01" + (REVERSED if turned else "")
+    rates = group["value"][(group["measure"] == measure) & (group["attack"] == name)]
     return {
         "auc": float(chosen["value"].iloc[0]),
         "auc_low": values.min(),
         "auc_high": values.max(),
         "tpr": rates.mean(),
-        "attacks": name,
+        "attacks": shown(name, turned),
         "ok": len(values),
         "planned": group["fold"].nunique(),
     }

@@ -15,7 +15,7 @@ from runs import bench as run_command
 
 import bench
 from bench import BenchError, Cohort, DataError, Dataset, load_results, run, score
-from bench.api.notebook_run import call_text, numbers_in
+from bench.api.notebook_run import call_text, choices, numbers_in
 from bench.datasets.folds import make_splits, write_splits
 from bench.execution import Serial
 
@@ -70,7 +70,7 @@ def test_the_command_line_finds_what_python_computed(
 ) -> None:
     """The same engine: the same keys, the same numbers, from either side."""
     from bench.datasets.importing import import_dataset
-    from bench.datasets.matrices import Layout
+    from bench.datasets.readers.matrices import Layout
 
     toy_cohort.to_frame("kind").to_csv(place / "toy.csv", index_label="sample")
     monkeypatch.setenv("BENCH_DATA_HOME", str(place / "home"))
@@ -126,6 +126,11 @@ def test_what_is_no_synthetic_data_is_refused(toy: Dataset, toy_cohort: Cohort, 
         with pytest.raises(BenchError, match=words):
             score(given, toy, out=place, **QUICK, **more)
     assert not (place / "rows").exists()
+
+
+def test_an_empty_list_names_no_plugin() -> None:
+    assert choices("attack", []) == choices("attack", "none") == []
+    assert [chosen.info.name for chosen in choices("attack", ["mc", "nn_ratio"])] == ["mc", "nn_ratio"]
 
 
 PLUGIN = '''

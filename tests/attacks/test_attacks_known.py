@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench import AttackView, PluginError
 from bench.registry.finding import create, find, plugins
-from bench.statistics.membership import membership_measures
+from bench.statistics.membership import auc, membership_measures
 
 
 def _view(
@@ -400,6 +400,35 @@ def test_gene_range_counts_extremes_held_and_values_outside():
     assert np.allclose(scores, [1, 0, -1 - 0.5 / 1.5, -2 - 1 / 2])
 
 
+def test_value_gaps_counts_the_released_values_that_a_target_alone_is_nearest_to():
+    synthetic = np.array([[0], [5], [5], [9.9], [20]], dtype=np.float32)  # four values
+    targets = np.array([[1], [4], [6], [10], [10], [12]], dtype=np.float32)
+    # 0 is below all: the first; 5 lies half way: nobody; 9.9: two who are equal share it; 20 is above all: the last
+    scores = _score("value_gaps", AttackView(synthetic=synthetic, targets=targets, genes=("a",)))
+    assert scores.tolist() == [-1, 0, 0, -0.5, -0.5, -1]
+    asked = AttackView(synthetic=synthetic[1:2], targets=targets - [[0], [0], [0.5], [0], [0], [0]], genes=("a",))
+    assert _score("value_gaps", asked).tolist() == [0, 0, -1, 0, 0, 0]  # 0.5 above against 1 below
+
+
+def test_value_gaps_finds_those_whom_released_values_keep_away_from_and_those_they_repeat():
+    rng = np.random.default_rng(0)
+    people = rng.normal(8, 2, (400, 60)).astype(np.float32)
+    member = np.arange(400) < 300
+    held = np.sort(people[member], axis=0)
+    widest = np.argsort(np.diff(held, axis=0), axis=0)[-20:]
+    between = np.take_along_axis(held[1:] + held[:-1], widest, axis=0) / 2
+    for synthetic, least in ((between, 0.95), (people[:60], 0.0)):
+        view = AttackView(synthetic=synthetic.astype(np.float32), targets=people, genes=tuple(map(str, range(60))))
+        found = auc(_score("value_gaps", view), member).value
+        assert found > least if least else found < 0.45  # copied values: the other sign
+
+
+def test_label_share_is_the_share_of_the_release_with_the_label_of_the_target():
+    view = replace(_view(n_targets=3, n_synthetic=4), synthetic_labels=np.array(["a", "b", "a", "a"]))
+    asked = replace(view, target_labels=np.array(["a", "b", "c"]))
+    assert _score("label_share", asked).tolist() == [0.75, 0.25, 0.0]
+
+
 def test_edges_of_a_discretised_gene_are_recovered_from_the_means_of_its_bins():
     rng = np.random.default_rng(0)
     members, population = rng.normal(size=4000), np.sort(rng.normal(size=4000))
@@ -591,6 +620,20 @@ def test_confidence_is_the_log_odds_of_the_own_class():
     assert np.allclose(_score("confidence", view), expected, atol=0.01)
 
 
+def test_a_target_that_is_beyond_doubt_has_a_finite_confidence_and_the_largest():
+    rng = np.random.default_rng(1)
+    labels = np.array(["a", "b"] * 20)
+    made = np.where(labels == "a", -3.0, 3.0)[:, None] + rng.normal(size=(40, 3))
+    asked = np.array([[-3.0, -3, -3], [3.0, 3, 3], [1e6, 1e6, 1e6]])
+    view = AttackView(
+        synthetic=made, targets=asked, genes=("A", "B", "C"), synthetic_labels=labels,
+        target_labels=np.array(["a", "b", "b"]),
+    )  # fmt: skip
+    scores = _score("confidence", view)
+    assert np.isfinite(scores).all()
+    assert scores.argmax() == 2
+
+
 def test_surrogate_loss_is_the_scaled_difference_of_losses_of_the_release_and_of_the_candidates():
     view = _view()
     scores = _score("surrogate_loss", view, steps=3)
@@ -659,6 +702,7 @@ def test_an_attack_without_labels_says_what_to_do(name):
         ("nn_ratio", {"k": 0}),
         ("dpi", {"k": 1000}),
         ("low_variance", {"share": 0.0}),
+        ("value_gaps", {"nearer": 0.0}),
         ("quantile_support", {"near": 9, "around": 3}),
         ("mahalanobis_ratio", {"ridge": 0.0}),
         ("ensemble", {"share": 1.0}),
@@ -670,8 +714,11 @@ def test_a_wrong_parameter_is_an_error_that_names_it(name, params):
 
 
 def test_the_page_of_attacks_has_a_section_for_each_with_its_access_and_parameters():
-    page = (Path(__file__).parents[2] / "docs/attacks.md").read_text(encoding="utf-8")
+    docs = Path(__file__).parents[2] / "docs"
+    pages = {"data": "attacks.md", "model": "classifiers.md", "variants": "variants.md"}
     for name, info in plugins("attack").items():
+        about = "variants" if info.modalities == ("variants",) else info.released
+        page = (docs / pages[about]).read_text(encoding="utf-8")
         section = page.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
         assert section.lstrip().startswith(f"*{info.option('access', 'black-box')}"), name
         assert info.summary.replace("``", "`") in section, name

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 import pytest
-from bench.attacks._shadow import Shadows, calibrated, play, tracing
+from bench.attacks._shadow import Shadows, calibrated, calibrated_inside, play, tracing
 from bench.attacks.shadow_lira import _log_ratios
 from bench.attacks.shadow_rmia import shares
 from scipy.stats import norm
@@ -16,7 +16,7 @@ from bench import AttackView, Cohort, PluginError, stream
 from bench.registry.finding import create, find, plugins
 from bench.statistics.membership import auc
 
-SHADOWS = ("shadow_lira", "shadow_meta", "shadow_rmia")
+SHADOWS = ("shadow_calibrated", "shadow_lira", "shadow_meta", "shadow_rmia")
 N_MEMBERS, N_OTHERS, N_GENES = 40, 10, 120
 
 
@@ -65,7 +65,10 @@ def _attacked(generator, seed: int, other_people: bool = False) -> tuple[AttackV
     return view, order < N_MEMBERS
 
 
-QUICK = {"shadow_meta": {"steps": 10, "trees": 50}}  # the losses are tested by themselves
+QUICK = {
+    "shadow_meta": {"steps": 10, "trees": 50},
+    "shadow_calibrated": {"steps": 10},
+}  # the losses are tested by themselves
 
 
 def _made(name: str):
@@ -149,6 +152,21 @@ def test_calibrated_scores_are_the_distances_to_the_means_of_the_other_shadows_w
             assert np.allclose(known[4 * j + i], np.concatenate(expected))
 
 
+def test_five_shadows_calibrate_each_score_by_the_mean_of_the_others_that_hold_the_person():
+    shadows = _shadows()
+    real, known, member = calibrated_inside(shadows)
+    spread = calibrated(shadows)[0][:, 2:] / (
+        shadows.real - np.array([shadows.scores[shadows.member[:, i], i].mean(axis=0) for i in range(4)])
+    )  # one over it, as the test above has it
+    for i in range(4):
+        mine, own = shadows.member[:, i], shadows.scores[:, i]
+        assert np.allclose(real[i], np.arcsinh((shadows.real[i] - own[mine].mean(axis=0)) * spread[0]))
+        for j in range(6):
+            others = mine & (np.arange(6) != j)
+            assert np.allclose(known[4 * j + i], np.arcsinh((own[j] - own[others].mean(axis=0)) * spread[0]))
+            assert member[4 * j + i] == mine[j]
+
+
 def test_the_log_ratio_of_lira_is_that_of_two_normals_up_to_its_bound():
     out, inside = np.array([0.5, -1.0, 2.0]), np.array([-2.5, 0.1, 0.3])
     expected = norm.logpdf(inside) - norm.logpdf(out)
@@ -178,5 +196,8 @@ def test_a_view_without_the_code_or_a_single_round_is_an_error():
     view, _ = _attacked(Copies(), 0)
     with pytest.raises(PluginError, match="does not grant its code"):
         create(find("attack", "shadow_lira")).score(replace(view, make_generator=None), rng=stream(1))
+    assert play(view, "shadow_calibrated", 1, 0, stream(1)).member.shape == (5, N_MEMBERS + N_OTHERS)
+    with pytest.raises(PluginError, match="rounds is 0"):
+        play(view, "shadow_calibrated", 0, 0, stream(1))
     with pytest.raises(PluginError, match="rounds is 1"):
         create(find("attack", "shadow_lira"), {"rounds": 1}).score(view, rng=stream(1))

@@ -12,48 +12,27 @@ import pytest
 import runs
 import yaml
 from entries import NAME, SEED, Members, config, pack, refusal
+from planted import CLAIMANT
 
 from bench.challenge.blue_entry import read_submission
 from bench.core.secret_seeds import secret_seed, shown_seed
 from bench.core.seeds import stream
 
-NOISY = '''
-from dataclasses import dataclass
-from bench import PrivacyClaim, generator
-
-@generator("noisy")
-@dataclass(kw_only=True)
-class Noisy:
-    """Release people with noise, with a claim or without one."""
-
-    private: bool = True
-
-    def fit(self, cohort, *, rng):
-        self.cohort_ = cohort
-        return self
-
-    def sample(self, n, *, rng):
-        return self.cohort_.synthetic(self.cohort_.X + rng.normal(size=(n, 16)), self.cohort_.y)
-
-    def claim(self):
-        if not self.private:
-            return None
-        return PrivacyClaim(mechanism="noise", unit="one sample", neighbours="add-remove", epsilon=9.0, delta=1e-5,
-                            accountant="a test")
-'''
 LONG = re.compile(r"[0-9]{25}")  # as long as a seed of the operating system at least
 
 
 @pytest.fixture
 def place(data_home: Path, tmp_path: Path) -> Path:
-    (tmp_path / "noisy.py").write_text(NOISY)
+    (tmp_path / "claimant.py").write_text(CLAIMANT)
     return tmp_path
 
 
-def packed(place: Path, generator: str = "noisy", out: str = "first") -> tuple[Path, str]:
+def packed(place: Path, generator: str = "claimant", out: str = "first") -> tuple[Path, str]:
     """Pack an entry; return the zip file and everything that the command said."""
     words = ["--team", "Tigers", "--dataset", "toy", "--seed", str(SEED), "--threads", "1", "--jobs", "1"]
-    done = runs.bench(place, "submit", "pack", "--generator", generator, "--plugin", "noisy.py", "--out", out, *words)
+    done = runs.bench(
+        place, "submit", "pack", "--generator", generator, "--plugin", "claimant.py", "--out", out, *words
+    )
     assert done.returncode == 0, done.stderr
     return place / out / NAME, done.stdout + done.stderr
 
@@ -61,7 +40,7 @@ def packed(place: Path, generator: str = "noisy", out: str = "first") -> tuple[P
 def released(place: Path, *words: str) -> set[tuple[float, ...]]:
     """Return the rows of fold 1 that a run with the team's seed releases."""
     fixed = f"run --dataset toy --folds 1 --seeds {SEED} --metrics none --attacks none --threads 1 --jobs 1 --out runs"
-    assert runs.bench(place, *fixed.split(), "--plugin", "noisy.py", *words).returncode == 0
+    assert runs.bench(place, *fixed.split(), "--plugin", "claimant.py", *words).returncode == 0
     (file,) = (place / "runs/store/objects").glob("*/*.npz")
     with np.load(file) as arrays:
         return set(map(tuple, arrays["X"].tolist()))
@@ -77,10 +56,10 @@ def test_a_zip_file_of_a_private_generator_holds_no_seed_of_its_releases(place: 
     with zipfile.ZipFile(path) as z:
         members = {name: z.read(name).decode() for name in z.namelist()}
     written = yaml.safe_load(members["config.yaml"])
-    assert written["noisy_config"]["random_seed"] == "secret"
+    assert written["claimant_config"]["random_seed"] == "secret"
     assert written["dataset_config"]["random_seed"] == SEED  # of the folds, which the zip file holds as well
     assert [name for name, text in members.items() if LONG.search(text)] == []
-    assert not table(path) & released(place, "--generators", "noisy")  # the team's seed does not make the noise
+    assert not table(path) & released(place, "--generators", "claimant")  # the team's seed does not make the noise
     assert "seed is secret" in said
     assert "seed secret" in said  # of each fold, as it is done
     assert "seed 7 of the folds (that of the releases is secret)" in said
@@ -99,10 +78,10 @@ def test_every_private_entry_has_noise_of_its_own(place: Path) -> None:
 
 
 def test_without_a_claim_the_teams_seed_makes_the_releases(place: Path) -> None:
-    path, said = packed(place, "noisy[private=false]")
+    path, said = packed(place, "claimant[private=false]")
     with zipfile.ZipFile(path) as z:
-        assert yaml.safe_load(z.read("config.yaml"))["noisy_config"]["random_seed"] == SEED
-    assert table(path) == released(place, "--generators", "noisy[private=false]")
+        assert yaml.safe_load(z.read("config.yaml"))["claimant_config"]["random_seed"] == SEED
+    assert table(path) == released(place, "--generators", "claimant[private=false]")
     assert "seed is secret" not in said
     assert "is secret)" not in said
     again = runs.bench(place, "submit", "run-code", str(path), "--i-trust-this-code")

@@ -22,8 +22,8 @@ from bench.challenge import archive
 from bench.challenge.archive import RefusedError
 from bench.challenge.blue_entry import read_submission
 from bench.core.errors import DataError
-from bench.core.safe_yaml import parse_plain
 from bench.datasets.folds import make_splits
+from bench.datasets.safe_yaml import parse_plain
 
 # -- a good entry ----------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from bench.challenge.archive import Archive, RefusedError, opened
 from bench.challenge.blue_config import read_config
 from bench.challenge.tables import read_labels, read_scores, read_values
 from bench.core.errors import DataError
-from bench.core.safe_yaml import MAX_DEPTH, parse_plain
 from bench.datasets.folds import make_splits, splits_from, splits_yaml
+from bench.datasets.safe_yaml import MAX_DEPTH, parse_plain
 
 fuzz = settings(
     max_examples=int(os.environ.get("BENCH_FUZZ_EXAMPLES", "150")),

@@ -34,7 +34,9 @@ def place(toy_cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
-@pytest.mark.parametrize("command", WORDS)
+@pytest.mark.parametrize(
+    "command", [pytest.param(word, marks=[pytest.mark.full] * (word in ("study", "audit"))) for word in WORDS]
+)
 def test_a_command_gives_the_same_rows_wherever_it_is_done(place: Path, command: str) -> None:
     pytest.importorskip("submitit")
     tables = [table_of(place, command, executor) for executor in EXECUTORS]

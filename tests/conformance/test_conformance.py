@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.conformance.plugins import CHECKS, Check, check_plugin
+from bench.conformance.plugins import CHECKS, Check, check_plugin, checks_of
 from bench.registry.declarations import KINDS, PluginInfo
 from bench.registry.finding import add_plugin_file, missing_needs, plugins
 
@@ -18,7 +18,7 @@ EVERYTHING = [
     )
     for kind in KINDS
     for info in plugins(kind).values()
-    for check in CHECKS[kind]
+    for check in checks_of(info)
 ]
 
 

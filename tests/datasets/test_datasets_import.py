@@ -16,7 +16,7 @@ import pytest
 from bench import Cohort, DataError, MissingExtraError
 from bench.datasets import load_dataset
 from bench.datasets.importing import import_dataset
-from bench.datasets.matrices import Layout
+from bench.datasets.readers.matrices import Layout
 
 
 @pytest.fixture(autouse=True)
@@ -207,11 +207,11 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "sample without label": (
         lambda f, p: (f, p[p["samplesID"] != "s07"]),
-        "1 samples of .*counts.tsv have no row in .*labels.csv: 's07'. Add their labels or drop the samples",
+        "1 sample of .*counts.tsv has no row in .*labels.csv: 's07'. Add their labels or drop the samples",
     ),
     "label of unknown sample": (
         lambda f, p: (f.drop(columns="s07"), p),
-        "has labels for 1 samples that are not in .*: 's07'. Remove the rows, or say --ignore-extra-labels",
+        "has labels for 1 sample not in .*: 's07'. Remove the rows, or say --ignore-extra-labels",
     ),
     "no common sample": (
         lambda f, p: (f.rename(columns=lambda s: f"x{s}"), p),
@@ -246,10 +246,6 @@ WRONG: dict[str, tuple[Change, str]] = {
         _cell(1e39),
         r"sample 's07', gene 'GENE3' is 1e\+39, beyond the range of float32. Mend it, or scale",
     ),
-    "transposed": (
-        lambda f, p: (f.T, p),
-        "counts.tsv is transposed: the samples that .*labels.csv names are in its rows. Say so with --samples-in rows",
-    ),
     "class with one sample": (
         lambda f, p: (f, p.assign(type=p["type"].where(p["samplesID"] != "s07", "rare"))),
         "class 'rare' has one sample, too few to be in both train and holdout.*Merge it with another class, drop",
@@ -267,7 +263,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         "does not say which column holds the labels; its columns are 'patient', 'type', 'stage'. .*--label-column",
     ),
     "no rows": (lambda f, p: (f.iloc[:0], p), "has 61 columns and 0 rows below its header"),
-    "no columns": (lambda f, p: (f.iloc[:, :0], p), "has 1 columns and .* rows below its header; .*separator"),
+    "no columns": (
+        lambda f, p: (f.iloc[:, :0], p),
+        "has 1 column and .* rows below its header; .*separator",
+    ),
 }
 
 
@@ -304,17 +303,20 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         _bytes("x.tsv", b"gene\ts1\ts2\nA\t1\t2\nB\t1\t2\t3\n"),
         "line 3 has 4 cells; expected 3, as many as the header names",
     ),
-    "unknown extension": (_bytes("x.xlsx", b"PK\x03\x04"), "has the extension '.xlsx'; expected .tsv, .csv"),
-    "comma in tsv": (_bytes("x.tsv", b"gene,s1\nA,1\n"), "has 1 columns .* the extension fits the separator"),
+    "unknown extension": (_bytes("x.doc", b"PK\x03\x04"), "has the extension '.doc'; expected .tsv, .csv"),
+    "no separator": (_bytes("x.tsv", b"gene\nA\n"), "has 1 column .* the extension fits the separator"),
     "zip called tsv": (_bytes("x.tsv", b"PK\x03\x04...."), "not what its extension '.tsv' says: .*zip archive"),
     "gzip called tsv": (_bytes("x.tsv", gzip.compress(b"gene\ts1\n")), "extension '.tsv' says: .*gzipped file"),
-    "tsv called gz": (_bytes("x.tsv.gz", b"gene\ts1\nA\t1\n"), "extension '.gz' says: it looks like something else"),
+    "tsv called gz": (
+        _bytes("x.tsv.gz", b"gene\ts1\nA\t1\n"),
+        "x.tsv.gz is not packed, whatever its name says: it looks like plain text",
+    ),
     "cut gzip": (_bytes("x.tsv.gz", gzip.compress(b"gene\ts1\nA\t1\n")[:-9]), "is no complete table"),
     "web page": (_bytes("x.csv", b"<!DOCTYPE html><html>"), "extension '.csv' says: .*a web page, not data"),
     "tsv called parquet": (_renamed("x.parquet"), "x.parquet is not what its extension '.parquet' says"),
     "tsv called h5ad": (_renamed("x.h5ad"), "x.h5ad is not what its extension '.h5ad' says"),
     "cut parquet": (_bytes("x.parquet", b"PAR1 and no more"), "is no complete parquet file.*Download or export it"),
-    "cut h5ad": (_bytes("x.h5ad", b"\x89HDF\r\n\x1a\n and no more"), "is no AnnData file"),
+    "cut h5ad": (_bytes("x.h5ad", b"\x89HDF\r\n\x1a\n and no more"), "is no complete HDF5 file"),
 }
 
 
@@ -351,6 +353,16 @@ def test_a_table_without_labels_asks_for_them(frame: pd.DataFrame, people: pd.Da
         _import(counts, None)
     with pytest.raises(DataError, match=r"has no column 's7'. Did you mean 's.7'"):
         _import(counts, None, label_columns=("s7",))
+
+
+def test_samples_in_rows_are_read_where_the_labels_name_them(
+    toy_cohort: Cohort, frame: pd.DataFrame, people: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts, labels = _files(tmp_path, frame.T, people)
+    _same(_import(counts, labels), toy_cohort)
+    assert "samples are in its rows, as" in caplog.text
+    with pytest.raises(DataError, match=r"transposed: .* are in its rows\. Say so with --samples-in rows"):
+        import_dataset("x", counts, labels, reference=counts, units="vst")
 
 
 def test_declared_rows_that_are_columns_are_transposed_too(

@@ -19,8 +19,9 @@ from click.testing import CliRunner
 
 from bench import Cohort, DataError
 from bench.cli.data import data_group
-from bench.datasets import fetching, load_dataset
-from bench.datasets.fetching import fetch_dataset
+from bench.datasets import load_dataset
+from bench.datasets.known import fetching
+from bench.datasets.known.fetching import fetch_dataset
 
 COUNTS = "TCGA-BRCA_primary_tumor_star_deseq_VST_lmgenes.tsv"
 LABELS = "TCGA-BRCA_primary_tumor_subtypes.csv"

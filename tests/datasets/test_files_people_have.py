@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from plain_tables import GENES, KINDS, SAMPLES, X, labels, lines, read
 
-from bench import Cohort, DataError
+from bench import DataError
 from bench.core.records import Units
+from bench.datasets.folds import make_splits
+from bench.datasets.home import read_manifest
 from bench.datasets.importing import import_dataset
-from bench.datasets.matrices import Layout
-
-GENES = ["TP53", "BRCA1", "ESR1", "ERBB2", "MKI67", "GATA3", "FOXA1", "PGR", "EGFR", "MYC", "CCND1", "CDH1"]
-SAMPLES = [f"S{i:02d}" for i in range(20)]
-KINDS = ["LumA", "Basal"] * 10
-X = np.round(np.random.default_rng(5).normal(8, 1, (20, 12)), 4)  # (samples, genes)
-COUNTS = np.rint(2**X).astype(int)
+from bench.datasets.readers.matrices import Layout
 
 
 @pytest.fixture(autouse=True)
@@ -30,31 +26,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapt
     monkeypatch.setenv("BENCH_DATA_HOME", str(tmp_path / "home"))
     caplog.set_level(logging.WARNING)
     return tmp_path / "home"
-
-
-def lines(values: Any = X, samples: list[str] = SAMPLES, genes: list[str] = GENES, sep: str = "\t") -> list[str]:
-    """Return a table of genes x samples."""
-    return [sep.join(["gene", *samples]), *(sep.join([g, *map(str, row)]) for g, row in zip(genes, np.transpose(values), strict=True))]  # fmt: skip
-
-
-def labels(folder: Path, names: list[str] = SAMPLES, kinds: list[str] = KINDS, head: str = "samplesID,type") -> Path:
-    path = folder / "labels.csv"
-    path.write_text("\n".join([head, *(f"{n},{k}" for n, k in zip(names, kinds, strict=True))]))
-    return path
-
-
-def read(
-    folder: Path, text: list[str] | str | bytes, name: str = "x.tsv", units: Units = "log2", **more: Any
-) -> Cohort:
-    """Import a matrix with the labels, and return the cohort."""
-    path = folder / name
-    text = "\n".join([*text, ""]) if isinstance(text, list) else text
-    raw = text.encode() if isinstance(text, str) else text
-    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
-    beside = more.pop("labels", folder / "labels.csv")
-    if beside is not None and not beside.exists():
-        labels(folder)
-    return import_dataset("x", path, beside, units=units, layout=Layout(**more), force=True).cohort  # type: ignore[return-value]
 
 
 def geo(table: list[str]) -> list[str]:
@@ -247,6 +218,44 @@ def test_samples_of_one_patient_are_noticed_and_kept_together_on_demand(
     assert donors.tolist() == [name[:12] for name in TWINS]
 
 
+PAIRS = [f"P{i // 2:02d}_{'tumor' if i % 2 else 'normal'}" for i in range(20)]
+
+
+def test_names_that_look_like_samples_of_one_person_are_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels(tmp_path, PAIRS, HALVES)
+    assert read(tmp_path, lines(samples=PAIRS)).donors is None
+    assert "names such as 'P00_normal' and 'P00_tumor' look like samples of one person" in caplog.text
+    caplog.clear()
+    labels(tmp_path)
+    read(tmp_path, lines())
+    assert not caplog.text
+
+
+def test_donors_of_gtex_are_read_from_their_names(tmp_path: Path) -> None:
+    names = [f"GTEX-{1000 + i // 2}F-{i:04d}-SM-4DM66" for i in range(20)]
+    labels(tmp_path, names, HALVES)
+    donors = read(tmp_path, lines(samples=names), donor_column="auto").donors
+    assert donors is not None
+    assert donors.tolist() == [name[:10] for name in names]
+
+
+@pytest.mark.parametrize("shared", [0, 3])
+def test_people_of_the_cohort_in_the_reference_are_noticed(
+    tmp_path: Path, shared: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels(tmp_path, BARCODES)
+    others = [f"TCGA-A0-{i if i < shared else i + 100:04d}-06A-11R-A00Z-07" for i in range(20)]
+    (tmp_path / "r.tsv").write_text("\n".join(lines(X + 0.5, others)))
+    (tmp_path / "x.tsv").write_text("\n".join(lines(samples=BARCODES)))
+    import_dataset("x", tmp_path / "x.tsv", tmp_path / "labels.csv", reference=tmp_path / "r.tsv", units="log2")
+    noticed = (
+        "r.tsv: 3 people are in the cohort too, with another sample: 'TCGA-A0-0000', 'TCGA-A0-0001'" in caplog.text
+    )
+    assert noticed == bool(shared)
+
+
 def test_donors_from_barcodes_need_barcodes(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"--donors auto reads the patient from TCGA barcodes, and sample 'S00' is none"
@@ -268,6 +277,20 @@ def test_a_column_that_repeats_people_is_named(tmp_path: Path, caplog: pytest.Lo
     assert "--donors subject_id" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["individual", "donor", "patient"])
+def test_a_column_of_donors_is_taken_and_keeps_them_together(name: str, tmp_path: Path) -> None:
+    rows = [f"{s}\t{k}\tp{i // 2}" for i, (s, k) in enumerate(zip(SAMPLES, KINDS, strict=True))]
+    (tmp_path / "y.tsv").write_text("\n".join([f"id\tkind\t{name}", *rows]))
+    cohort = read(tmp_path, lines(), labels=tmp_path / "y.tsv", label_columns=("kind",))
+    assert cohort.donors is not None
+    assert cohort.donors.tolist() == [f"p{i // 2}" for i in range(20)]
+    assert read_manifest(tmp_path / "home", "x").taken["donors"] == f"10, column {name!r}"
+    for split in make_splits(cohort, seed=42):
+        assert split.train.donors is not None
+        assert split.holdout.donors is not None
+        assert not set(split.train.donors.tolist()) & set(split.holdout.donors.tolist())
+
+
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 
@@ -283,8 +306,8 @@ def test_one_class_and_measurements_are_refused_and_small_classes_named(
     assert not caplog.text
     labels(tmp_path, kinds=[*["rare"] * 3, *KINDS[3:]])
     read(tmp_path, lines())
-    assert "class 'rare' has 3 samples, and `bench run` makes 5 folds" in caplog.text
-    assert "--splits" in caplog.text
+    assert "class 'rare' has 3 samples, so that `bench run` makes 3 folds and not 5" in caplog.text
+    assert "--labels-map" in caplog.text
 
 
 def test_an_h5ad_index_that_is_named_like_a_column_is_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from bench import Cohort, DataError
 from bench.datasets import Dataset, load_dataset
-from bench.datasets.folds import make_splits, read_splits, with_reference, write_splits
+from bench.datasets.folds import folds_that_fit, make_splits, read_splits, with_reference, write_splits
 
 PUBLISHED_BRCA = [24.1871, 24.3844, 23.7678, 24.0923, 23.7860]  # mean distance of held-out to closest training sample
 
@@ -85,6 +85,50 @@ def test_a_class_from_too_few_donors_is_one_clear_error(toy_cohort: Cohort) -> N
     donors = [f"c{i % 3}" if label == "c" else f"p{i}" for i, label in enumerate(toy_cohort.y)]
     with pytest.raises(DataError, match=r"class 'c' has 3 donors; 5 folds need at least 5"):
         make_splits(_with_donors(toy_cohort, donors), seed=1)
+
+
+def test_folds_follow_the_number_of_donors(toy_cohort: Cohort) -> None:
+    donors = [f"{label}{i % (4 if label == 'c' else 9)}" for i, label in enumerate(toy_cohort.y)]
+    cohort = _with_donors(toy_cohort, donors)
+    splits = folds_that_fit(cohort, seed=1)
+    assert [split.fold for split in splits] == [1, 2, 3, 4]
+    assert cohort.donors is not None
+    held = [set(split.holdout.donors.tolist()) for split in splits]  # type: ignore[union-attr]
+    assert sum(len(who) for who in held) == len(set(donors)) == len(set.union(*held))
+    assert all(set(split.train.classes) == set(split.holdout.classes) == {"a", "b", "c"} for split in splits)
+
+
+def test_folds_follow_the_smallest_class_and_are_five_at_most(toy_cohort: Cohort) -> None:
+    rows = np.flatnonzero(toy_cohort.y != "c").tolist() + np.flatnonzero(toy_cohort.y == "c")[:3].tolist()
+    assert len(folds_that_fit(toy_cohort.take(rows), seed=1)) == 3
+    fits = folds_that_fit(toy_cohort, seed=1)
+    assert [split.digest for split in fits] == [split.digest for split in make_splits(toy_cohort, seed=1)]
+    with pytest.raises(DataError, match=r"class 'c' has one sample only"):
+        folds_that_fit(toy_cohort.take(rows[:-2]), seed=1)
+
+
+def test_fewer_folds_are_tried_where_donors_carry_several_classes(toy_cohort: Cohort) -> None:
+    donors = [f"c{i % 5}" if y == "c" or i % 14 == 0 else f"p{i % 7}" for i, y in enumerate(toy_cohort.y)]
+    cohort = _with_donors(toy_cohort, donors)
+    with pytest.raises(DataError, match=r"fold \d has no sample of class 'c' in its holdout"):
+        make_splits(cohort, seed=1, n_folds=4)  # as many as class c has donors
+    splits = folds_that_fit(cohort, seed=1)
+    assert len(splits) == 3
+    assert all(len(split.holdout.classes) == 3 for split in splits)
+
+
+@pytest.mark.parametrize("kind", ["barcodes", "apart"])
+def test_a_splits_file_with_a_person_on_both_sides_is_read_with_a_warning(
+    toy_cohort: Cohort, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = tuple(f"TCGA-A0-{i // 2:04d}-0{1 + 5 * (i % 2)}A" for i in range(60))
+    donors = np.array([name[:12] for name in names])
+    cohort = replace(toy_cohort, samples=names) if kind == "barcodes" else replace(toy_cohort, donors=donors)
+    sides = replace(cohort, donors=None) if kind != "apart" else cohort
+    write_splits(tmp_path / "splits.yaml", make_splits(sides, seed=1))
+    assert len(read_splits(tmp_path / "splits.yaml", cohort, seed=1)) == 5
+    words = "have samples in both train_index and test_index: attacks count siblings of members as non-members"
+    assert (words in caplog.text) == (kind != "apart")
 
 
 def test_fewer_than_two_folds_are_refused(toy_cohort: Cohort) -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from bench import Cohort, DataError, Split
 from bench.datasets.folds import make_splits
-from bench.datasets.simulated import simulated_cohort, simulated_reference
+from bench.datasets.known.simulated import simulated_cohort, simulated_reference
 from bench.registry.finding import create, find
 
 PUBLISHED = {  # mean over the five folds of seed 42, and the tolerance of the issue
@@ -30,7 +30,7 @@ COUNTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["brca", "combined"])
+@pytest.fixture(scope="module", params=["brca", pytest.param("combined", marks=pytest.mark.full)])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

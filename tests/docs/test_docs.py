@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
 
 import click
-import pandas as pd
 import pytest
 
 import bench.cli
 from bench.conformance.plugins import check_plugin
 from bench.registry.finding import add_plugin_file, plugins
-from bench.report.board import make_board
-from bench.report.privacy import strongest
+from bench.report.board import board_of
+from bench.report.summary import findings
 from bench.store.rows import read_rows
+from bench.studies.audit_records import read_audits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,7 +39,8 @@ COMMANDS = sorted(
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS)
-def test_a_command_in_the_documents_is_a_command(page: str, line: str) -> None:
+def test_a_command_in_the_documents_is_a_command(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_DEVICE", "auto")  # reading --device sets it for what the command starts
     words = [word for word in shlex.split(line)[1:] if "--plugin" not in word and not word.endswith((".py", ".toml"))]
     group: click.Command = bench.cli._bench
     context = click.Context(group, info_name="bench")
@@ -78,8 +80,8 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
 
 
 def test_every_generator_is_described() -> None:
-    page = (ROOT / "docs/generators.md").read_text(encoding="utf-8")
-    lines = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("generators.md", "classifiers.md")]
+    lines = {line.split("`")[1] for page in pages for line in page.splitlines() if line.startswith("| `")}
     assert [
         n
         for n, info in plugins("generator").items()
@@ -88,28 +90,54 @@ def test_every_generator_is_described() -> None:
 
 
 def test_the_table_of_the_readme_is_what_the_rows_give() -> None:
-    rows, _ = read_rows(ROOT / "results/rows/brca.csv")
-    expected = readme_table(rows[rows["params"] == ""])
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "docs/readme_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    rows, about = read_rows(script.ROWS)
+    expected = script.readme_table(rows, about)
     assert expected.count("\n") >= 6
-    assert expected in (ROOT / "README.md").read_text(encoding="utf-8"), f"expected in README.md:\n\n{expected}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert expected in readme, "python docs/readme_table.py --write"
+    assert script.with_table(readme, expected) == readme
 
 
-def readme_table(rows: pd.DataFrame) -> str:
-    """Return the README's table: means over folds; the strongest attack less the luck of being the best."""
-    board = make_board(rows, simulated=False)
-    readings = {m: strongest(board, m, 1089) for m in ("auc", "tpr_at_fpr_01")}
-    lines = [
-        "| generator | accuracy | AUPR | MMD | GAN-leaks, as published: AUC | strongest attack: AUC | TPR at FPR 1 % |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|")
-    for label in [*board.ranked, *sorted(board.controls)]:
-        means = [board.summary(label, m).mean for m in ("accuracy_synthetic", "aupr_synthetic", "mmd")]
-        means.append(board.summary(label, "auc", "gan_leaks_official").mean)
-        name = f"`{readings['auc'].of(label, 'attack')}` " if label in board.ranked else ""
-        cells = [f"{mean:.3f}" for mean in means]
-        cells += [
-            f"{name}{readings['auc'].of(label, 'value'):.3f}",
-            f"{readings['tpr_at_fpr_01'].of(label, 'value'):.3f}",
-        ]
-        lines.append("| " + " | ".join([f"`{label}`" if name else f"*{label}*", *cells]) + " |")
-    return "\n".join(lines)
+def test_the_table_of_tracing_attacks_is_what_the_rows_give() -> None:
+    rows, _ = read_rows(ROOT / "results/rows/brca.csv")
+    page = (ROOT / "docs/attacks.md").read_text(encoding="utf-8")
+    first, *rest = page.split("| release | ")[1].split("\n\n")[0].splitlines()
+    attacks = re.findall(r"`(\w+)`", first)
+    assert len(attacks) == 3
+    assert len(rest) > 8
+    for line in rest[1:]:
+        name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        generator, _, params = name.strip("`").rstrip("]").partition("[")
+        of = rows[(rows["generator"] == generator) & (rows["params"] == params) & (rows["measure"] == "auc")]
+        values = of[of["attack"].isin(attacks)].groupby("attack")["value"].agg(["mean", "std"]).loc[attacks]
+        assert cells == [f"{mean:.3f} ± {sd:.3f}" for mean, sd in values.to_numpy()], name
+
+
+PUBLISHED = sorted((ROOT / "results/rows").glob("*.csv"))
+
+
+@pytest.mark.full  # seconds a page
+@pytest.mark.parametrize("path", PUBLISHED, ids=[path.stem for path in PUBLISHED])
+def test_no_attack_finds_anybody_in_the_controls_that_know_nobody_on_a_published_page(path: Path) -> None:
+    rows, about = read_rows(path)
+    board = board_of(rows, about)
+    found = findings(board, None, about["data"]["samples"])
+    nobody = [found[label] for label in ("real_holdout", "noise") if label in board.controls]
+    assert nobody or path.stem == "brca-models"
+    assert all(f.low <= 0.5 <= f.high and f.leak == "chance" for f in nobody)
+
+
+def test_every_claim_of_the_page_is_audited_and_most_at_three_epsilons() -> None:
+    audited = read_audits(ROOT / "results/audits/brca.csv")
+    rows, _ = read_rows(ROOT / "results/rows/brca.csv")
+    claiming = rows[(rows["family"] == "claim") & rows["value"].notna()]
+    named = ["generator", "params"]
+    assert set(claiming[named].itertuples(index=False)) <= set(audited[named].itertuples(index=False))
+    for name in ("private_pgm", "dp_prior", "p_nmf"):
+        tested = audited.loc[audited["generator"] == name, "epsilon"]
+        assert {round(epsilon) for epsilon in tested} >= {1, 4, 10}, name

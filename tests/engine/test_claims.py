@@ -8,40 +8,18 @@ from pathlib import Path
 
 import pytest
 import runs
+from planted import CLAIMANT
 
 from bench import Cohort, DataError, Dataset, run
 from bench.datasets import load_dataset
-from bench.datasets.catalogue import CATALOGUE, known_outside
 from bench.datasets.folds import with_reference
 from bench.datasets.importing import import_dataset
-from bench.datasets.matrices import Layout
+from bench.datasets.known.catalogue import CATALOGUE, known_outside
+from bench.datasets.readers.matrices import Layout
 from bench.engine.results import delta_warning
 from bench.execution import Serial
 
 VST = "the cohort's VST, fitted on all people with their labels before any split"
-CLAIMANT = '''
-from dataclasses import dataclass
-from bench import PrivacyClaim, generator
-
-@generator("claimant")
-@dataclass(kw_only=True)
-class Claimant:
-    """Claim something, with nothing behind it."""
-
-    delta: float = 1e-5
-    honest: bool = True
-
-    def fit(self, cohort, *, rng):
-        self.cohort_ = cohort
-        return self
-
-    def sample(self, n, *, rng):
-        return self.cohort_.synthetic(self.cohort_.X + rng.normal(size=(n, 16)), self.cohort_.y)
-
-    def claim(self):
-        return PrivacyClaim(mechanism="none at all", unit="one sample", neighbours="add-remove", epsilon=3.0,
-                            delta=self.delta, accountant="a test", outside=("bin means",) if self.honest else ())
-'''
 
 
 def _claims(dataset: Dataset, folder: Path, generators: str) -> list[dict[str, object]]:

@@ -14,12 +14,12 @@ from planted import generator, metric
 from runs import plan, run, scope_of, toy_dataset
 
 from bench import Cohort, PluginError
+from bench.boundary.checks import check_measures
+from bench.boundary.degenerate import degeneracy, undefined_where_degenerate
+from bench.boundary.views import Insider, candidates, view_of
 from bench.conformance import people
 from bench.conformance.attacks import _Resample
 from bench.core.roles import Split
-from bench.engine.degenerate import degeneracy, undefined_where_degenerate
-from bench.engine.tasks import check_measures
-from bench.engine.views import Insider, candidates, view_of
 from bench.execution.runner import Limits
 from bench.execution.serial import Serial
 from bench.registry.finding import create, find, missing_needs, plugins
@@ -51,7 +51,7 @@ SLOW = {
     "surrogate_loss",
     "augmentation",
 } | {"tstr", "calibration", "c2st", "classifier_ranking", "tstr_2026"}  # by seconds a release
-KINDS = {k: [n for n, i in plugins(k).items() if "expression" in i.modalities and i.option("access") != "query"] for k in ("metric", "attack")}  # type: ignore[arg-type]  # fmt: skip
+KINDS = {k: [n for n, i in plugins(k).items() if "expression" in i.modalities and i.released == "data"] for k in ("metric", "attack")}  # type: ignore[arg-type]  # fmt: skip
 CASES = [
     pytest.param(kind, name, genes, marks=[pytest.mark.full] * (name in SLOW or genes > 12), id=f"{name}-{genes}")
     for kind, names in KINDS.items()

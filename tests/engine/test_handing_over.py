@@ -8,13 +8,19 @@ from pathlib import Path
 import numpy as np
 import planted
 import pytest
+from bench.generators._public_prior import read_prior
 from runs import planned, run, toy_dataset
 
-from bench import Cohort
+from bench import Cohort, PluginError, stream
+from bench.boundary.handing_over import handed_over
+from bench.boundary.making import train
+from bench.conformance.plugins import people
 from bench.core.images import Images
-from bench.engine.handing_over import handed_over
+from bench.datasets.folds import make_splits
 from bench.execution.runner import Limits, do_tasks, pending
+from bench.registry.finding import find
 from bench.registry.selection import choose
+from bench.statistics.public_prior import PublicPrior
 from bench.store.store import Store
 from bench.studies.audit import Audit
 from bench.studies.suspects import Suspects, suspects
@@ -85,6 +91,15 @@ def test_of_a_pair_one_is_in_and_both_are_of_one_class(toy_cohort: Cohort) -> No
     assert len(who.always) + who.n_coins == 48
 
 
+def test_heads_is_now_the_one_that_the_fold_holds_out_and_now_the_one_that_it_trains_on() -> None:
+    cohort = people(200, "heads", genes=4)
+    who = suspects(cohort, 0, seed=42, coins="pairs")
+    held_out = np.isin(who.audited.samples, make_splits(cohort, seed=42)[0].holdout.samples)
+    heads, tails = np.split(held_out, 2)
+    assert np.array_equal(heads, ~tails)
+    assert 0.2 < heads.mean() < 0.8
+
+
 def test_scores_of_a_pair_speak_for_the_one_with_the_higher_also_where_both_are_infinite(toy_cohort: Cohort) -> None:
     who = dataclasses.replace(suspects(toy_cohort, 0, 1, coins="pairs"), audited=toy_cohort.take([0, 1, 2, 3]))
     told = who.told(np.array([3.0, -np.inf, 1.0, -np.inf]))
@@ -126,3 +141,26 @@ def test_too_many_canaries_are_refused(toy_cohort: Cohort) -> None:
         suspects(toy_cohort, 46, 1, coins="pairs")
     with pytest.raises(DataError, match="at most 90"):
         suspects(toy_cohort, 91, 1)
+
+
+@pytest.mark.parametrize("generator", ["dp_prior", "dp_logistic"])
+def test_a_prior_made_of_the_people_is_refused_although_the_generator_sees_no_name(
+    generator: str, tmp_path: Path
+) -> None:
+    cohort, file = people(60, "mine", genes=60), tmp_path / "own.npz"
+    about = {"name": "own", "source": "the same people", "licence": "CC0", "made": "here"}
+    PublicPrior.of(cohort, 5, about).write(file)
+    info = find("generator", generator)
+    with pytest.raises(PluginError, match=r"is in the training cohort .* \(60 such\)"):
+        train(info, {"prior": str(file)}, cohort, rng=stream(1))
+    others = train(info, {"prior": str(file)}, people(60, "others", genes=60), rng=stream(1))
+    assert others.generator.claim().public == ("own: the same people; licence CC0; 100% of the genes",)
+
+
+def test_people_of_the_shipped_prior_are_refused_by_whatever_reads_it() -> None:
+    somebody = next(iter(sorted(read_prior("shipped").people)))
+    cohort = people(30, "mine")
+    cohort = cohort.renamed((somebody, *cohort.samples[1:]))
+    for name, params in (("dp_prior", {}), ("dp_logistic", {}), ("dct_laplace", {"scale": "public"})):
+        with pytest.raises(PluginError, match=f"'{somebody}' is in the training cohort"):
+            train(find("generator", name), params, cohort, rng=stream(1))

@@ -44,12 +44,12 @@ class Brush:
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
+def drawings() -> Dataset:
     """120 handwritten digits of 8 x 8 pixels, three classes, and 40 more as a reference."""
     data = load_digits(n_class=3)
     pixels = (data.images / 16).astype(np.float32)[..., None]
     images = Images(pixels=pixels, y=[str(d) for d in data.target], samples=tuple(f"d{i}" for i in range(len(pixels))))
-    return Dataset.from_cohort("digits", images.take(range(120)), reference=images.take(range(120, 160)))
+    return Dataset.from_cohort("drawings", images.take(range(120)), reference=images.take(range(120, 160)))
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def brush(tmp_path: Path) -> Path:
     return path
 
 
-def test_images_run_through_the_same_command(digits: Dataset, brush: Path, tmp_path: Path) -> None:
+def test_images_run_through_the_same_command(drawings: Dataset, brush: Path, tmp_path: Path) -> None:
     results = run(
-        "brush,copy_train,smote", digits, folds=1, metrics=MATRIX_METRICS, attacks=MATRIX_ATTACKS,
+        "brush,copy_train,smote", drawings, folds=1, metrics=MATRIX_METRICS, attacks=MATRIX_ATTACKS,
         plugins=[brush], out=tmp_path / "out", executor=Serial(), progress=False,
     )  # fmt: skip
     assert results.lost == 0
@@ -72,8 +72,8 @@ def test_images_run_through_the_same_command(digits: Dataset, brush: Path, tmp_p
     assert rows.loc[rows["family"].isin(["fidelity", "utility"]), "value"].notna().all()
 
 
-def test_all_leaves_out_what_does_not_serve_the_modality(digits: Dataset, tmp_path: Path) -> None:
-    scope = runs.scope_of(digits, tmp_path)
+def test_all_leaves_out_what_does_not_serve_the_modality(drawings: Dataset, tmp_path: Path) -> None:
+    scope = runs.scope_of(drawings, tmp_path)
     cells = plan_generators(scope, choose("generator", "all"), choose("metric", "all"), choose("attack", "all"))
     made = {cell.cell.generator for cell in cells}
     assert {"copy_train", "smote"} <= made
@@ -93,10 +93,10 @@ def test_plugins_for_images_stay_out_of_expression(brush: Path, tmp_path: Path, 
 
 
 def test_a_named_plugin_of_another_modality_is_said_to_be_not_applicable(
-    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawings: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.cli.run.load_dataset", lambda name: digits)
-    words = "run --dataset digits --generators noise,nmf --metrics mmd,coexpression --attacks all --folds 1 --dry-run"
+    monkeypatch.setattr("bench.cli.run.load_dataset", lambda name: drawings)
+    words = "run --dataset drawings --generators noise,nmf --metrics mmd,coexpression --attacks all --folds 1 --dry-run"
     done = runs.bench(tmp_path, *words.split())
     assert done.returncode == 0
     assert "not applicable to images: nmf, coexpression\n" in done.stderr  # and not what `all` brought
@@ -133,7 +133,7 @@ def test_the_list_says_what_a_plugin_serves(tmp_path: Path, brush: Path) -> None
     assert "serves expression, variants, images" in said  # the controls
 
 
-def test_declarations_of_matrix_plugins_are_true(digits: Dataset, tmp_path: Path) -> None:
+def test_declarations_of_matrix_plugins_are_true(drawings: Dataset, tmp_path: Path) -> None:
     """What declares every modality gives finite numbers on images."""
     names = {
         kind: ",".join(
@@ -147,7 +147,7 @@ def test_declarations_of_matrix_plugins_are_true(digits: Dataset, tmp_path: Path
         for kind in ("metric", "attack")
     }
     results = run(
-        "multivariate", digits, folds=1, metrics=names["metric"], attacks=names["attack"],
+        "multivariate", drawings, folds=1, metrics=names["metric"], attacks=names["attack"],
         out=tmp_path / "out", executor=Serial(), progress=False,
     )  # fmt: skip
     assert results.lost == 0

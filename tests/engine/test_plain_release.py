@@ -13,9 +13,9 @@ import runs
 from numpy.typing import ArrayLike, NDArray
 
 from bench import Cohort, Images, Records, run, score, stream
+from bench.boundary.plain_release import FINEST, at_resolution, on_grid, plain_release
 from bench.core.cohort import as_expression
 from bench.core.records import Units
-from bench.engine.plain_release import FINEST, at_resolution, on_grid, plain_release
 from bench.engine.plan import keys_of_plan, plan_given
 from bench.execution import Serial
 from bench.registry.declarations import PluginInfo
@@ -175,7 +175,7 @@ def test_rounding_moves_no_value_by_more_than_half_a_step(units: Units) -> None:
 
 def test_blocks_round_as_the_whole_does(toy_cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = on_grid(toy_cohort.X, "vst")
-    monkeypatch.setattr("bench.engine.plain_release._BLOCK", 7 * 16)
+    monkeypatch.setattr("bench.boundary.plain_release._BLOCK", 7 * 16)
     np.testing.assert_array_equal(on_grid(toy_cohort.X, "vst"), whole)
 
 
@@ -251,7 +251,7 @@ def test_a_release_made_elsewhere_is_made_plain_and_counted(toy_cohort: Cohort, 
     release = Store(tmp_path / "out" / "store").read_sample(row["key"])
     assert isinstance(release, Cohort)
     assert not _low_bits(release.X).any()
-    page = next((tmp_path / "out").glob("leaderboard/*.md")).read_text()
+    page = next((tmp_path / "out").glob("leaderboard/*/cost.md")).read_text()
     assert "duplicates" in page
 
 

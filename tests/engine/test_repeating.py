@@ -12,7 +12,7 @@ from runs import bench, bench_program, make_home, small
 
 from bench import Cohort, StoreError
 from bench.engine.environment import commit, variables
-from bench.engine.manifest import read_manifest
+from bench.engine.manifest import differences, read_manifest
 from bench.engine.rerun import words_of
 from bench.store.row_equality import compare_rows, rows_digest
 from bench.store.rows import COLUMNS, read_rows, table
@@ -136,6 +136,10 @@ def test_without_the_record_the_digest_still_tells(place: Path, tmp_path: Path) 
         (lambda m: m["plugin_files"][0].update(sha256="0" * 64), "shifted.py: 000000000000 -> "),
         (lambda m: m["plugin_files"][0].update(path="/nowhere/shifted.py"), "-> not there"),
         (lambda m: m["code"].update({"metric mmd": "0" * 64}), "changed: code of metric mmd: 000000000000 -> "),
+        (
+            lambda m: m["code"].update({"bench.gone": "0" * 64}),
+            "changed: code of bench.gone: 000000000000 -> not there",
+        ),
     ],
 )
 def test_what_is_no_longer_as_it_was_is_said_and_stops_the_repetition(place: Path, change: object, said: str) -> None:
@@ -147,6 +151,17 @@ def test_what_is_no_longer_as_it_was_is_said_and_stops_the_repetition(place: Pat
     assert said in done.stderr
     assert "with --anyway" in done.stderr
     assert not (place / "changed").exists()
+
+
+def test_a_module_that_moved_to_another_room_is_found_by_its_name(place: Path) -> None:
+    document = read_manifest(place / MANIFEST)
+    code = dict(document["code"])
+    code["bench.before.views"] = code.pop("bench.boundary.views")
+    assert list(differences({**document, "code": code}, document["data"])) == []
+    code["bench.before.views"] = "0" * 64
+    assert [line[:35] for line in differences({**document, "code": code}, document["data"])] == [
+        "code of bench.before.views: 0000000"
+    ]
 
 
 def test_a_changed_plugin_file_is_run_anyway_when_asked_and_the_rows_differ(place: Path) -> None:

@@ -22,11 +22,12 @@ from runs import alive, numbers, planned, run, toy_dataset, until
 from bench.core.cohort import Cohort
 from bench.datasets import Dataset
 from bench.engine.stopping import Stop
-from bench.execution import DaskCluster, Limits, LocalProcesses, dask_cluster
+from bench.execution import DaskCluster, Limits, LocalProcesses
 from bench.execution.base import Stage, stages
-from bench.execution.remote import set_up
+from bench.execution.clusters import dask_cluster
+from bench.execution.clusters.remote import set_up
+from bench.execution.clusters.ticket import ClusterError, ticket
 from bench.execution.runner import pending
-from bench.execution.ticket import ClusterError, ticket
 
 TWO = Limits(2, 1)
 KILLS = 6
@@ -242,7 +243,7 @@ def test_a_scheduler_that_is_not_there_is_named(
 def test_a_machine_that_differs_is_refused_with_the_difference(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.execution.ticket._PATIENCE", 0.0)
+    monkeypatch.setattr("bench.execution.clusters.ticket._PATIENCE", 0.0)
     name = generator(tmp_path, "mine", gpus=1)
     scope, cells = planned(dataset, tmp_path, name)
     with ticket(pending(cells, scope.store), TWO) as asked:

@@ -16,8 +16,8 @@ from bench.core.cohort import Cohort
 from bench.core.errors import MissingExtraError
 from bench.datasets import Dataset
 from bench.execution import DaskCluster, Executor, Limits, LocalProcesses, Serial, SlurmArrays
+from bench.execution.clusters.slurm_config import SlurmConfig
 from bench.execution.runner import execute, pending
-from bench.execution.slurm_config import SlurmConfig
 
 FOUR = Limits(4, 1)
 

@@ -58,11 +58,17 @@ VALUES = {
 
 
 def pages(scope: Scope, outcome: Outcome, out: Path) -> str:
-    """Write the rows and both pages of a run, and return the text of the leaderboard."""
+    """Write the rows and the pages of a run, and return the text of the leaderboard and of its sections."""
     records.keep(scope.store, scope.dataset, outcome.rows, records.about(scope.dataset, 1))
     rows = records.publish(scope.store, scope.dataset.slug, out)
     write_report(rows)
-    return write_leaderboard(rows).read_text()
+    return whole_leaderboard(rows)
+
+
+def whole_leaderboard(rows: Path) -> str:
+    """Write the leaderboard of a rows file, and return its text and that of its sections."""
+    first = write_leaderboard(rows)
+    return "".join(page.read_text() for page in (first, *sorted(first.with_suffix("").glob("*.md"))))
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -178,7 +184,7 @@ def test_an_infinite_measure_in_a_file_of_rows_stops_no_page(toy_cohort: Cohort,
     rows = pd.read_csv(path, keep_default_na=False, dtype=str)
     rows.loc[rows["measure"] == "mmd", "value"] = "inf"
     rows.to_csv(path, index=False)
-    assert "mmd is inf; expected a finite number" in write_leaderboard(path).read_text()
+    assert "mmd is inf; expected a finite number" in whole_leaderboard(path)
     write_report(path)
 
 

@@ -234,6 +234,7 @@ def test_another_terminal_sees_a_run_alive_then_killed_then_finished(toy_cohort:
     make_home(tmp_path, toy_cohort)
     begun, go = tmp_path / "begun", tmp_path / "go"
     (tmp_path / "waiting.py").write_text(WAITING.format(begun=str(begun), go=str(go)))
+    assert bench(tmp_path, *small("--generators", "noise", "--folds", "1")).returncode == 0  # else `waiting` goes first
     words = small("--generators", "noise,waiting", "--plugin", "waiting.py", "--folds", "1")
     command = [sys.executable, "-m", "bench", *words]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.DEVNULL) as process:
@@ -242,7 +243,7 @@ def test_another_terminal_sees_a_run_alive_then_killed_then_finished(toy_cohort:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert "running: bench run --dataset toy" in alive.stdout, alive.stderr
-    assert "6 tasks: 0 were in the store, 3 done, 0 lost, 3 left" in alive.stdout
+    assert "6 tasks: 3 were in the store, 0 done, 0 lost, 3 left" in alive.stdout
     assert "now: waiting fold 1 seed 42: waiting" in alive.stdout
     killed = bench(tmp_path, "status")
     assert "dead: bench run --dataset toy" in killed.stdout
@@ -251,7 +252,7 @@ def test_another_terminal_sees_a_run_alive_then_killed_then_finished(toy_cohort:
     go.touch()
     assert bench(tmp_path, *words).returncode == 0
     states = json.loads(bench(tmp_path, "status", "--json").stdout)
-    assert [run["state"] for run in states] == ["dead", "finished"]
+    assert [run["state"] for run in states] == ["finished", "dead", "finished"]
     assert "6 tasks: 3 were in the store, 3 done, 0 lost" in bench(tmp_path, "status").stdout
 
 

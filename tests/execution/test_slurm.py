@@ -15,8 +15,8 @@ from bench.core.cohort import Cohort
 from bench.datasets import Dataset
 from bench.engine.stopping import Stop
 from bench.execution import Limits, LocalProcesses, SlurmArrays
+from bench.execution.clusters.slurm_config import SlurmConfig, read_slurm_config
 from bench.execution.runner import pending
-from bench.execution.slurm_config import SlurmConfig, read_slurm_config
 from bench.registry.finding import add_plugin_file
 
 TWO = Limits(2, 1)
@@ -82,10 +82,10 @@ def test_jobs_give_the_rows_of_one_machine(dataset: Dataset, tmp_path: Path) -> 
 
 @pytest.mark.full
 def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(dataset: Dataset, tmp_path: Path) -> None:
-    quick = generator(tmp_path, "quick", fit=COUNT)
+    swift = generator(tmp_path, "swift", fit=COUNT)
     path = tmp_path / "slow_metric.py"
     path.write_text(SLOW_METRIC.replace("FOLDER", str(tmp_path)).replace("ANCESTOR", ANCESTOR).replace("JOB", JOB))
-    scope, cells = planned(dataset, tmp_path, quick, metrics=f"mmd,{add_plugin_file(path).name}")
+    scope, cells = planned(dataset, tmp_path, swift, metrics=f"mmd,{add_plugin_file(path).name}")
     outcome = run(scope, cells, TWO, SlurmArrays(SHORT))
     assert set(outcome.rows["status"]) == {"ok"}
     assert (tmp_path / "fits").read_text() == "fit\n"

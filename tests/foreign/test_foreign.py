@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 
 from bench import Cohort, DataError
+from bench.boundary.plain_release import plain_release
 from bench.core.errors import NoLabelsError
 from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
-from bench.engine.plain_release import plain_release
+from bench.datasets.gene_lists import landmark_genes
 from bench.foreign.checks import describe_copies
-from bench.foreign.gene_names import GeneNames, landmark_genes
+from bench.foreign.gene_names import GeneNames
 from bench.foreign.reader import Form, Release, read_release
 
 N = 60
@@ -132,6 +133,15 @@ def test_a_release_is_the_same_in_whatever_form_it_comes(
     assert release.dataset is dataset
     said = [note for note in release.notes if "README" not in note]
     assert any(FORMS[write] in note for note in said) if FORMS[write] else said == []
+
+
+def test_rows_that_are_called_as_real_people_are_noticed(toy_cohort: Cohort, made: Cohort, tmp_path: Path) -> None:
+    people = tuple(f"TCGA-A0-{i:04d}-01A" for i in range(60))
+    dataset = Dataset("toy", "A toy", "kind", replace(toy_cohort, samples=people), None, False, "made up")
+    names = [people[0], "TCGA-A0-0001-06A", "TCGA-ZZ-0001-01A", *(f"new{i}" for i in range(N - 3))]
+    frame_of(made).assign(kind=made.y).set_axis(names).to_csv(tmp_path / "fold_1.csv", index_label="sample")
+    notes = read_release(tmp_path, dataset).notes
+    assert "fold_1.csv: 2 rows are called as people of the real cohort, as synthetic people are not" in notes
 
 
 def test_folds_are_those_of_the_numbers(dataset: Dataset, made: Cohort, tmp_path: Path) -> None:
@@ -249,7 +259,7 @@ def logs(X: pd.DataFrame, factor: float) -> pd.DataFrame:
 
 BAD: dict[str, tuple[Change, str]] = {
     "a gene is missing": (lambda X, y: (X.drop(columns="GENE3"), y), "lacks 1 of 16 genes of the real cohort, the first is 'GENE3'. Add them"),
-    "a column is no gene": (lambda X, y: (X.assign(age=1.0), y), "1 columns too many, which are no gene of the real cohort: 'age'"),
+    "a column is no gene": (lambda X, y: (X.assign(age=1.0), y), "1 column too many, no gene of the real cohort: 'age'"),
     "no name is a gene": (lambda X, y: (X.add_prefix("probe"), y), "If it names genes in another way, give a table of both names with --gene-map"),
     "columns are numbered": (lambda X, y: (X.set_axis(range(16), axis=1), y), "Its columns are numbered"),
     "a date in place of a gene": (lambda X, y: (X.rename(columns={"GENE3": "1-Mar"}), y), "a spreadsheet turned a gene's symbol into a date"),
@@ -399,7 +409,65 @@ def test_semicolons_and_summaries_of_counters_are_read_as_what_they_are(
     path.write_text("\n".join(f"{line};{tail}" for line, tail in zip(path.read_text().split(), ["N_unmapped", *["7"] * len(made)], strict=True)))  # fmt: skip
     summaries = read_release(tmp_path, dataset, Form())
     assert summaries.given[1].digest == plain.given[1].digest
-    assert any("summaries of an aligner or counter are left out: 'N_unmapped'" in note for note in summaries.notes)
+    assert any(
+        "summaries of an aligner, counter or spreadsheet are left out: 'N_unmapped'" in note for note in summaries.notes
+    )
+
+
+def test_a_release_of_numbers_for_names_is_read_or_refused_as_it_is(toy_cohort: Cohort, tmp_path: Path) -> None:
+    """Genes are numbers and so are the labels: a cohort with labels 0.0 and 1.0, and releases that people made of it."""
+    genes = tuple(str(7000 + i) for i in range(16))
+    real = replace(toy_cohort, genes=genes, y=np.where(toy_cohort.y == "a", "0.0", "1.0"))
+    numbers = Dataset("numbers", "Numbers", "type", real, None, False, "made up")
+    made = real.synthetic(real.X[:N] + np.float32(0.25), real.y[:N])
+    frame = frame_of(made).assign(label=made.y)
+    for name, table, index in (
+        ("five rows", frame[:5], False),
+        ("one class", frame[frame["label"] == "0.0"], False),
+        ("with an index", frame, True),
+        ("an odd head", frame.rename(columns={"label": "Label "}), False),
+    ):
+        table.to_csv(tmp_path / "fold1.csv", index=index)
+        given = read_release(tmp_path / "fold1.csv", numbers).given[1]
+        assert (len(given), given.genes, given.y.tolist()) == (len(table), genes, table.iloc[:, -1].tolist()), name
+        np.testing.assert_allclose(given.X, made.take(list(table.index)).X)
+    frame.assign(label=frame["label"].str[0]).to_csv(tmp_path / "fold1.csv", index=False)
+    with pytest.raises(DataError, match=r"has the label '[01]'; expected 0\.0, 1\.0\. Did you mean '[01]\.0'\?"):
+        read_release(tmp_path / "fold1.csv", numbers)
+
+
+def with_decimal_commas(text: str) -> str:
+    return text.replace(",", ";").replace(".", ",")
+
+
+def with_row_numbers(text: str) -> str:
+    return "\n".join(f"{i or ''},r{i}," + line if i else f",name,{line}" for i, line in enumerate(text.splitlines()))
+
+
+def as_a_spreadsheet(text: str) -> str:
+    return "\n".join(["A title" + "," * 17, *(f"{line},," for line in text.splitlines()), "," * 17])
+
+
+@pytest.mark.parametrize("change", [with_decimal_commas, with_row_numbers, as_a_spreadsheet], ids=lambda f: f.__name__)
+def test_what_spreadsheets_and_r_put_around_a_release_is_read(
+    change: Callable[[str], str], dataset: Dataset, made: Cohort, tmp_path: Path
+) -> None:
+    """The first column is a gene, or names, or the numbers of the rows."""
+    challenge(tmp_path, made)
+    path = tmp_path / "synthetic_data_split_1.csv"
+    path.write_text(change(path.read_text()))
+    same(read_release(tmp_path, dataset), made)
+
+
+def test_labels_that_a_spreadsheet_filled_up_are_read(dataset: Dataset, made: Cohort, tmp_path: Path) -> None:
+    challenge(tmp_path, made)
+    path = tmp_path / "synthetic_labels_split_1.csv"
+    head, *rows = path.read_text().split()
+    path.write_text("\n".join([f"{head},,", *(f"{row},," for row in rows), ",,", ",,"]))
+    same(read_release(tmp_path, dataset), made)
+    path.write_text("\n".join([f"{head},,", ",,", *(f"{row},," for row in rows[1:]), ",,"]))
+    with pytest.raises(DataError, match="row 1 has no value"):
+        read_release(tmp_path, dataset)
 
 
 @pytest.mark.parametrize(

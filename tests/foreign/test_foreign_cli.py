@@ -14,7 +14,7 @@ from runs import bench
 
 from bench import Cohort
 from bench.datasets.importing import import_dataset
-from bench.datasets.matrices import Layout
+from bench.datasets.readers.matrices import Layout
 
 
 @pytest.fixture

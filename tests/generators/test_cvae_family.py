@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from bench import PluginError, Split, stream
 from bench.core.roles import claim_of
 from bench.datasets.folds import make_splits
-from bench.datasets.simulated import simulated_cohort
+from bench.datasets.known.simulated import simulated_cohort
 from bench.registry.finding import create, find
 
 # Small forms that learn the embedded cohort in seconds.

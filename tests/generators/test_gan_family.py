@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench import Cohort, PluginError, Split, stream
 from bench.core.roles import claim_of
 from bench.datasets.folds import make_splits
-from bench.datasets.simulated import simulated_cohort
+from bench.datasets.known.simulated import simulated_cohort
 from bench.registry.finding import create, find
 
 torch = pytest.importorskip("torch")

@@ -6,6 +6,7 @@ Each check of the private training is also run on trainings that are broken on p
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from bench.generators import _dpsgd as dpsgd
+from bench.generators import _private_frame
 from bench.generators._cvae import Condition, ConditionalVAE
 from bench.generators._dpsgd import PrivateSteps, calibrated, poisson_batches, train_privately
 from bench.generators._privacy import (
@@ -31,8 +33,10 @@ from bench.generators._privacy import (
     split_mu,
 )
 from bench.generators._private_frame import SHARES, private_length, release_frame
+from bench.generators.classifiers._deeptype_net import Net
 from bench.generators.dp_cvae import DpCvae
 from bench.generators.dp_diffusion import AdaGroupNet, DpDiffusion
+from bench.generators.images._image_nets import DenseNet
 from bench.generators.noisy_diffusion import NoisyDiffusion, ResLinearNet
 from dp_accounting.pld import PLDAccountant
 from opacus import GradSampleModule
@@ -43,7 +47,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from bench import Cohort, PluginError, stream
+from bench import PluginError, stream
+from bench.conformance.example_cohorts import example
 from bench.conformance.plugins import people
 from bench.core.roles import claim_of
 from bench.registry.finding import create, plugins
@@ -135,6 +140,51 @@ def test_the_frame_is_that_of_the_data_when_the_budget_is_huge() -> None:
     np.testing.assert_allclose(frame.means, exact, atol=0.35)  # up to the rows that were clipped
     within = (cohort.X - exact[np.searchsorted(cohort.classes, cohort.y)]).std(axis=0)
     assert np.abs(np.log(frame.spreads / within)).max() < 0.4
+
+
+class OneInCell:
+    """In place of a stream: noise of 1 in one cell of a histogram and of 0 in the others."""
+
+    def __init__(self, cell: int) -> None:
+        self.cell = cell
+
+    def normal(self, mean: float, sd: float, size: int) -> Any:
+        noise = np.full(size, mean)
+        noise[self.cell] += sd
+        return noise
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-9, 0.4, 9.99, 10.0, np.nextafter(10, 11), 40.0, 1e100])
+def test_a_row_of_any_length_is_in_one_cell_and_counts_as_one(length: float) -> None:
+    """Whether it weighs as much as noise of 1 elsewhere is seen where a quantile lies."""
+    shortest = float(private_length(np.zeros((1, 2)), 10.0, 0.5, 0.0, rng("none")))
+    row = np.array([[0.6, -0.8]]) * length
+    elsewhere: Any = OneInCell(-1 if length < shortest else 0)
+    below, above = (private_length(row, 10.0, q, 1.0, elsewhere) for q in (0.49, 0.51))
+    assert below == pytest.approx(shortest)
+    assert above == pytest.approx(10.0 if length < shortest or length > 9 else 0.4, rel=0.15)
+
+
+@pytest.mark.parametrize("mu", [0.3, 2.0])
+def test_everything_that_the_frame_releases_composes_to_its_strength(
+    mu: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sigmas: list[float] = []
+
+    def noted(release: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            sigmas.append(given[-2])  # before the stream
+            return release(*given)
+
+        return call
+
+    for name in ("noisy_counts", "private_length", "noisy_sum", "noisy_class_sums"):
+        monkeypatch.setattr(_private_frame, name, noted(getattr(_private_frame, name)))
+    cohort = people(60, "frame")
+    frame = release_frame(cohort.X.astype(float), cohort.y, cohort.classes, (0.0, 25.0), mu, rng("frame"))
+    assert len(sigmas) == 7  # counts, three lengths, centre, class means, spreads
+    assert compose_mu([1 / sigma for sigma in sigmas]) == pytest.approx(mu)
+    assert frame.mu == pytest.approx(mu)
 
 
 def test_the_frames_noise_has_the_claimed_size() -> None:
@@ -280,18 +330,20 @@ NETS: dict[str, Callable[[torch.Generator], nn.Module]] = {
     "dp_diffusion": lambda draw: AdaGroupNet(12, 3, 16, 1, draw),
     "noisy_diffusion": lambda draw: ResLinearNet(12, 3, (64, 64), 0.0, False, draw),
     "dp_cvae": lambda draw: ConditionalVAE(12, Condition(3, 0, draw), 4, (8,), draw),
+    "deeptype": lambda draw: Net((12, 16, 8, 3), draw),
+    "dp_score_sde": lambda draw: DenseNet(12, 3, 16, 1, draw),
 }
 
 
 def trained_by_dp_sgd() -> set[str]:
     """Return the generators whose code hands a network to the private training."""
     folder = Path(dpsgd.__file__).parent
-    return {path.stem for path in folder.glob("[a-z]*.py") if "train_privately(" in path.read_text()}
+    return {path.stem for path in folder.rglob("[a-z]*.py") if "train_privately(" in path.read_text()}
 
 
 def test_every_network_that_trains_by_dp_sgd_is_checked() -> None:
     assert set(NETS) == trained_by_dp_sgd()
-    assert {name.partition(",")[0] for name in MODELS} == trained_by_dp_sgd()
+    assert {name.partition(",")[0] for name in (*MODELS, *HANDS_OVER)} == trained_by_dp_sgd()
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -302,11 +354,16 @@ def test_the_gradients_that_are_clipped_are_those_of_one_sample_each(name: str) 
     for p in weights:
         nn.init.normal_(p, std=0.4, generator=draw)
     x, t, y = torch.randn(7, 12, generator=draw), torch.arange(7) * 90, torch.arange(7) % 3
+    inputs: tuple[Tensor, ...]
     if name == "dp_diffusion":  # it takes several timesteps of a sample at once
         x, t = torch.stack([x, -x], dim=1), torch.stack([t, t + 5], dim=1)
     inputs = (x, t, y)
     if name == "dp_cvae":  # it draws several latent points of a sample at once, and has an encoder's outputs beside
         inputs = (x, y, torch.randn(7, 2, 4, generator=draw))
+    if name == "dp_score_sde":
+        inputs = (x, t / 1000, y)
+    if name == "deeptype":
+        inputs = (x,)
 
     def loss(watched: nn.Module, rows: Tensor) -> Tensor:
         found = watched(*(part[rows] for part in inputs))
@@ -393,6 +450,34 @@ def test_the_batches_of_a_fit_are_drawn_at_the_claimed_rate(name: str) -> None:
     check_binomial(batches, 40, 0.15)
 
 
+HANDS_OVER: dict[str, dict[str, Any]] = {  # they hand the private training what their claims say, and nothing else
+    "deeptype": {"private": True, "hidden": 16, "width": 8, "steps": 4, "rate": 0.5, "sigma": 3.0, "clip": 0.7},
+    "dp_score_sde": {"hidden": 16, "steps": 4, "rate": 1.0, "clip": 0.7},
+}
+
+
+@pytest.mark.parametrize("name", HANDS_OVER)
+def test_the_private_training_is_handed_what_the_claim_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    info, handed = plugins("generator")[name], {}
+
+    def train(net: nn.Module, loss: Any, n: int, plan: PrivateSteps, optimiser: Any, **options: Any) -> None:
+        handed.update(options, n=n, plan=plan)
+
+    model = create(info, HANDS_OVER[name])
+    monkeypatch.setattr(sys.modules[type(model).__module__], "train_privately", train)
+    sizes = []
+    for n in (60, 61):
+        model.fit(example(info, n, "train"), rng=rng("fit"))
+        assert (handed["n"], handed["clip"], handed["plan"]) == (n, 0.7, model.plan_)
+        assert model.claim().epsilon == pytest.approx(model.plan_.epsilon(1e-5, getattr(model, "mu_", 0.0)))
+        assert f"noise multiplier {model.plan_.sigma:.4g}, clip 0.7" in model.claim().mechanism
+        sizes.append(handed["divisor"])
+    if name == "deeptype":
+        assert sizes == [256.0, 256.0]  # public
+    else:
+        assert 0 < abs(sizes[0] - 60) < 6 / model.mu_  # a noisy count
+
+
 @pytest.mark.parametrize("epsilon", [1.0, 10.0])
 def test_a_second_accountant_finds_what_dp_diffusion_claims(epsilon: float) -> None:
     fitted = DpDiffusion(**{**TINY, "rate": 0.4}, epsilon=epsilon).fit(people(60, "train"), rng=rng("fit"))
@@ -437,7 +522,7 @@ PRIVATE = sorted(name for name in plugins("generator") if name.startswith(("dp_"
 @pytest.mark.parametrize("name", PRIVATE)
 def test_a_generator_that_is_called_private_is_so_end_to_end_by_default(name: str) -> None:
     info = plugins("generator")[name]
-    cohort: Cohort = people(60, "train")
+    cohort = example(info, 60, "train")
     claim = claim_of(create(info, info.option("quick")).fit(cohort, rng=rng("fit")))
     assert claim is not None
     assert claim.end_to_end
@@ -451,3 +536,57 @@ def test_private_pgm_says_what_it_guarantees(variant: str, end_to_end: bool) -> 
     claim = fitted.claim()
     assert (claim.epsilon, claim.delta, claim.neighbours) == (4.0, 1e-5, "add-remove")
     assert claim.end_to_end is end_to_end
+
+
+# -- people whose values cannot be ---------------------------------------------------------------------------------------
+
+STRANGE: dict[str, dict[str, Any]] = {
+    "deeptype": HANDS_OVER["deeptype"],
+    "dp_copula": {},
+    "dp_cvae": TINY_CVAE,
+    "dp_diffusion": TINY,
+    "dp_logistic": {"prior": None, "steps": 10},
+    "dp_prior": {"prior": None},
+    "mst": {"bins": 4},
+    "p_nmf": {"passes": 20},
+    "private_pgm": {},
+}
+EXPRESSION = {name for name in PRIVATE if "expression" in plugins("generator")[name].modalities}
+
+
+def test_every_private_generator_of_expression_is_tried_on_strange_people() -> None:
+    assert set(STRANGE) >= EXPRESSION
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("value", [-3e38, 1e10])
+def test_a_person_of_any_value_leaves_a_release_of_numbers(name: str, value: float) -> None:
+    """An exact infinity or no number in a sum would get through any noise and tell of that person."""
+    cohort = people(31, "strange", genes=12)
+    X = cohort.X.copy()
+    X[0] = value
+    model = create(plugins("generator")[name], STRANGE[name]).fit(replace(cohort, X=X), rng=rng("fit"))
+    if hasattr(model, "release"):
+        arrays = model.release(rng=rng("release")).arrays.values()
+        assert all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
+    else:
+        assert np.isfinite(model.sample(40, rng=rng("sample")).X).all()
+
+
+def test_a_person_at_the_end_of_the_range_where_genes_hardly_vary_leaves_a_release_of_numbers() -> None:
+    """Her values are lawful, and yet the loss of the network is infinite."""
+    cohort = people(201, "flat", genes=12)
+    X = np.where(rng("flat").random(cohort.X.shape) < 0.5, 8.0, 8.01).astype(np.float32)
+    X[0] = 25.0
+    settings = {**TINY_CVAE, "epsilon": 50.0, "steps": 40, "lr": 0.05}
+    model = create(plugins("generator")["dp_cvae"], settings).fit(replace(cohort, X=X), rng=rng("fit"))
+    assert np.isfinite(model.sample(40, rng=rng("sample")).X).all()
+
+
+@pytest.mark.parametrize(("name", "settings"), [("dp_diffusion", TINY), ("dp_cvae", TINY_CVAE)])
+def test_a_negative_count_leaves_a_release_of_numbers(name: str, settings: dict[str, Any]) -> None:
+    cohort = people(31, "counts", genes=12)
+    X = np.rint(np.exp2(cohort.X / 2)).astype(np.float32)
+    X[0] = -2
+    model = create(plugins("generator")[name], settings).fit(replace(cohort, X=X, units="counts"), rng=rng("fit"))
+    assert np.isfinite(model.sample(40, rng=rng("sample")).X).all()

@@ -216,6 +216,30 @@ def test_the_tpr_at_a_false_positive_rate_is_read_off_the_roc_curve(people: tupl
     assert 0 < found["de_tpr_at_fpr_05"] < 1
 
 
+def test_scores_are_the_same_bits_however_precisely_whole_numbers_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = draw(97, 3)
+    tied = cohort(people.X.round(1), people.y)
+    quick = [rank_sum_scores(some, labels=("a", "b", "c")) for some in (people, tied)]
+    monkeypatch.setattr("bench.metrics._wilcoxon._WHOLE", 0)
+    slow = [rank_sum_scores(cohort(some.X, some.y), labels=("a", "b", "c")) for some in (people, tied)]
+    assert np.array_equal(quick, slow)
+
+
+def test_classes_too_large_for_single_precision_are_counted_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.metrics._wilcoxon._WHOLE", 2 * 48**2)  # 97 people have 49 of class a
+    seen: list[np.dtype] = []
+
+    def scored(values: NDArray[np.float64], one_hot: NDArray[np.generic]) -> NDArray[np.float64]:
+        seen.append(one_hot.dtype)
+        return np.zeros((3, 3, 3))
+
+    monkeypatch.setattr("bench.metrics._wilcoxon._scores_of_one_gene", scored)
+    rank_sum_scores(draw(97, 4), labels=("a", "b", "c"))
+    rank_sum_scores(draw(60, 4), labels=("a", "b", "c"))
+    assert set(seen[:30]) == {np.dtype(np.float64)}
+    assert set(seen[30:]) == {np.dtype(np.float32)}
+
+
 def test_effects_are_ranked_as_by_scipy(people: tuple[Cohort, Cohort, Cohort]) -> None:
     def effects(c: Cohort, pair: tuple[str, str]) -> NDArray[np.float64]:
         first, second = (c.X[c.y == label].mean(axis=0, dtype=float) for label in pair)

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import Cohort, Measure
+from bench.boundary.checks import check_measures
 from bench.core.cohort_file import write_npz
 from bench.registry.finding import create, missing_needs, plugins
 
@@ -75,8 +76,15 @@ def table() -> dict[str, dict[str, str]]:
     return said
 
 
+OF_DATA = {
+    name: info
+    for name, info in plugins("metric").items()
+    if info.released == "data" and "expression" in info.modalities
+}
+
+
 def measures() -> list[tuple[str, Measure]]:
-    found = [(name, measure) for name, info in plugins("metric").items() for measure in info.measures]
+    found = [(name, measure) for name, info in OF_DATA.items() for measure in info.measures]
     return [(name, measure) for name, measure in found if not OF_REAL.search(measure.name)]
 
 
@@ -99,11 +107,12 @@ def files(folder: Path) -> dict[str, dict[str, Any]]:
     sets = [np.flatnonzero(LOADINGS[0, module]) for module in range(4)]
     lines = ["\t".join([f"set {k}", "invented", *(f"g{i}" for i in genes)]) for k, genes in enumerate(sets)]
     (folder / "sets.gmt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return {"transfer": {"cohort": str(folder / "second.npz")}, "pathways": {"gmt": str(folder / "sets.gmt")}}
+    sets_ = {"gmt": str(folder / "sets.gmt")}
+    return {"transfer": {"cohort": str(folder / "second.npz")}, "pathways": sets_, "signatures": sets_}
 
 
-SLOW = {"c2st", "pathways", "tstr_trees"}
-METRICS = [name for name, info in plugins("metric").items() if missing_needs(info) is None]
+SLOW = {"c2st", "explanations", "pathways", "tstr_trees"}
+METRICS = [name for name, info in OF_DATA.items() if missing_needs(info) is None]
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.full] * (name in SLOW)) for name in METRICS])
@@ -111,8 +120,7 @@ def test_a_metric_notices_what_the_table_says(name: str, tmp_path: Path) -> None
     metric = create(plugins("metric")[name], files(tmp_path).get(name))
 
     def score(release: Cohort) -> Mapping[str, float]:
-        values: Mapping[str, float] = metric(TRAIN, HOLDOUT, release, rng=np.random.default_rng(0))
-        return values
+        return check_measures(plugins("metric")[name], metric(TRAIN, HOLDOUT, release, rng=np.random.default_rng(0)))
 
     people = [draw(300, seed) for seed in range(10, 10 + FRESH)]
     fresh = [score(release) for release in people]

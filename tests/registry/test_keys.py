@@ -11,6 +11,7 @@ import pytest
 from bench.registry.declarations import Kind, PluginInfo
 from bench.registry.digests import key, source_digest
 from bench.registry.finding import FOLDERS, plugins
+from bench.registry.sources import source_of
 
 PLUGIN = '''"""A plugin."""
 
@@ -101,7 +102,8 @@ def test_a_shipped_plugin_keeps_its_digest_in_a_sub_folder(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = importlib.import_module(f"bench.{FOLDERS[kind]}")
-    info = next(info for info in plugins(kind).values() if "from ._" in info.path.read_text())
+    own = Path(package.__path__[0])
+    info = next(i for i in plugins(kind).values() if i.path.parent == own and "from ._" in i.path.read_text())
     there = tmp_path / "of_one_modality"
     there.mkdir()
     moved = there / info.path.name
@@ -116,3 +118,33 @@ def test_what_a_plugin_imports_by_name_is_part_of_its_digest(folder: Path) -> No
     before = digest(folder)
     (folder / "thing.py").write_text(PLUGIN.replace("import double", "import double as twice"))
     assert digest(folder) != before
+
+
+def test_the_kind_of_a_generator_is_no_part_of_its_key_and_that_of_an_attack_is(tmp_path: Path) -> None:
+    digests = {}
+    for kind in ("generator", "attack"):
+        for family in ("", ', family="distance"'):
+            path = tmp_path / "m.py"
+            path.write_text(f'@{kind}("m"{family})\n@dataclass\nclass M:\n    pass\n')
+            digests[kind, bool(family)] = source_of(path).digest
+    assert digests["generator", False] == digests["generator", True]
+    assert digests["attack", False] != digests["attack", True]
+
+
+def test_how_tables_read_a_measure_and_that_a_control_is_a_floor_are_no_part_of_the_key(tmp_path: Path) -> None:
+    start = '@metric("m", family="utility", measures=(Measure("a", "higher"{}),))\n@dataclass\nclass M:\n    pass\n'
+    reading = ', decides="use", turn=2, real="b", target=1, chance=0, words="w"'
+    control = '@generator("g", control=True{})\n@dataclass\nclass G:\n    pass\n'
+    digests = []
+    for text in (
+        start.format(""),
+        start.format(reading),
+        start.format(', title="A"'),
+        control.format(""),
+        control.format(", floor=True"),
+    ):
+        path = tmp_path / "m.py"
+        path.write_text(text)
+        digests.append(source_of(path).digest)
+    assert digests[0] == digests[1] != digests[2]
+    assert digests[3] == digests[4]

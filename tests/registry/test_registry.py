@@ -99,6 +99,7 @@ def test_two_files_of_one_name_are_refused_and_one_given_twice_is_not(tmp_path: 
         (GOOD.replace("scale: float = 1.0", "scale: float"), "parameter 'scale' has no default"),
         (GOOD.replace("= 1.0", "= compute()"), "'compute()' is not a plain value"),
         (GOOD.replace('"{name}"', '"other"'), "declares 'other'; expected the file's name"),
+        (GOOD.replace('"{name}"', '"quick"'), "all, models, none, quick name groups"),
         ("x = 1\n", "declares no @generator, @attack or @metric class"),
         ("def broken(:\n", "cannot be read"),
         (GOOD.replace("{more}", ", memory_gb='much'"), "memory_gb='much'; expected a number above 0"),

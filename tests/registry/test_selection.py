@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from bench import PluginError
@@ -102,3 +105,14 @@ def test_what_cannot_be_read_is_refused_with_the_reason(text: str, words: str) -
     with pytest.raises(PluginError) as error:
         choose("generator", text)
     assert words in str(error.value)
+
+
+def test_a_part_of_an_npz_file_that_lost_its_name_is_noticed(tmp_path: Path) -> None:
+    """The zip format cuts a name at a zero byte, so that the damaged part is called by nothing."""
+    path = tmp_path / "prior.npz"
+    np.savez(path, mean=np.ones(3))
+    raw = path.read_bytes()
+    at = raw.rindex(b"mean.npy")  # in the directory at the end
+    path.write_bytes(raw[:at] + b"\0" + raw[at + 1 :])
+    with pytest.raises(PluginError, match=r"is no complete npz file \(its part '' does not have its name"):
+        choose("generator", f"dp_prior[prior={path}]")

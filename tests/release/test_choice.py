@@ -11,7 +11,7 @@ from report_rows import row
 from runs import bench
 
 from bench.core.errors import BenchError
-from bench.release.choice import EPSILON, EXPOSURE, Candidate, Constraint, candidates, reasons
+from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, candidates, reasons
 from bench.store.rows import table, write_rows
 
 FOLDS = range(1, 6)
@@ -78,7 +78,9 @@ def test_a_claim_counts_if_it_holds_end_to_end(rows: object) -> None:
     limit = Constraint(EPSILON, 4.0, False)
     found = verdicts(rows, limit)
     assert {label for label, verdict in found.items() if verdict == "met"} == {"private_pgm", "p_nmf"}
-    assert why(rows, "dp_cvae", limit) == ["epsilon <= 4: steps outside the budget"]
+    assert why(rows, "dp_cvae", limit) == [
+        "epsilon <= 4: claims 4 for a part of the steps; outside its budget: scaling"
+    ]
     assert why(rows, "smote", limit) == ["epsilon <= 4: claims nothing"]
     assert verdicts(rows, Constraint(EPSILON, 3.9, False))["private_pgm"] == "broken"
 
@@ -115,18 +117,50 @@ def test_the_command_says_who_remains_and_how_to_go_on(results: Path) -> None:
     limits = ["--epsilon", "4", "--exposure", "0.65", "--at-least", "accuracy_synthetic=0.7"]
     done = bench(results, "choose", "--dataset", "toy", *limits)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 meet everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: 4\n")
+    assert done.stdout.startswith("1 meets everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: 4\n")
     assert 'bench release --dataset toy --generator "private_pgm" --results results --out release' in done.stdout
+    assert "With --hold-out 0.1 one person in ten is kept out" in done.stdout
     plain = json.loads(bench(results, "choose", "--dataset", "toy", *limits, "--json").stdout)
     assert [c["generator"] for c in plain if c["verdict"] == "met"] == ["private_pgm"]
     assert plain[0]["findings"][0] == {
         "constraint": "epsilon <= 4", "value": 4.0, "low": 4.0, "high": 4.0, "verdict": "met", "note": "",
     }  # fmt: skip
     assert bench(results, "choose", "--dataset", "toy", "--epsilon", "1").returncode == 1
+
+
+def test_a_claim_in_part_counts_where_that_is_asked_for_and_says_what_is_outside(results: Path, rows: object) -> None:
+    done = bench(results, "choose", "--dataset", "toy", "--epsilon", "4", "--in-part")
+    assert done.returncode == 0
     assert (
-        "'mmd' is no limit; expected MEASURE=VALUE"
-        in bench(results, "choose", "--dataset", "toy", "--at-most", "mmd").stderr
+        "epsilon, also in part <= 4: 4 (claims 4 for a part of the steps; outside its budget: scaling)" in done.stdout
     )
+    assert verdicts(rows, Constraint(IN_PART, 3.9, False))["dp_cvae"] == "broken"
+    hint = "Claims that leave steps outside their budget count with --in-part."
+    assert hint not in done.stdout
+    assert hint in bench(results, "choose", "--dataset", "toy", "--epsilon", "3").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "nothing says what the release needs; give a limit such as --epsilon 4 or --exposure 0.6."),
+        ("--at-most mmd", "'mmd' is no limit; expected MEASURE=VALUE, such as mmd=0.004."),
+        ("--at-least accuracy_synthetic=high", "'accuracy_synthetic=high' is no limit; expected MEASURE=VALUE"),
+        ("--at-least acuracy_synthetic=0.5", "no measure 'acuracy_synthetic'. Did you mean 'accuracy_synthetic'"),
+        ("--epsilon 0", "Invalid value for '--epsilon'"),
+        ("--exposure 0.4", "Invalid value for '--exposure'"),
+        ("--in-part --exposure 0.6", "--in-part says how --epsilon is read; give --epsilon too."),
+        (
+            "--epsilon 4 --dataset no_such",
+            "there are no rows of 'no_such' in results/rows; it holds toy. `bench run` writes them.",
+        ),
+    ],
+)
+def test_what_nobody_can_choose_by_is_one_clear_sentence(results: Path, words: str, message: str) -> None:
+    done = bench(results, "choose", "--dataset", "toy", *words.split())
+    assert done.returncode == 2, done.stdout
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_candidate_without_findings_meets_everything() -> None:

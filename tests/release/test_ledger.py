@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bench.generators._privacy import gaussian_delta, gaussian_mu
 
 from bench import PrivacyClaim
 from bench.core.errors import DataError
 from bench.release.evidence import as_data
-from bench.release.ledger import Ledger, Spent
+from bench.release.ledger import Ledger, Spent, for_replacing, with_one_more
 
 
 def claim(epsilon: float, neighbours: str = "add-remove") -> PrivacyClaim:
@@ -52,17 +54,29 @@ def test_what_was_killed_or_refused_is_spent_all_the_same(ledger: Ledger) -> Non
     assert ledger.spent() == Spent(3, 5.0, 2e-6, 1)
 
 
-def test_to_replace_a_person_costs_twice_as_much_as_to_remove_one(ledger: Ledger) -> None:
+def test_to_replace_a_person_is_to_remove_one_and_to_add_one(ledger: Ledger) -> None:
     ledger.write("a", "begun", claim=as_data(claim(4.0)))
-    assert ledger.spent().epsilon == 4.0
+    assert (ledger.spent().epsilon, ledger.spent().delta) == (4.0, 1e-6)
     ledger.write("b", "begun", claim=as_data(claim(1.0, "replace-one")))
     assert ledger.spent().epsilon == 9.0
+    assert ledger.spent().delta == pytest.approx(1e-6 * (1 + math.exp(4)) + 1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 4.0, 10.0])
+def test_what_replacing_costs_holds_for_gaussian_noise_and_the_same_delta_would_not(epsilon: float) -> None:
+    mu = gaussian_mu(epsilon, 1e-5)  # a sum that a person moves by its radius, and another person by minus that
+    twice, delta = for_replacing(epsilon, 1e-5)
+    assert gaussian_delta(2 * mu, twice) <= delta
+    assert gaussian_delta(2 * mu, 2 * epsilon) > 1e-5
+    assert for_replacing(epsilon, 0.0) == (2 * epsilon, 0.0)
+    assert for_replacing(2000.0, 1e-5) == (4000.0, 1.0)
 
 
 def test_one_more_release_is_added(ledger: Ledger) -> None:
     ledger.write("a", "begun", claim=as_data(claim(4.0)))
-    assert ledger.spent().and_one_more(claim(2.0)) == Spent(2, 6.0, 2e-6, 0)
-    assert ledger.spent().and_one_more(None) == Spent(2, 4.0, 1e-6, 1)
+    assert with_one_more(ledger.lines(), claim(2.0)) == Spent(2, 6.0, 2e-6, 0)
+    assert with_one_more(ledger.lines(), None) == Spent(2, 4.0, 1e-6, 1)
+    assert with_one_more(ledger.lines(), claim(1.0, "replace-one")).epsilon == 9.0  # the earlier one counts anew
 
 
 def test_a_ledger_that_cannot_be_read_stops_everything(ledger: Ledger) -> None:

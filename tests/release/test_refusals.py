@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench import Cohort
+from bench.boundary.plain_release import plain_release
 from bench.conformance import people
-from bench.engine.plain_release import plain_release
-from bench.release.refusals import Checks, check, reasons
+from bench.release.refusals import RowChecks, check
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def cohort() -> Cohort:
     return people(200, "refusals")
 
 
-def found_in(X: np.ndarray, cohort: Cohort) -> Checks:
+def found_in(X: np.ndarray, cohort: Cohort) -> RowChecks:
     raw = cohort.synthetic(X, cohort.y[: len(X)])
     return check(raw, plain_release(raw, like=cohort), cohort)
 
@@ -25,7 +25,7 @@ def test_other_people_of_the_same_population_are_no_reason(cohort: Cohort) -> No
     for draw in range(5):
         found = found_in(people(200, "others", draw).X, cohort)
         assert (found.copies, found.near_copies) == (0, 0)
-        assert list(reasons(found)) == []
+        assert list(found.reasons()) == []
 
 
 def test_copies_are_counted_however_few(cohort: Cohort) -> None:
@@ -33,7 +33,7 @@ def test_copies_are_counted_however_few(cohort: Cohort) -> None:
     X[7] = cohort.X[3]
     found = found_in(X, cohort)
     assert found.copies == 1
-    assert "1 rows are people of the cohort" in next(reasons(found))
+    assert "1 row is a person of the cohort" in next(found.reasons())
 
 
 def test_a_copy_is_found_after_a_change_below_the_grid(cohort: Cohort) -> None:
@@ -49,7 +49,7 @@ def test_blurred_copies_are_near_copies(cohort: Cohort) -> None:
     found = found_in(X, cohort)
     assert found.copies == 0
     assert found.near_copies == 20
-    assert "20 rows lie closer to a person" in next(reasons(found))
+    assert "20 rows lie within " in next(found.reasons())
 
 
 def test_features_that_end_in_a_persons_value_are_counted(cohort: Cohort) -> None:
@@ -57,8 +57,8 @@ def test_features_that_end_in_a_persons_value_are_counted(cohort: Cohort) -> Non
     clipped = np.clip(X, cohort.X.min(axis=0), cohort.X.max(axis=0))
     found = found_in(clipped, cohort)
     assert found.ends_of_people > cohort.n_genes / 2
-    assert "features end in the exact value of one person" in list(reasons(found))[-1]
-    assert list(reasons(found_in(np.clip(X, 0.0, 7.0), cohort))) == []  # limits that are nobody's
+    assert "features end in the exact value of one person" in list(found.reasons())[-1]
+    assert list(found_in(np.clip(X, 0.0, 7.0), cohort).reasons()) == []  # limits that are nobody's
 
 
 def test_counts_may_end_in_the_counts_of_people() -> None:

@@ -10,7 +10,7 @@ from runs import bench
 
 from bench.conformance import people
 from bench.datasets.importing import import_dataset
-from bench.datasets.matrices import Layout
+from bench.datasets.readers.matrices import Layout
 
 pytest.importorskip("cryptography")
 
@@ -43,7 +43,9 @@ def test_a_release_is_made_verified_and_listed(place: Path) -> None:
     (place / "first/CARD.md").write_text("changed")
     assert release(place, "verify", "first")[:2] == (1, "first: CARD.md was changed\n")
     _, listed, _ = release(place, "ledger", "--dataset", "mine")
-    assert listed.splitlines()[-1].startswith("1 releases: epsilon 0, delta 0 together (sums); 1 claim nothing")
+    assert listed.splitlines()[-1].endswith(
+        "1 release: epsilon 0, delta 0 together (sums); 1 claims nothing, so that no epsilon bounds it"
+    )
     assert [path.parent.name for path in (place / "home").rglob("*.jsonl")] == ["ledgers"]
     assert (place / "settings/omics-bench/release_key.pem").exists()
 
@@ -53,13 +55,28 @@ def test_a_release_is_made_verified_and_listed(place: Path) -> None:
     [
         (("--seed", "1"), "--seed and --not-for-publication go together"),
         (("--not-for-publication",), "--seed and --not-for-publication go together"),
-        (("--formats", "csv,xls"), "--formats 'xls' is not known; expected some of csv, tsv, parquet, h5ad"),
+        (
+            ("--formats", "csv,xls"),
+            "--formats 'xls' is not known of expression; expected some of csv, tsv, parquet, h5ad",
+        ),
         (("--generator", "multivariate,smote"), "names 2 generators; expected one"),
         (("--generator", "no_such"), "there is no generator 'no_such'"),
         (("--dataset", "no_such"), "there is no dataset 'no_such'"),
         (("--least", "131"), "mine has 130 people; fewer than 131 hide nobody"),
         (("--budget", "3"), "multivariate claims no epsilon"),
         (("--hold-out", "0.9"), "0.9 is not in the range"),
+        (("--hold-out", "0.001"), "--hold-out 0.001 leaves nobody out, or nobody of a class in; choose another share."),
+        (("--rows", "0"), "0 is not in the range x>=1"),
+        (("--generator", "noise"), "noise is a control, made to bracket the tables."),
+        (("--generator", "markov"), "mine is expression, and markov serves variants."),
+        (("--generator", "logistic", "--rows", "5"), "logistic releases a model, which has no rows; leave --rows out."),
+        (("--attacks", "no_such"), "there is no attack 'no_such'"),
+        (("--key", "mine.csv"), "mine.csv is no private key"),
+        (("--ledger", "mine.csv"), "line 1 of the ledger mine.csv cannot be read"),
+        (("--ledger", "mine.csv/ledger"), "Name a place that can be written with --ledger"),
+        (("--out", "mine.csv"), "mine.csv exists already. Name another folder with --out, or move it away."),
+        (("--out", "mine.csv/first"), "mine.csv is no folder that can be written into. Name another one with --out."),
+        (("--duo", "anybody"), "--duo 'anybody' is no DUO code; expected seven digits, such as DUO:0000042."),
     ],
 )
 def test_what_cannot_be_released_is_one_clear_sentence(place: Path, words: tuple[str, ...], message: str) -> None:
@@ -68,3 +85,34 @@ def test_what_cannot_be_released_is_one_clear_sentence(place: Path, words: tuple
     assert message in err
     assert "Traceback" not in err
     assert not (place / "first").exists()
+
+
+def test_what_was_never_attacked_is_refused_with_the_command_that_attacks_it(place: Path) -> None:
+    status, _, err = release(place, "--dataset", "mine", "--generator", "multivariate", "--out", "first")
+    assert status == 2
+    assert 'First `bench run --dataset mine --generators "multivariate" --out results`, or --unbenchmarked' in err
+
+
+def test_a_budget_is_no_use_after_a_release_that_claims_nothing(place: Path) -> None:
+    assert release(place, *MULTIVARIATE, "--out", "first")[0] == 0
+    claims = ("--dataset", "mine", "--generator", "private_pgm", "--unbenchmarked", "--budget", "99")
+    status, _, err = release(place, *claims, "--out", "second")
+    assert status == 2
+    assert "of 1 earlier release of this cohort 1 claims no epsilon, so that nothing bounds what was spent" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("verify", "no_such"), "no_such holds no certificate.json; expected a folder that `bench release` wrote."),
+        (("verify", "home", "--key", "no_such.pem"), "'no_such.pem' does not exist"),
+        (("predict", "home", "mine.csv"), "home holds no certificate.json"),
+        (("ledger", "--dataset", "no_such"), "there is no dataset 'no_such'"),
+        (("ledger", "--dataset", "mine", "--ledger", "mine.csv"), "line 1 of the ledger mine.csv cannot be read"),
+    ],
+)
+def test_what_is_no_release_is_one_clear_sentence(place: Path, words: tuple[str, ...], message: str) -> None:
+    status, _, err = release(place, *words)
+    assert status == 2, err
+    assert message in err
+    assert "Traceback" not in err

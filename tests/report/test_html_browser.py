@@ -19,10 +19,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
+from report_rows import written
 
-from bench.report.html import write_report
-from bench.store.rows import table, write_rows
+from bench.report.html import page_text, write_report
+from bench.report.website.site import write_site
+from bench.store.rows import read_rows, table, write_rows
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium and no chrome on PATH")
@@ -95,7 +98,7 @@ class Browser:
 
     def press(self, key: str, text: str = "") -> None:
         """Press a key where the focus is."""
-        known = {"Tab": 9, "Enter": 13}
+        known = {"Tab": 9, "Enter": 13, " ": 32, "g": 71}
         pressed = {"key": key, "code": key, "windowsVirtualKeyCode": known.get(key, 0)}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **pressed)
         self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
@@ -264,6 +267,60 @@ def test_nothing_is_wider_than_the_screen_but_tables_in_their_boxes(browser: Bro
     assert browser.js(f"{wide}.every(e => e.tabIndex === 0 && getComputedStyle(e).overflowX === 'auto')")
 
 
+def test_no_table_is_cut_on_a_usual_screen(browser: Browser, report: Path) -> None:
+    browser.open(report, width=1280)
+    cut = "Array.from(document.querySelectorAll('.tabled .box')).filter(e => e.scrollWidth > e.clientWidth + 1)"
+    assert browser.js(f"{cut}.map(e => e.getAttribute('aria-label'))") == []
+    assert browser.js("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#summary figure .box'))")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["brca", "g1k_chr1-reference5", "digits"])
+def test_no_table_of_a_published_page_is_cut(browser: Browser, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.html"
+    path.write_text(page_text(Path(__file__).parents[2] / "results" / "rows" / f"{name}.csv"), encoding="utf-8")
+    cut = "Array.from(document.querySelectorAll('{}')).filter(e => e.scrollWidth > e.clientWidth + 1)"
+    for width, boxes in ((1280, ".tabled .box"), (390, ".box:has(.decides), .box:has(.front)")):
+        browser.open(path, width=width)
+        assert browser.js(f"{cut.format(boxes)}.map(e => e.getAttribute('aria-label'))") == []
+        assert browser.js("document.documentElement.scrollWidth") <= width
+        assert silent(browser)
+
+
+def test_on_a_phone_what_decides_needs_no_scrolling_sideways(browser: Browser, report: Path) -> None:
+    browser.open(report, width=390)
+    box = "document.querySelector('#summary .tabled .box')"
+    assert browser.js(f"{box}.scrollWidth <= {box}.clientWidth")
+    line = "document.querySelector('#summary tr[data-generator=c]')"
+    shown = browser.js(f"Array.from({line}.cells).filter(e => e.offsetWidth).map(e => e.dataset.head || 'name')")
+    assert shown == ["name", "accuracy", "strongest attack, AUC", "claims", "verdict"]
+    edges = browser.js(f"Array.from({line}.cells, e => e.getBoundingClientRect().right)")
+    assert max(edges) <= 390
+    picture = "document.querySelector('#summary figure .box')"
+    assert browser.js(f"{picture}.scrollWidth <= {picture}.clientWidth")
+    places = "document.querySelectorAll('svg.front .point')"
+    ends = browser.js(f"Array.from({places}, e => (r => [r.left, r.right])(e.getBoundingClientRect()))")
+    assert len(ends) == len(SCORES)  # those that leak, too
+    assert all(0 < left < right < 390 for left, right in ends)
+
+
+LIMIT = "(e => {{e.value = '{1}'; e.dispatchEvent(new Event('input'))}})(document.querySelector('[data-limit={0}]'))"
+
+
+def test_limits_keep_who_is_known_to_meet_them_and_the_controls(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    named = "Array.from(document.querySelectorAll('#utility tr[data-generator]')).filter(e => e.offsetHeight)"
+    names = f"{named}.map(e => e.dataset.generator)"
+    assert browser.js("Array.from(document.querySelectorAll('[data-limit]'), e => e.dataset.limit)") == ["use", "auc"]
+    browser.js(LIMIT.format("use", "0.807"))
+    assert set(browser.js(names)) == {"c", "a", "noise (control)"}
+    browser.js(LIMIT.format("auc", "0.52"))
+    assert set(browser.js(names)) == {"a", "noise (control)"}
+    assert browser.js("document.getElementById('shown').textContent") == "2 of 4 shown"
+    browser.js("document.getElementById('unlimited').click()")
+    assert len(browser.js(names)) == 4
+
+
 CONTRAST = """(() => {
   const parts = (c) => c.match(/[\\d.]+/g).map(Number);
   const light = (c) => parts(c).slice(0, 3).map((v) => v / 255)
@@ -285,11 +342,18 @@ CONTRAST = """(() => {
 })()"""
 
 
-def test_text_stands_out_from_its_ground(browser: Browser, report: Path) -> None:
-    browser.open(report)
-    found = browser.js(CONTRAST)
-    assert len(found) > 100
-    assert [pair for pair in found if pair[0] < 4.5] == []
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(browser: Browser, report: Path, scheme: str) -> None:
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    try:
+        browser.open(report)
+        ground = browser.js("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+        found = browser.js(CONTRAST)
+        assert len(found) > 100
+        assert [pair for pair in found if pair[0] < 4.5] == []
+    finally:
+        browser.call("Emulation.setEmulatedMedia", features=[])
 
 
 def test_every_stop_of_the_keyboard_shows_where_it_is(browser: Browser, report: Path) -> None:
@@ -345,3 +409,188 @@ def test_a_tall_picture_is_printed_upright_with_its_heading(browser: Browser, re
         assert browser.js(tall) == "tall"
     finally:
         browser.call("Emulation.setEmulatedMedia", media="")
+
+
+# -- the board of a site -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def board(report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The board of a site: simulated people with made-up generators, and real ones with installed ones and a variant."""
+    results, folder = tmp_path_factory.mktemp("results"), tmp_path_factory.mktemp("site")
+    for suffix in ("csv", "json"):
+        path = results / "rows" / f"brca-simulated.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((report.parents[1] / "rows" / path.name).read_bytes())
+    real = written(results)
+    rows, about = read_rows(real)
+    more = rows[rows["generator"] == "private_pgm"].assign(params="epsilon=1.0")
+    write_rows(real, pd.concat([rows, more], ignore_index=True), about)
+    write_site(results, folder)
+    return folder / "index.html"
+
+
+SHOWN = "Array.from(document.querySelectorAll('#board tr[data-generator]')).filter(e => e.offsetHeight)"
+NAMED = f"{SHOWN}.map(e => e.dataset.generator)"
+VARIANT = "expression brca: private_pgm[epsilon=1.0]"
+PICK = (
+    "(e => {{e.value = '{1}'; e.dispatchEvent(new Event('input', {{bubbles: true}}))}})(document.querySelector('{0}'))"
+)
+
+
+def silent(browser: Browser) -> bool:
+    """Return whether the page that is open had nothing to say."""
+    loud = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+    return not [message for message in browser.said if message.get("method") in loud]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_kind_of_page_of_a_site_is_silent_and_fits_phone_and_screen(
+    browser: Browser, board: Path, width: int
+) -> None:
+    pages = ("index", "generators/private_pgm", "attacks/gan_leaks", "datasets/brca", "datasets/brca-simulated")
+    for name in pages:
+        browser.open(board.parent / f"{name}.html", width=width)
+        assert browser.js("document.documentElement.scrollWidth") <= width, name
+        box = "Array.from(document.querySelectorAll('.box:has(.decides), .box:has(.front)'))"
+        assert browser.js(f"{box}.every(e => e.scrollWidth <= e.clientWidth + 1)"), name
+        assert silent(browser), name
+
+
+def test_the_board_is_searched_by_words_and_leads_to_pages(browser: Browser, board: Path) -> None:
+    browser.open(board)
+    browser.js(PICK.format("#filter", "simulated VARIANT"))
+    assert browser.js(NAMED) == [f"expression simulated brca-simulated: {LONG}"]
+    link = browser.js("document.querySelector('#board tr[data-generator]:not([hidden]) th a').href")
+    assert link.endswith("generators/b.html")
+    browser.open(Path(link.removeprefix("file://")))
+    assert browser.js("document.querySelector('h1').textContent") == "b"
+
+
+def test_variants_are_folded_until_somebody_looks_for_something(browser: Browser, board: Path) -> None:
+    browser.open(board)
+    everything = browser.js(NAMED)
+    assert VARIANT not in everything
+    assert (
+        browser.js("document.getElementById('shown').textContent")
+        == f"{len(everything)} of {len(everything) + 1} shown"
+    )
+    browser.js("document.getElementById('unfolded').click()")
+    assert VARIANT in browser.js(NAMED)
+    browser.js("document.getElementById('unfolded').click()")
+    assert VARIANT not in browser.js(NAMED)
+    browser.js(PICK.format("[data-limit=use]", "0.1"))
+    assert VARIANT in browser.js(NAMED)
+
+
+def test_the_board_is_filtered_by_dataset_and_kind_of_method(browser: Browser, board: Path) -> None:
+    browser.open(board)
+    browser.js(PICK.format("[data-choice=family]", "graphical model"))
+    assert browser.js(NAMED) == ["expression brca: private_pgm", VARIANT]
+    browser.js(PICK.format("[data-choice=dataset]", "brca-simulated"))
+    assert browser.js(NAMED) == []
+    browser.js(PICK.format("[data-choice=family]", ""))
+    assert {name.partition(":")[0] for name in browser.js(NAMED)} == {"expression simulated brca-simulated"}
+    browser.js("document.getElementById('unlimited').click()")
+    assert "expression brca: smote" in browser.js(NAMED)
+
+
+def test_the_filters_of_the_board_are_set_by_the_keyboard_alone(browser: Browser, board: Path) -> None:
+    browser.open(board)
+    stops = []
+    for _ in range(14):
+        browser.press("Tab")
+        assert browser.js("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        stops.append(
+            browser.js(
+                "(e => e.dataset.choice || e.dataset.limit || e.id || e.className || e.tagName)(document.activeElement)"
+            )
+        )
+    order = ["skip", "filter", "SUMMARY", "dataset", "family", "use", "worst", "auc", "epsilon", "stated", "unfolded"]
+    assert stops[: len(order) + 1] == [*order, "unlimited"]
+    browser.js("document.querySelector('[data-choice=family]').focus()")
+    browser.press("g", "g")  # graphical model
+    assert browser.js(NAMED) == ["expression brca: private_pgm", VARIANT]
+    browser.js("document.getElementById('unlimited').focus()")
+    browser.press("Enter", "\r")
+    browser.js("document.getElementById('unfolded').focus()")
+    browser.press(" ", " ")
+    assert VARIANT in browser.js(NAMED)
+    browser.js("document.querySelector('.limits summary').focus()")
+    browser.press("Enter", "\r")
+    assert browser.js("document.querySelector('.limits').open") is False
+
+
+def test_a_list_of_cards_is_sorted_by_a_choice(browser: Browser, board: Path) -> None:
+    browser.open(board, width=390)
+    order = "document.querySelector('#board .order select')"
+    assert browser.js(f"{order}.offsetHeight") > 0
+    heads = browser.js(f"Array.from({order}.options, e => e.textContent)")
+    column = heads.index("strongest attack, AUC ↓") - 1
+    browser.js(f"(e => {{e.value = '{column}'; e.dispatchEvent(new Event('change'))}})({order})")
+    aucs = browser.js(f"{SHOWN}.map(e => Number(e.cells[{column}].dataset.value))")
+    assert aucs == sorted(aucs)
+    assert len(set(aucs)) > 2
+    browser.open(board, width=1280)
+    assert browser.js(f"{order}.offsetHeight") == 0  # heads are there
+
+
+def test_the_picture_of_a_generator_shows_it_among_the_others(browser: Browser, board: Path) -> None:
+    browser.open(board.parent / "generators/private_pgm.html")
+    faint = "Array.from(document.querySelectorAll('svg.front .aside'), e => Number(getComputedStyle(e).opacity))"
+    assert set(browser.js(faint)) == {0.25}
+    assert browser.js("document.querySelectorAll('svg.front .label').length") == 2  # the default and the variant
+
+
+LAG = 0.3  # seconds of the page's own thread, by its processor's clock: what else the machine does is left out
+
+
+def busy(browser: Browser, expression: str) -> float:
+    """Return how long the page is at work until what an expression changes is laid out and painted, in seconds."""
+
+    def spent() -> float:
+        held = browser.call("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in held if one["name"] == "TaskDuration"))
+
+    browser.call("Performance.enable", timeDomain="threadTicks")
+    before = spent()
+    browser.js(f"{expression}; new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))")
+    done = spent() - before
+    browser.call("Performance.disable")
+    return done
+
+
+@pytest.mark.full
+def test_a_board_of_two_thousand_lines_is_filtered_and_sorted_without_lag(browser: Browser, board: Path) -> None:
+    browser.open(board)
+    browser.js(
+        """(() => {
+          const body = document.querySelector('#board tbody'), first = body.rows[0];
+          for (let i = 0; i < 2000; i++) {
+            const line = first.cloneNode(true);
+            line.dataset.generator = `expression other: g${i}`;
+            line.cells[3].dataset.value = (i * 7919) % 2000;
+            body.append(line);
+          }
+          document.querySelectorAll('.order, .save').forEach((e) => e.remove());
+          document.querySelectorAll('thead button').forEach((e) => e.replaceWith(...e.childNodes));
+        })()"""
+    )
+    page = board.with_name("large.html")
+    page.write_text("<!doctype html>\n" + browser.js("document.documentElement.outerHTML"), encoding="utf-8")
+    browser.open(page)
+    took = {"filter": busy(browser, PICK.format("#filter", "g1999"))}
+    assert browser.js(f"{SHOWN}.length") == 1
+    assert browser.js("document.getElementById('shown').textContent") == "1 of 2011 shown"
+    took["show all"] = busy(browser, PICK.format("#filter", ""))
+    took["sort"] = busy(browser, "document.querySelectorAll('#board thead button')[3].click()")
+    assert browser.js(f"{SHOWN}.length") == 300
+    values = browser.js(f"{SHOWN}.map(e => Number(e.cells[3].dataset.value))")
+    assert values == sorted(values, reverse=True)
+    took["limit"] = busy(browser, PICK.format("[data-limit=auc]", "0.5"))
+    assert max(took.values()) < LAG, took
+    browser.js(PICK.format("[data-limit=auc]", ""))
+    more = "document.querySelector('#board .more')"
+    assert browser.js(f"{more}.textContent") == "Show all 2010 lines"
+    browser.js(f"{more}.click()")
+    assert browser.js(f"{SHOWN}.length") == 2010

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from html_pages import Page
 from report_rows import audit, row, rows_of, small_rows, written
 
 from bench.cli.report import command
@@ -19,46 +20,9 @@ from bench.report.board import Summary, make_board, number
 from bench.report.figures.front import Point, front_figure, front_svg, undominated
 from bench.report.figures.labels import Box, place
 from bench.report.html import page_text, report_of, write_report
-from bench.report.summary import Finding, findings
+from bench.report.summary import Finding, Score, findings
 from bench.report.table import ABSENT, figure
 from bench.store.rows import table
-
-EMPTY = {"img", "input", "link", "meta"}
-
-
-class Page(HTMLParser):
-    """Every element of a page with its attributes and its text; refuses tags that do not match."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
-        self.open: list[tuple[str, list[str]]] = []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        text: list[str] = []
-        self.elements.append((tag, dict(attrs), text))
-        if tag not in EMPTY and tag != "wbr":
-            self.open.append((tag, text))
-
-    def handle_endtag(self, tag: str) -> None:
-        name, _ = self.open.pop()
-        assert name == tag, f"<{name}> is closed by </{tag}>"
-
-    def handle_data(self, data: str) -> None:
-        for _, text in self.open:
-            text.append(data)
-
-    def all(self, tag: str, **attributes: str) -> list[tuple[dict[str, str | None], str]]:
-        """The attributes and the text of the elements of a kind, on one line."""
-        found = (
-            (attrs, " ".join("".join(text).split()))
-            for name, attrs, text in self.elements
-            if name == tag and all(attrs.get(k.rstrip("_")) == v for k, v in attributes.items())
-        )
-        return list(found)
 
 
 def opened(path: Path) -> Page:
@@ -77,8 +41,9 @@ def test_the_sections_come_in_order_and_every_link_finds_one(tmp_path: Path) -> 
     titles = [text for _, text in page.all("h2")]
     assert titles == [
         "Summary",
-        "Use against exposure",
+        "Every generator",
         "Utility",
+        "In use",
         "Membership inference",
         "Comparison",
         *("ROC curves", "Principal components", "Pictures that are not here"),
@@ -96,19 +61,40 @@ def test_the_sections_come_in_order_and_every_link_finds_one(tmp_path: Path) -> 
 
 def test_the_summary_says_what_leaks_and_what_does_not(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path)))
-    assert "Useful, and no attack tried here could be told apart from guessing: private_pgm." in text
+    assert "Useful, and no attack tried here could be told apart from guessing: private_pgm;" in text
     assert re.search(r"Leak clearly \([^)]*\): multivariate \(AUC 0.990 ± 0.002, 9.8 % found, p < 0.001\)", text)
     assert re.search(r"Leak a little \([^)]*\): smote \(AUC 0.550 ± 0.002", text)
     assert "which proves no privacy: private_pgm (AUC 0.500" in text
-    assert "For scale: real_holdout, real samples of other people, gives AUC 0.510" in text
+    assert "For scale: real_holdout, real samples of other people, gives AUC 0.50" in text
 
 
 def test_the_summary_says_what_is_useful(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path)))
-    assert "of multivariate, the best here, a classifier gives the right class to 85.0 %" in text
-    assert "trained on real samples it is right for 86.0 %" in text
-    assert "Useful too (at most 5 points below real samples): private_pgm (0.840 ± 0.004)." in text
-    assert "More than 5 points below real samples: smote (0.700 ± 0.004)." in text
+    assert (
+        "Most useful by balanced accuracy is multivariate with 0.850 ± 0.004 (0.860 ± 0.000 with real people)" in text
+    )
+    assert "of those in which no attack found anybody, private_pgm with 0.840 ± 0.004." in text
+    assert "where worst): multivariate (0.850 ± 0.004, 0.650 ± 0.004), private_pgm (0.840" in text
+    assert "Farther below real people: smote (0.700 ± 0.004, 0.500 ± 0.004)." in text
+
+
+def test_without_the_worst_class_nothing_is_called_useful(tmp_path: Path) -> None:
+    rows = [r for r in small_rows() if not r["measure"].startswith("worst_class")]
+    text = words(opened(written(tmp_path, rows)))
+    assert "No attack tried here could be told apart from guessing: private_pgm. Whether a class is lost" in text
+    assert "? nothing found; use not judged" in text
+    assert "✓" not in text.split("? not known")[1]
+
+
+def test_what_loses_its_worst_class_is_not_useful_however_good_the_mean(tmp_path: Path) -> None:
+    rows = small_rows()
+    for r in rows:
+        if r["generator"] == "private_pgm" and r["measure"] == "worst_class_recall_synthetic":
+            r["value"] = 0.0
+    text = words(opened(written(tmp_path, rows)))
+    assert "No generator here is both useful and out of reach of the attacks" in text
+    assert "○ nothing found; weak in the worst class" in text
+    assert "2 of 3 are weak in the worst class: private_pgm, smote." in text
 
 
 def test_the_summary_names_the_best_of_every_other_table(tmp_path: Path) -> None:
@@ -145,13 +131,13 @@ def test_with_one_fold_leaks_are_said_and_without_attacks_nothing_is(tmp_path: P
     without = [r for r in small_rows() if not r["attack"]]
     text = words(opened(written(tmp_path / "none", without)))
     assert "What leaks cannot be said here, because no attack was run." in text
-    assert "Nothing to draw: no generator has both" in text
+    assert "Nothing to draw: no generator has both a measure" in text
 
 
 def test_rows_without_attacks_claims_or_accuracy_still_give_a_report(tmp_path: Path) -> None:
     text = words(opened(written(tmp_path, [row("smote", "mmd", 0.01, fold) for fold in (1, 2)])))
     assert "No attack was run." in text
-    assert "Cannot be said: the rows hold no accuracy_synthetic." in text
+    assert "Cannot be said: the rows hold no measure that decides it." in text
     assert "The rows hold no claims." in text
 
 
@@ -160,40 +146,46 @@ def folds(mean: float) -> Summary:
 
 
 @pytest.mark.parametrize(
-    ("auc", "found", "p_value", "leak"),
+    ("auc", "found", "local", "p_value", "leak"),
     [
-        (0.90, 0.50, 0.001, "clear"),
-        (0.52, 0.20, 0.001, "clear"),  # few people, surely exposed
-        (0.54, 0.01, 0.049, "slight"),
-        (0.80, 0.01, 0.051, "unsure"),
-        (0.54, 0.02, 0.05, "chance"),
-        (math.nan, 0.02, 0.001, "unknown"),
-        (0.90, 0.50, math.nan, "unknown"),
+        (0.90, 0.50, 0.5, 0.001, "clear"),
+        (0.52, 0.20, 0.5, 0.001, "clear"),  # few people, surely exposed
+        (0.54, 0.01, 0.9, 0.001, "clear"),  # those of one class
+        (0.54, 0.01, 0.5, 0.049, "slight"),
+        (0.54, 0.01, math.nan, 0.049, "slight"),
+        (0.80, 0.01, 0.5, 0.051, "unsure"),
+        (0.54, 0.02, 0.7, 0.05, "chance"),  # of few people large values are luck
+        (math.nan, 0.02, 0.5, 0.001, "unknown"),
+        (0.90, 0.50, 0.5, math.nan, "unknown"),
     ],
 )
-def test_a_leak_is_named_by_size_and_by_what_luck_explains(auc: float, found: float, p_value: float, leak: str) -> None:
-    nothing = Summary(math.nan, math.nan, 0, 0)
-    assert Finding(folds(auc), folds(found), nothing, nothing, None, p_value).leak == leak
+def test_a_leak_is_named_by_size_and_by_what_luck_explains(
+    auc: float, found: float, local: float, p_value: float, leak: str
+) -> None:
+    for few in ({"exposed_class": folds(local)}, {"outliers": folds(local)}):
+        assert Finding(folds(auc), folds(found), Score(), Score(), None, p_value, **few).leak == leak
 
 
 def test_equal_numbers_get_equal_verdicts_and_many_generators_pay_for_their_number() -> None:
     def verdicts(names: str) -> dict[str, str]:
-        """Three folds of one attack with an AUC of 0.53; 0.04 / 1.96 / sqrt(3) = 0.0118, so that p is 0.0055, twice."""
-        found = [row(g, "auc", 0.53, fold, attack="mc") for g in names for fold in (1, 2, 3)]
+        """Three folds of one attack with an AUC of 0.533; 0.04 / 1.96 / sqrt(3) = 0.0118, so that p is 0.0051."""
+        found = [row(g, "auc", 0.533, fold, attack="mc") for g in names for fold in (1, 2, 3)]
         found += [row(g, "tpr_at_fpr_01", 0.0, fold, attack="mc") for g in names for fold in (1, 2, 3)]
         return {label: f.leak for label, f in findings(make_board(table(found), simulated=False), None, 100).items()}
 
-    assert set(verdicts("abcd").values()) == {"slight"}  # 4 * 2 * 0.0055 = 0.044
+    assert set(verdicts("abcd").values()) == {"slight"}  # two readings: 4 * 2 * 0.0051 = 0.041
     assert set(verdicts("abcde").values()) == {"chance"}
 
 
 def test_failures_and_incomplete_means_are_shown(tmp_path: Path) -> None:
     rows = small_rows()
-    place_ = next(i for i, r in enumerate(rows) if r["generator"] == "smote" and r["measure"] == "accuracy_synthetic")
+    place_ = next(
+        i for i, r in enumerate(rows) if r["generator"] == "smote" and r["measure"] == "balanced_accuracy_synthetic"
+    )
     rows[place_] |= {"value": math.nan, "status": "failed", "reason": "the loss is NaN"}
     text = words(opened(written(tmp_path, rows)))
     assert "the loss is NaN" in text
-    assert "Not judged, because folds are missing: smote (0.702 ± 0.003 (2/3))." in text
+    assert "Weak where it is worst: smote (0.702 ± 0.003 (2/3), 0.500 ± 0.004)." in text
 
 
 def test_the_provenance_names_versions_seeds_digest_and_command(tmp_path: Path) -> None:
@@ -231,7 +223,10 @@ def test_what_comes_from_rows_is_escaped(tmp_path: Path) -> None:
     rows += [row("smote", "mmd", math.nan, 4, status="failed", reason=evil)]
     text = page_text(written(tmp_path, rows, title=evil, source=evil))
     page = Page(text)
-    assert len(page.all("script")) == 1
+    data, script = page.all("script")
+    assert "<" not in data[1]
+    assert any("alert(1)" in name for name in json.loads(data[1]))
+    assert "alert" not in script[1]
     assert not page.all("img")
     assert not any(name.startswith("on") for _, attrs, _ in page.elements for name in attrs)
     assert "alert(1)" in words(page)

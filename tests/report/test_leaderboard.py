@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,19 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from report_rows import interval_of
+from scipy.stats import norm
 
 from bench.cli.report import command
 from bench.core.errors import StoreError
 from bench.engine.results import delta_warning
 from bench.registry.declarations import Measure
 from bench.registry.finding import plugins
-from bench.report.board import Summary, decimals_for, make_board, number, runs_of, summarise
+from bench.report.board import Summary, board_of, decimals_for, make_board, number, runs_of, summarise
 from bench.report.comparison import published_numbers, published_table
-from bench.report.leaderboard import leaderboard_blocks, page_of, rows_files, stale, write_leaderboard
+from bench.report.leaderboard import front_blocks, leaderboard_blocks, page_of, rows_files, stale, write_leaderboard
 from bench.report.measures import leaders
+from bench.report.privacy import judged, leak_p_values
+from bench.report.summary import findings
 from bench.report.table import Cell, markdown
 from bench.store.rows import read_rows, table, write_rows
 
@@ -61,7 +65,13 @@ def facts(simulated: bool = False) -> dict[str, Any]:
 
 
 def page(rows: list[dict[str, Any]], simulated: bool = False) -> str:
-    return markdown(leaderboard_blocks(table(rows), facts(simulated)))
+    return markdown(leaderboard_blocks(board_of(table(rows), facts(simulated)), facts(simulated)))
+
+
+def first_page(rows: list[dict[str, Any]], simulated: bool = False) -> str:
+    """The page that is read first, without a picture."""
+    board, about = make_board(table(rows), simulated=simulated), facts(simulated)
+    return markdown(front_blocks(board, findings(board, None, about["data"]["samples"]), about))
 
 
 def cells(text: str, start: str) -> list[str]:
@@ -139,6 +149,27 @@ def test_an_incomplete_generator_stands_after_the_complete_ones_and_is_not_bold(
     assert cells(text, "`cvae`")[1:] == ["0.990 (1/2)", "1 / 2"]
 
 
+def test_the_closest_to_its_target_is_the_best_and_not_the_largest() -> None:
+    found = {"a": Summary(11.2, 0.8, 5, 5), "b": Summary(1.1, 0.2, 5, 5), "c": Summary(0.8, 0.1, 5, 5)}
+    density = next(m for info in plugins("metric").values() for m in info.measures if m.name == "prdc_density_holdout")
+    assert leaders(found, density) == {"b", "c"}  # 0.1 and 0.2 away from 1
+    text = page([row(g, "prdc_density_holdout", s.mean, fold=f) for g, s in found.items() for f in (1, 2)])
+    assert "density holdout → 1" in text
+    assert cells(text, "`a`")[1] == "11.200 ± 0.000"
+    assert cells(text, "`b`")[1] == "**1.100 ± 0.000**"
+
+
+def test_what_is_no_better_than_knowing_nothing_is_never_bold() -> None:
+    gain = Measure("m", "higher", chance=0)
+    found = {"a": Summary(-0.01, 0.02, 5, 5), "b": Summary(0.01, 0.02, 5, 5)}
+    assert leaders(found, gain) == {"a", "b"}
+    assert leaders(found, gain, gain.merit(0)) == {"b"}
+    rows = [row(g, "mmd", 0.0, fold=f) for g in ("multivariate", "smote", "noise") for f in (1, 2)]
+    assert "**0.0" not in page(rows)  # a kernel too narrow for the units: noise has a distance of 0, too
+    text = page([row(g, "augmentation_gain_10", v, fold=f) for g, v in (("a", -0.1), ("b", -0.2)) for f in (1, 2)])
+    assert "**-0.1" not in text
+
+
 def test_everybody_within_one_sd_of_the_best_is_bold_in_the_declared_direction() -> None:
     found = {"a": Summary(0.80, 0.02, 5, 5), "b": Summary(0.79, 0.5, 5, 5), "c": Summary(0.77, 0.5, 5, 5)}
     assert leaders(found, Measure("m", "higher")) == {"a", "b"}
@@ -157,10 +188,10 @@ def test_generators_that_differ_in_parameters_have_lines_of_their_own() -> None:
 
 def test_generators_on_other_folds_than_the_rest_are_named() -> None:
     rows = [*accuracies({"multivariate": 0.8}), row("smote", "accuracy_synthetic", 0.7, seed=7)]
-    text = page(rows)
+    text = first_page(rows)
     assert "NOT THE SAME for all generators" in text
     assert "`smote` on seed 7: fold 1" in text
-    assert "**Folds:** seed 42: folds 1-2\n" in page(accuracies({"multivariate": 0.8}))
+    assert "**Folds:** seed 42: folds 1-2\n" in first_page(accuracies({"multivariate": 0.8}))
 
 
 def test_measures_show_their_direction_and_their_name_in_the_rows() -> None:
@@ -184,13 +215,13 @@ def test_the_strongest_attack_has_the_largest_mean_and_is_never_an_official_one(
     aucs = {"mc": (0.60, 0.80, 0.70), "gan_leaks": (0.95, 0.65, 0.72), "mc_official": (0.99, 0.99, 0.99)}
     rows = [r for name, line in aucs.items() for k, auc in enumerate(line, 1) for r in attack(name, auc, fold=k)]
     rows += [
-        row("smote", m, v, family="privacy", attack="gan_leaks", fold=1)
-        for m, v in (("auc_worst_class", 0.9), ("auc_outliers", 0.8))
+        row("smote", m, v, family="privacy", attack="gan_leaks", fold=1, low=v - 0.1, high=v + 0.1)
+        for m, v in (("auc_easiest_class", 0.9), ("auc_outliers", 0.8))
     ]
     found = cells(page(rows).split("Strongest attack on each generator.**")[1], "`smote`")[1:]
     assert found[:4] == ["`gan_leaks`", "black-box", "0.773 ± 0.157", "[0.747, 0.800]"]
-    assert found[4:6] == ["0.900 (1/3)", "0.800 (1/3)"]  # of gan_leaks; read on one fold
-    assert found[6:] == ["`gan_leaks`", "0.061 ± 0.016", "**< 0.001**"]  # mc, with 0.070, is a rival there
+    assert found[4:6] == ["0.900", "0.800"]  # read on one fold, without interval
+    assert found[6:] == ["`gan_leaks`", "0.061 ± 0.016", "-", "**< 0.001**"]  # mc, with 0.070, is a rival there
 
 
 def test_one_fold_is_enough_and_its_luck_is_taken_off() -> None:
@@ -201,12 +232,24 @@ def test_one_fold_is_enough_and_its_luck_is_taken_off() -> None:
 
 
 def test_what_is_below_guessing_is_never_best() -> None:
-    text = page([r for fold in (1, 2, 3) for r in attack("mc", 0.3, fold=fold)])  # TPR 0.03, chance 1/21
-    assert cells(text.split("Strongest attack on each generator.**")[1], "`smote`")[1:] == [
-        "`mc`", "black-box", "0.500 ± 0.000", "[0.277, 0.323]", "none (0/3)", "none (0/3)", "`mc`", "0.048 ± 0.000", "1.000",
-    ]  # fmt: skip
+    rows = [r for fold in (1, 2, 3) for r in attack("mc", 0.495, fold=fold)]
+    rows = [r | ({"value": 0.03} if r["measure"] == "tpr_at_fpr_01" else {}) for r in rows]  # chance 1/21
+    text = page(rows)
+    found = cells(text.split("Strongest attack on each generator.**")[1], "`smote`")[1:]
+    assert found[:3] == ["`mc, reversed`", "black-box", "0.500 ± 0.000"]
+    assert found[6:] == ["`mc`", "0.048 ± 0.000", "-", "1.000"]
     assert "Chance 0.0476 (20 non-members)" in text
-    assert "**0.3" not in text
+    assert "**0.49" not in text
+
+
+def test_a_release_that_keeps_away_from_its_people_leaks_and_its_low_value_is_bold() -> None:
+    rows = [r for k in (1, 2, 3) for a, auc in (("mc", 0.003), ("gan_leaks", 0.5)) for r in attack(a, auc, fold=k)]
+    text = page(rows)
+    found = cells(text.split("Strongest attack on each generator.**")[1], "`smote`")[1:]
+    assert found[:3] == ["`mc, reversed`", "black-box", "0.997 ± 0.000"]
+    assert found[-1] == "**< 0.001**"
+    side_by_side = text.split("**AUC, attacks side by side.**")[1]
+    assert cells(side_by_side, "`smote`")[1:3] == ["0.500 ± 0.000", "**0.003 ± 0.000**"]
 
 
 def test_only_attacks_above_chance_are_bold_and_equals_together() -> None:
@@ -322,14 +365,14 @@ def test_text_from_a_plugin_cannot_break_the_table() -> None:
 def test_simulated_data_are_named_in_the_title_a_banner_and_every_caption() -> None:
     rows = [*accuracies(ACCURACY), *attack("mc", 0.6), *attack("mc_official", 0.6)]
     rows += [row("multivariate", "wall_s", 1.0, family="cost"), lost("cvae", "mmd", "failed", "no")]
-    text = page(rows, simulated=True)
+    text = first_page(rows, simulated=True) + page(rows, simulated=True)
     captions = [line for line in text.splitlines() if line.startswith("**")]
     assert text.splitlines()[0].endswith("(`brca`, simulated)")
     assert "> ## ⚠ SIMULATED DATA" in text
-    assert len(captions) == 12
-    assert all("SIMULATED data.**" in caption for caption in captions)
+    assert len(captions) == 14  # the last says how many numbers are missing
+    assert all("SIMULATED data.**" in caption for caption in captions if "planned numbers" not in caption)
     assert "so that a difference is expected" in text
-    assert "simulated" not in page(rows).lower()
+    assert "simulated" not in (first_page(rows) + page(rows)).lower()
 
 
 # -- published numbers -------------------------------------------------------------------------------------------------
@@ -362,6 +405,9 @@ def test_parameters_must_agree_and_a_default_counts_as_named() -> None:
     other = row("multivariate", "mmd", 0.018, params="noise=1.0")
     assert "`multivariate`" in published([same])
     assert published([other]) == ""
+    assert "`multivariate[noise=0.5]`" in published([row("multivariate", "mmd", 0.018, params="noise=0.5")])
+    assert published([row("multivariate", "mmd", 0.018, params="loudness=1")]) == ""  # of another version
+    assert published([row("not_installed", "mmd", 0.018, params="noise=0.5")]) == ""
 
 
 def test_what_real_data_give_is_compared_once_and_not_with_a_control() -> None:
@@ -381,16 +427,16 @@ def test_a_dataset_without_published_numbers_has_no_such_table() -> None:
 
 def test_the_published_file_holds_the_known_values_under_the_names_of_our_rows() -> None:
     numbers = published_numbers()
-    keys = [(p.source, p.dataset, p.generator, p.measure, p.attack) for p in numbers]
+    keys = [(p.source, p.dataset, p.generator, p.params, p.measure, p.attack) for p in numbers]
     found = dict(zip(keys, (p.value for p in numbers), strict=True))
     starter, paper = "starter package 2025", "starter package 2026"
     assert len(set(keys)) == len(keys)
-    assert found[starter, "brca", "multivariate[noise=0.5]", "distance_to_closest", ""] == 28.5348
-    assert found[starter, "combined", "cvae", "accuracy_synthetic", ""] == 0.9695
-    assert found[starter, "brca", "", "distance_to_closest_real", ""] == 24.0435
-    assert found[starter, "brca", "cvae", "auc", "gan_leaks_official"] == 0.723706
-    assert found[paper, "brca", "", "accuracy_real_2026", ""] == 0.8485
-    assert found[paper, "brca", "multivariate[noise=0.5]", "tpr_at_fpr_10_official", "gan_leaks"] == 0.1152
+    assert found[starter, "brca", "multivariate", "noise=0.5", "distance_to_closest", ""] == 28.5348
+    assert found[starter, "combined", "cvae", "", "accuracy_synthetic", ""] == 0.9695
+    assert found[starter, "brca", "", "", "distance_to_closest_real", ""] == 24.0435
+    assert found[starter, "brca", "cvae", "", "auc", "gan_leaks_official"] == 0.723706
+    assert found[paper, "brca", "", "", "accuracy_real_2026", ""] == 0.8485
+    assert found[paper, "brca", "multivariate", "noise=0.5", "tpr_at_fpr_10_official", "gan_leaks"] == 0.1152
     assert all(p.url.startswith("https://") for p in numbers)
 
 
@@ -411,7 +457,7 @@ def results(tmp_path: Path) -> Path:
 
 def test_rows_read_back_from_disk_give_the_same_page(results: Path) -> None:
     rows, about = read_rows(results / "rows" / "brca.csv")
-    assert markdown(leaderboard_blocks(rows, about)) == page(accuracies(ACCURACY))
+    assert markdown(leaderboard_blocks(board_of(rows, about), about)) == page(accuracies(ACCURACY))
 
 
 def test_a_page_is_stale_when_it_is_absent_or_its_rows_have_moved_on(results: Path) -> None:
@@ -459,11 +505,31 @@ def test_a_picture_beside_the_page_is_shown_with_a_text_for_those_who_cannot_see
     assert "brca_pca.png" not in page.read_text(encoding="utf-8")
     page.with_name("brca_pca.png").write_bytes(b"")
     write_leaderboard(results / "rows" / "brca.csv")
-    assert "](brca_pca.png)" in page.read_text(encoding="utf-8")
+    assert "](../brca_pca.png)" in (page.parent / "brca/pictures.md").read_text(encoding="utf-8")
+    assert "[Principal components](brca/pictures.md)" in page.read_text(encoding="utf-8")
+
+
+def test_the_pages_of_sections_are_current_with_their_rows_and_go_with_them(results: Path) -> None:
+    page = write_leaderboard(results / "rows" / "brca.csv")
+    sections = sorted(path.stem for path in (page.parent / "brca").glob("*.md"))
+    assert sections == ["comparison", "every-generator", "failures", "published", "utility"]
+    links = re.findall(r"\]\((brca/[^)]+)\)", page.read_text(encoding="utf-8"))
+    assert sorted(links) == [f"brca/{name}.md" for name in sections]
+    utility = page.parent / "brca/utility.md"
+    utility.write_text(utility.read_text(encoding="utf-8").replace("0.855", "0.955"), encoding="utf-8")
+    assert "0.955" in str(stale(results / "rows" / "brca.csv"))
+    utility.rename(utility.with_name("old.md"))
+    assert "utility.md does not exist" in str(stale(results / "rows" / "brca.csv"))
+    write_leaderboard(results / "rows" / "brca.csv")
+    assert sorted(path.stem for path in (page.parent / "brca").glob("*.md")) == sections
 
 
 def test_a_simulated_picture_is_called_so_in_caption_and_text() -> None:
-    text = markdown(leaderboard_blocks(table(accuracies(ACCURACY)), facts(simulated=True), {"pca": Path("x.png")}))
+    text = markdown(
+        leaderboard_blocks(
+            board_of(table(accuracies(ACCURACY)), facts(simulated=True)), facts(simulated=True), {"pca": Path("x.png")}
+        )
+    )
     section = text.split("## Principal components")[1]
     assert section.count("SIMULATED") == 2
 
@@ -478,3 +544,19 @@ def test_a_damaged_rows_file_is_a_clear_error(results: Path) -> None:
 def test_rows_keep_their_types_when_every_interval_is_empty(results: Path) -> None:
     rows, _ = read_rows(results / "rows" / "brca.csv")
     assert all(pd.api.types.is_float_dtype(rows[name]) for name in ("value", "low", "high", "wall_s", "peak_mb"))
+
+
+def test_a_verdict_pays_for_signs_readings_and_generators_and_controls_pay_nothing() -> None:
+    def reading(generator: str, measure: str, value: float) -> dict[str, Any]:
+        ends = {"low": value - 0.04, "high": value + 0.04}
+        return row(generator, measure, value, family="privacy", attack="mc", **ends)
+
+    found = {"multivariate": 0.56, "smote": 0.57, "real_holdout": 0.57}
+    rows = [reading(g, m, v) for g, auc in found.items() for m, v in (("auc", auc), ("auc_outliers", 0.5))]
+    board = make_board(table(rows), simulated=False)
+    p_values = leak_p_values(board, list(judged(board, 100).values()))
+    alone = {g: 2 * norm.sf((auc - 0.5) / (0.04 / norm.ppf(0.975))) for g, auc in found.items()}  # of two signs
+    readings = 2
+    assert p_values["smote"] == pytest.approx(readings * alone["smote"] * 2)  # the smaller of two, after Holm
+    assert p_values["multivariate"] == pytest.approx(readings * alone["multivariate"])
+    assert p_values["real_holdout"] == pytest.approx(readings * alone["real_holdout"])

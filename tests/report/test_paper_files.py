@@ -56,13 +56,13 @@ def test_the_front_of_simulated_data_says_so(tmp_path: Path) -> None:
 
 def test_labels_of_the_front_keep_their_places(tmp_path: Path) -> None:
     from bench.report.board import make_board
-    from bench.report.summary import USE, findings
+    from bench.report.summary import findings
     from bench.store.rows import read_rows
 
     rows, about = read_rows(written(tmp_path))
     board = make_board(rows, simulated=False)
     found = findings(board, None, about["data"]["samples"])
-    points = front_points(board, {label: f.auc for label, f in found.items()}, USE)
+    points = front_points(board, found)
     one, two = (front_figure(points, ("AUC", "accuracy"), "", "").axes[0] for _ in range(2))
     places = [(t.get_text(), t.get_position()) for t in one.texts if str(t.get_gid()).startswith("label-")]
     assert len(places) == 6

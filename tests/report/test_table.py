@@ -59,7 +59,7 @@ def cells(text: str, start: str, between: str) -> list[str]:
         ("p < 0.001", "p < 0.001", "p &lt; 0.001", "p $<$ 0.001"),
         ("a|b", "a\\|b", "a|b", "a|b"),
         ("a & b &lt;", "a & b &amp;lt;", "a &amp; b &amp;lt;", r"a \& b \&lt;"),
-        ("5 % of $1 #2 {x}", "5 % of $1 #2 {x}", "5 % of $1 #2 {x}", r"5 \% of \$1 \#2 \{x\}"),
+        ("5 % of $1 #2 {x}", "5 % of $1 #2 {x}", "5\xa0% of $1 #2 {x}", r"5 \% of \$1 \#2 \{x\}"),
         ("acc_syn __init__", r"acc_syn \_\_init\_\_", "acc_syn __init__", r"acc\_syn \_\_init\_\_"),
         ("*x* **y** `z`", r"\*x\* \*\*y\*\* \`z\`", "*x* **y** `z`", "*x* **y** `z`"),
         ("[a](http://b)", r"[a\](http://b)", "[a](http://b)", "[a](http://b)"),

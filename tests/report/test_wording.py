@@ -61,7 +61,7 @@ def test_every_verdict_and_every_flag_stays_when_every_sentence_about_claims_is_
 ) -> None:
     before, text, flags, strong = (
         _read(page),
-        write_leaderboard(page).read_text(),
+        _pages(page),
         _flags(page),
         _strong(page_text(page)),
     )
@@ -73,11 +73,17 @@ def test_every_verdict_and_every_flag_stays_when_every_sentence_about_claims_is_
     assert _read(page) == before
     assert _flags(page) == flags
     assert _strong(page_text(page)) == strong
-    reworded = write_leaderboard(page).read_text()
+    reworded = _pages(page)
     assert "REFUTED" in text
     assert "REFUTED" not in reworded
     marks = [re.findall(r"\*\*[^*]+\*\*", part) for part in (text, reworded)]
     assert len(marks[0]) == len(marks[1])  # as many things are bold
+
+
+def _pages(path: Path) -> str:
+    """The text of the first page and of all below it."""
+    first = write_leaderboard(path)
+    return "\n".join(page.read_text() for page in [first, *sorted(first.with_suffix("").glob("*.md"))])
 
 
 def _strong(html_page: str) -> list[list[bool]]:

@@ -95,10 +95,35 @@ def test_an_attack_of_0_56_among_twenty_is_found_and_read_as_such(world: str) ->
 
 def test_the_interval_and_the_p_value_are_those_worked_by_hand() -> None:
     # a mean of 0.7 with error 0.1 / 1.96 / sqrt(2) = 0.03608; two attacks, so 2.2365 instead of 1.96 (Sidak)
-    found = strongest_attack(_rows({"a": [0.6, 0.8], "b": [0.2, 0.4]})).iloc[0]
+    found = strongest_attack(_rows({"a": [0.6, 0.8], "b": [0.45, 0.55]})).iloc[0]
     assert (found["attack"], found["mean"], found["value"], found["n_folds"]) == ("a", 0.7, 0.7, 2)
+    assert not found["reversed"]
     assert (found["low"], found["high"]) == pytest.approx((0.7 - 2.2365 * 0.03608, 0.7 + 2.2365 * 0.03608), abs=1e-4)
-    assert found["p_value"] == pytest.approx(1 - norm.cdf(0.2 / 0.03608) ** 2, rel=0.01)
+    two_sided = 2 * norm.sf(0.2 / 0.03608)
+    assert found["p_value"] == pytest.approx(1 - (1 - two_sided) ** 2, rel=0.01)
+
+
+def test_an_attack_that_ranks_members_last_is_read_with_its_sign_turned_around() -> None:
+    rows = _rows({"a": [0.1, 0.3], "b": [0.6, 0.6]})
+    found = strongest_attack(rows).iloc[0]
+    assert (found["attack"], found["reversed"], found["mean"]) == ("a", True, pytest.approx(0.8))
+    assert found["low"] == pytest.approx(0.8 - 2.2365 * 0.03608, abs=1e-4)
+    assert found["p_value"] < 1e-9
+    assert strongest_by_fold(rows, strongest_attack(rows))["value"].tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_a_rate_is_turned_around_by_its_own_reading_and_rows_without_one_have_one_sign() -> None:
+    plain = _rows({"a": [0.01] * 4, "b": [0.01] * 4}).assign(measure="tpr_at_fpr_01")
+    plain["low"], plain["high"] = 0.0, 0.02
+    turned = plain.assign(measure="tpr_at_fpr_01_reversed")
+    turned.loc[turned["attack"] == "b", ["value", "low", "high"]] = 0.2, 0.18, 0.22
+    asked = {"measure": "tpr_at_fpr_01", "candidates": (871, 218)}
+    both = pd.concat([plain, turned])
+    found = strongest_attack(both, **asked).iloc[0]
+    assert (found["attack"], found["reversed"], found["mean"]) == ("b", True, pytest.approx(0.2))
+    assert strongest_by_fold(both, strongest_attack(both, **asked), "tpr_at_fpr_01")["value"].tolist() == [0.2] * 4
+    alone = strongest_attack(plain, **asked).iloc[0]
+    assert (bool(alone["reversed"]), alone["p_value"] > 0.5) == (False, True)
 
 
 def test_the_luck_of_being_the_best_is_taken_off_where_there_are_rivals_only() -> None:
@@ -111,11 +136,14 @@ def test_the_luck_of_being_the_best_is_taken_off_where_there_are_rivals_only() -
 
 
 def test_guessing_is_an_attack_too_so_that_nothing_reads_below_chance() -> None:
-    found = strongest_attack(_rows({"a": [0.3], "b": [0.2]})).iloc[0]
-    assert (found["mean"], found["value"]) == (0.3, 0.5)
-    assert found["p_value"] > 0.99
+    found = strongest_attack(_rows({"a": [0.51], "b": [0.49]})).iloc[0]
+    assert (found["mean"], found["value"]) == (0.51, 0.5)
+    assert found["p_value"] > 0.9
+    rows = _rows({"a": [0.005] * 4}).assign(measure="tpr_at_fpr_01", low=0.0, high=0.02)
+    below = strongest_attack(rows, measure="tpr_at_fpr_01", candidates=(871, 218)).iloc[0]
+    assert (below["mean"], below["value"]) == (0.005, chance_of_tpr(0.01, 218))
     tied = strongest_attack(_rows({"a": [0.5]}).assign(low=0.5, high=0.5)).iloc[0]
-    assert (tied["value"], tied["low"], tied["p_value"]) == (0.5, 0.5, 0.5)
+    assert (tied["value"], tied["low"], tied["p_value"]) == (0.5, 0.5, pytest.approx(1))
 
 
 def test_values_by_fold_have_the_reading_as_their_mean() -> None:
@@ -200,15 +228,26 @@ def test_a_measure_without_a_known_chance_level_is_refused() -> None:
         strongest_attack(_rows({"a": [0.5]}).assign(measure="tpr_at_fpr_01"), measure="tpr_at_fpr_01")
 
 
-def test_outliers_are_those_far_from_everybody_and_their_share_is_as_asked():
+@pytest.mark.parametrize("genes", [30, 300])  # fewer than people, and more
+def test_outliers_are_those_far_from_their_class_and_their_share_is_as_asked(genes):
     rng = np.random.default_rng(1)
-    people = rng.normal(size=(200, 30)).astype(np.float32)
-    people[[3, 50, 120]] += 5 * rng.normal(size=(3, 30)).astype(np.float32)
-    mask = outlying(people)
+    labels = np.repeat(["a", "b"], 100)
+    people = rng.normal(size=(200, genes)) * np.linspace(0.2, 3, genes) + 9 * (labels == "b")[:, None]
+    people = people.astype(np.float32)
+    people[[3, 120], 0] += 4  # twenty standard deviations of a gene that hardly varies: far, but not by Euclid
+    mask = outlying(people, labels)
     assert mask.sum() == 20
-    assert mask[[3, 50, 120]].all()
-    distances = np.sort(np.linalg.norm(people[:, None] - people, axis=2), axis=1)[:, 1:11].mean(axis=1)
-    assert set(np.flatnonzero(mask)) == set(np.argsort(-distances)[:20])
+    if genes == 30:
+        assert mask[[3, 120]].all()
+    centred = people - np.array([people[labels == label].mean(axis=0) for label in labels])
+    covariance = centred.T @ centred / 200
+    covariance += 0.3 * np.trace(covariance) / genes * np.eye(genes)
+    squared = np.einsum("ij,ij->i", centred, np.linalg.solve(covariance, centred.T).T)
+    assert set(np.flatnonzero(mask)) == set(np.argsort(-squared)[:20])
+
+
+def test_people_who_are_all_the_same_have_outliers_too():
+    assert outlying(np.ones((20, 3), np.float32), ["a"] * 20).sum() == 2
 
 
 def test_a_class_that_is_memorised_shows_although_the_average_hides_it():
@@ -218,6 +257,12 @@ def test_a_class_that_is_memorised_shows_although_the_average_hides_it():
     readings = {r.measure: r for r in exposure_measures(scores, member, labels, np.arange(600) >= 540)}
     assert tuple(readings) == EXPOSURE_MEASURES
     assert readings["auc_worst_class"].value > 0.99
+    assert 0.97 < readings["auc_easiest_class"].value < readings["auc_worst_class"].value
+    assert readings["auc_easiest_class"].low > 0.8
+    assert readings["auc_easiest_class_reversed"].low < 0.5
+    assert all(math.isfinite(r.value) for r in exposure_measures(member.astype(float), member, labels, labels == "a"))
+    turned = {r.measure: r for r in exposure_measures(-scores, member, labels, np.arange(600) >= 540)}
+    assert turned["auc_easiest_class_reversed"].value == pytest.approx(readings["auc_easiest_class"].value)
     assert readings["auc_outliers"].low < 0.5 < readings["auc_outliers"].high  # all of them in class f
 
 
@@ -228,6 +273,47 @@ def test_the_interval_of_the_worst_class_admits_chance_where_there_is_no_signal(
         member = rng.random(720) < 0.8
         missed += exposure_measures(rng.normal(size=720), member, labels, np.ones(720, bool))[0].low > 0.5
     assert missed <= 10
+
+
+SIZES = {"a": 500, "b": 260, "c": 180, "d": 110, "e": 39}
+
+
+def _by_class(planted: float, repetitions: int = 12) -> pd.DataFrame:
+    """Return how the strongest of eight attacks is read in its easiest class; one gains `planted` in class e."""
+    rng, labels = np.random.default_rng(5), np.repeat(list(SIZES), list(SIZES.values()))
+    fold, found = np.concatenate([np.arange(n) % FOLDS for n in SIZES.values()]), []
+    for _ in range(repetitions):
+        rows = [
+            {"attack": f"a{j}", "fold": k, "measure": r.measure, "value": r.value, "low": r.low, "high": r.high}
+            for j in range(8)
+            for k in range(FOLDS)
+            for gain in [planted * ((fold != k) & (labels == "e")) * (j == 3)]
+            for r in exposure_measures(rng.normal(size=PEOPLE) + gain, fold != k, labels, labels == "a")[1:3]
+        ]
+        whole = pd.DataFrame(rows).assign(**{**COMMON, "status": "ok", "measure": [r["measure"] for r in rows]})
+        found.append(strongest_attack(whole, measure="auc_easiest_class"))
+    return pd.concat(found)
+
+
+def test_the_easiest_class_of_attacks_that_know_nothing_is_at_chance() -> None:
+    found = _by_class(0)
+    assert found["value"].mean() == pytest.approx(0.5, abs=0.01)
+    assert (found["p_value"] < 0.05).sum() <= 2
+    assert (found["low"] > 0.5).sum() == 0
+
+
+@pytest.mark.parametrize("planted", [2.0, -2.0])
+def test_a_small_class_that_leaks_is_found_whatever_the_sign(planted: float) -> None:
+    found = _by_class(planted, 3)
+    assert set(found["attack"]) == {"a3"}
+    assert (found["reversed"] == (planted < 0)).all()
+    assert (found["p_value"] < 0.001).all()
+    assert found["value"].between(0.75, 0.93).all()  # in truth 0.921, less luck
+
+
+def test_scores_that_are_all_tied_are_at_chance_in_the_easiest_class_too() -> None:
+    member, labels = np.arange(100) % 5 != 0, np.repeat(["a", "b"], 50)
+    assert [r.value for r in exposure_measures(np.zeros(100), member, labels, labels == "a")[:4]] == [0.5] * 4
 
 
 def test_groups_too_small_to_read_give_nan():

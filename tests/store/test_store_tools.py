@@ -306,7 +306,7 @@ def test_results_travel_in_one_file(out: Path, tmp_path: Path, ending: str, toy_
     file, there = tmp_path / f"x.{ending}", tmp_path / "there"
     packed = bench(tmp_path, "store", "export", str(file), "--out", str(out))
     assert packed.returncode == 0, packed.stderr
-    assert "1 runs, 6 results, 1 samples" in packed.stdout  # the control's sample stays behind
+    assert "1 run, 6 results, 1 sample," in packed.stdout  # the control's sample stays behind
     brought = bench(tmp_path, "store", "import", str(file), "--out", str(there))
     assert brought.returncode == 0, brought.stderr
     assert (there / "rows/toy.csv").read_text() == (out / "rows/toy.csv").read_text()

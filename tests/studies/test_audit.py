@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench import Cohort, PrivacyClaim
-from bench.cli.audit import command
+from bench.cli.audit import _search, command
 from bench.core.errors import DataError, PluginError, StoreError
 from bench.execution import Executor, LocalProcesses, Serial
 from bench.execution.runner import Limits, do_tasks, pending
@@ -34,10 +35,11 @@ from bench.studies.audit_reading import (
     bounds,
     exceeded,
     gaussian_verdict,
+    most_telling,
     verdict,
 )
 from bench.studies.audit_records import COLUMNS, add_audit, audit_lines, audits_file, read_audits
-from bench.studies.suspects import Suspects, suspects
+from bench.studies.suspects import SEARCHED, Suspects, suspects
 
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of small files, each synced to its disk
 SUMS = '''
@@ -205,6 +207,24 @@ def test_child_processes_give_the_same_trainings(toy_cohort: Cohort) -> None:
         assert np.array_equal(alone[run].scores["mc"], together[run].scores["mc"])
 
 
+def test_the_worst_of_many_canaries_is_found_and_audited_alone() -> None:
+    """Only a record ten times as far as people shows, and one in three of those that are tried is."""
+    cohort = people(60, 40, 1)
+    who = suspects(cohort, 9, 1, far=SEARCHED)
+    far = np.linalg.norm(who.audited.X - cohort.X.mean(axis=0), axis=1)
+    assert {int(i) % 3 for i in far.argsort()[-3:]} == {2}
+    inside = np.random.default_rng(0).random((20, 9)) < 0.5
+    noise = np.random.default_rng(1).normal(size=(20, 9))
+    trials = [Trial(c, {"a": e - 6 * (np.arange(9) == 5) * c}) for c, e in zip(inside, noise, strict=True)]
+    assert most_telling(trials) == 5  # with the sign turned around
+    alone = who.alone(5)
+    assert alone.n_coins == 1
+    assert np.array_equal(alone.audited.X, who.audited.X[5:6])
+    assert alone.place[-1] == who.place[len(who.always) + 5]
+    assert alone.always is who.always
+    assert len(alone.joined()) == len(who.always) + 1
+
+
 # -- how trainings are read --------------------------------------------------------------------------------------------
 
 
@@ -238,6 +258,18 @@ def test_a_release_that_copies_a_few_people_is_bounded_by_guesses_on_them_alone(
     assert found.low == pytest.approx(low, abs=0.005)
     assert found.detail == f"{rows} of {rows} guesses right ({rows} in, 0 out), on 1084 records"
     assert found.low == one_run_epsilon(1084, rows, rows, 1e-5, EACH)
+
+
+def test_a_release_that_keeps_away_from_its_people_is_bounded_with_the_sign_turned_around() -> None:
+    rng = np.random.default_rng(2)
+    trials = [copied(43, rng) for _ in range(2)]
+    away = [Trial(t.inside, {"far": -t.scores["near"]}) for t in trials]
+    assert bounds(away, 1e-5)[0].low == bounds(trials, 1e-5)[0].low > 1.5
+    assert bounds(away, 1e-5)[0].attack == "far, reversed"
+    record = np.arange(240) % 2 == 0
+    far = [Trial(np.array([x]), {"far": np.array([-np.inf if x else 1.0])}) for x in record]
+    assert [b.attack for b in bounds(far, 1e-5)] == ["far, reversed"] * 2
+    assert bounds(far, 1e-5)[0].low > 2
 
 
 def test_copies_of_43_people_are_found_among_twenty_attacks_where_guesses_on_both_sides_missed_them() -> None:
@@ -300,6 +332,56 @@ def test_a_claim_with_steps_outside_its_budget_is_exceeded_and_not_refuted() -> 
 
 def test_a_larger_claim_made_in_the_audit_is_the_one_that_counts() -> None:
     assert audited(lines(2.0).assign(label="g", claimed=2.5), "g", 1.0, [1e-5]).verdict == "not refuted"
+
+
+def several(*p_values: float) -> pd.DataFrame:
+    """Return as many audits of one generator, each with a bound above the claim."""
+    found = [lines(2.0).assign(label="g", epsilon=1.0, p_value=p, seed=i) for i, p in enumerate(p_values)]
+    return pd.concat(found, ignore_index=True)
+
+
+def test_audits_of_one_generator_pay_for_their_number() -> None:
+    """An audit has two designs: p = 0.02 of one audit counts as 0.04, among two as 0.08."""
+    assert audited(several(0.02), "g", 1.0, [1e-5]).verdict == "refuted"
+    assert audited(several(0.02, 0.5), "g", 1.0, [1e-5]).verdict == "not refuted"
+    assert audited(several(0.012, 0.5), "g", 1.0, [1e-5]).verdict == "refuted"
+    assert audited(several(*[0.012] * 3), "g", 1.0, [1e-5]).verdict == "not refuted"
+
+
+def test_audited_claims_of_one_page_pay_for_their_number() -> None:
+    """p = 0.002 of one audit counts as 0.004; among twelve claims as 0.048, among thirteen as 0.052."""
+    once = several(0.002)
+    assert audited(once, "g", 1.0, [1e-5], among=12).verdict == "refuted"
+    assert audited(once, "g", 1.0, [1e-5], among=13).verdict == "not refuted"
+
+
+def test_of_an_audit_without_a_p_value_no_more_is_known_than_its_level() -> None:
+    assert audited(several(math.nan), "g", 1.0, [1e-5]).verdict == "refuted"
+    assert audited(several(math.nan, 0.5), "g", 1.0, [1e-5]).verdict == "not refuted"
+    of_less = several(1e-9).assign(epsilon=0.1)  # says that 0.1 does not hold, where 1 is claimed
+    assert audited(pd.concat([of_less, several(0.5)]), "g", 1.0, [1e-5]).verdict == "not refuted"
+
+
+def test_a_file_of_audits_without_p_values_is_read(tmp_path: Path) -> None:
+    lines(2.0).drop(columns="p_value").to_csv(tmp_path / "old.csv", index=False)
+    found = read_audits(tmp_path / "old.csv")
+    assert list(found.columns) == COLUMNS
+    assert found["p_value"].isna().all()
+
+
+def test_a_p_value_is_that_of_the_bound() -> None:
+    """The level at which the bound is the tested epsilon, to three digits, for both designs."""
+    rng = np.random.default_rng(0)
+    many = [trial(inside := rng.random(300) < 0.5, inside + rng.normal(0, 0.8, 300)) for _ in range(2)]
+    (bound,) = bounds(many, 1e-5)
+    assert bounds(many, 1e-5, epsilon=bound.low)[0].p_value == pytest.approx(0.025, rel=0.01)
+    assert math.isnan(bound.p_value)
+    once = [trial([run % 2], [run % 2 + rng.normal(0, 0.5)]) for run in range(80)]
+    repeated, gaussian = bounds(once, 1e-5)
+    found = bounds(once, 1e-5, epsilon=repeated.low)
+    assert found[0].p_value == pytest.approx(0.025, rel=0.01)
+    assert math.isnan(found[1].p_value)
+    assert gaussian.kind == GAUSSIAN
 
 
 def test_the_attack_of_the_one_run_bound_is_chosen_on_the_other_training() -> None:
@@ -419,6 +501,7 @@ ABOUT = {
     "records": 5,
     "coins": "each",
     "canaries": 0,
+    "searched": 0,
     "runs": 2,
     "seed": 1,
     "attacks": "mc",
@@ -497,7 +580,8 @@ def test_the_page_shows_audits_of_the_same_cohort_alone(tmp_path: Path) -> None:
     add_audit(audits_file(tmp_path, "brca"), lines(2.0))
     for digest, shown in (("0123456789ab" + "0" * 52, True), ("f" * 64, False)):
         write_rows(tmp_path / "rows/brca.csv", rows, {**about, "data": {**data, "digest": digest}})
-        text = write_leaderboard(tmp_path / "rows/brca.csv").read_text()
+        write_leaderboard(tmp_path / "rows/brca.csv")
+        text = (tmp_path / "leaderboard/brca/claims.md").read_text()
         assert ("**REFUTED**" in text) == shown
         assert ("**Audits.**" in text) == shown
 
@@ -550,6 +634,26 @@ def test_the_command_tests_a_claim_about_replacing_by_coins_between_two(
     kept = read_audits(tmp_path / "out/audits/toy.csv")
     assert kept["coins"].tolist() == ["pairs", "pairs"]
     assert kept["claim"].tolist() == ["stated", "stated"]
+
+
+def test_the_command_searches_for_a_record_and_says_which(
+    planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["no_clip", "--attacks", "along", "--out", str(tmp_path / "out"), "--search", "6", "--runs", "40"]
+    status, said = bench_audit(monkeypatch, people(60, 20, 1), *words)
+    assert status in (0, 3)
+    assert "of 6 canaries number" in said
+    kept = read_audits(tmp_path / "out/audits/toy.csv")
+    assert kept["searched"].tolist() == [6, 6]
+    who = suspects(people(60, 20, 1), 6, 42)
+    audit = Audit(who.alone(0), one("generator", "no_clip"), [one("attack", "along")], 40, 42)
+    looking = _search(audit, who, 0, "each")
+    assert (looking.runs, looking.who) == (20, who)
+    assert looking.seed != audit.seed  # or the noise that chose the record is in the trainings that are read
+    assert kept["bound"].tolist() == ["repeated runs", GAUSSIAN]
+    assert kept["records"].tolist() == [1, 1]
+    with pytest.raises(DataError, match="give it alone"):
+        bench_audit(monkeypatch, people(60, 20, 1), *words, "--canaries", "1")
 
 
 @pytest.mark.parametrize(

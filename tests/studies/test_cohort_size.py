@@ -17,7 +17,7 @@ from bench.datasets import Dataset
 from bench.datasets.folds import make_splits
 from bench.execution.runner import Limits
 from bench.registry.selection import choose
-from bench.report.study_page import write_study
+from bench.report.studies.cohort_size import write_study
 from bench.store.store import Store
 from bench.studies.cohort_size import (
     carry_out,
@@ -149,7 +149,7 @@ def test_the_page_the_table_and_the_picture_say_where_it_falls(
     assert ["`copy_train`", "96", "2.40", "-", "-", "-", "-", "0 / 2", "-"] in rows_of_table
     assert "- `copy_train`, n = 96, 3 attacks: it broke" in text
     table = pd.read_csv(page.with_suffix(".csv"))
-    assert len(table) == len(rows) == 2 * 2 * 2 * 3 * 2  # generators, sizes, folds, attacks, measures
+    assert len(table) == len(rows) == 2 * 2 * 2 * 3 * 3  # generators, sizes, folds, attacks, measures
     assert set(table["n_genes"]) == {40}
     with Image.open(page.with_suffix(".png")) as image:
         assert image.width > 500

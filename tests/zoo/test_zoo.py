@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from zoo.zoo import EPSILON, GENES, PAGE, PLUGIN, ZOO, Entry, audit, brca, table
+from zoo.zoo import EPSILON, GENES, PAGE, PLUGIN, ZOO, Entry, audit, brca, table, told
 
 from bench import Cohort, stream
+from bench.boundary.handing_over import handed_over
+from bench.boundary.plain_release import Plain, plain_release
 from bench.conformance import people
-from bench.engine.handing_over import handed_over
-from bench.engine.plain_release import Plain, plain_release
 from bench.registry.finding import add_plugin_file, create, find
 from bench.studies.audit_reading import exceeded
 
@@ -28,6 +28,20 @@ def simulated() -> Cohort:
 @pytest.mark.parametrize("entry", [e for e in ZOO if e.quick], ids=lambda e: e.trick)
 def test_a_cheat_has_the_fate_that_the_page_tells_on_simulated_people(entry: Entry, simulated: Cohort) -> None:
     assert exceeded(audit(entry, simulated, runs=4), EPSILON) == (entry.fate == "refuted")
+
+
+def test_a_few_copies_that_pass_the_audit_show_among_the_closest_and_what_is_honest_does_not(simulated: Cohort) -> None:
+    assert told("copies_5", simulated).p_value < 1e-4
+    assert told("honest_noise", simulated).p_value > 0.05
+
+
+@pytest.mark.full
+@pytest.mark.real_data
+def test_the_page_shows_a_few_copies_of_real_people_and_nothing_of_what_passes() -> None:
+    people = brca(GENES)
+    found = {e.trick: told(e.trick, people).p_value for e in ZOO if e.fate in ("shown", "passes") and e.genes == GENES}
+    six = 6  # measures of a page, which pay for each other
+    assert {trick for trick, p in found.items() if six * p < 0.05} == {e.trick for e in ZOO if e.fate == "shown"}, found
 
 
 @pytest.mark.full

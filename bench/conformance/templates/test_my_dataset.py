@@ -8,7 +8,7 @@ import pytest
 
 from bench.conformance import DATASET_CHECKS, DatasetCheck
 from bench.datasets import load_dataset
-from bench.datasets.providers import add_dataset_file
+from bench.datasets.known.providers import add_dataset_file
 
 NAME = add_dataset_file(Path(__file__).with_name("my_dataset.py"))
 

@@ -21,9 +21,11 @@ from bench.engine.releases import Releases
 from bench.registry.digests import key, module_digest
 from bench.report.figures.close_up_numbers import Lens, Numbers, make_lens, numbers_of, short
 from bench.report.figures.close_up_panels import REAL
+from bench.report.figures.image_grids import draw_grids
 from bench.report.figures.pca import draw_releases
 from bench.report.figures.roc import Panel, draw_roc, roc_panels
 from bench.report.figures.umap_map import umap_numbers, version
+from bench.report.figures.variant_panels import draw_variants
 from bench.store.rows import read_rows
 from bench.store.store import Store, write_atomic
 
@@ -58,6 +60,8 @@ def draw_all(rows: Path, dataset: Dataset, store: Store, releases: Releases | No
         log.warning("%s stays as it is: the samples of %s were dropped from the store", pca, gone)
     elif releases is not None:
         draw_releases(pca, releases, dataset)
+        draw_grids(beside / f"{rows.stem}_samples.png", releases, dataset)
+        draw_variants(beside / f"{rows.stem}_linkage.png", releases, dataset)
         write_numbers(rows, dataset, store, releases, panels, umap=umap)
 
 

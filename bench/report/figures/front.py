@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -14,21 +15,21 @@ import numpy as np
 
 from bench.report.board import Board, Summary
 from bench.report.figures.labels import LINE, Box, place
+from bench.report.figures.png_files import draw_png, fingerprint_of
+from bench.report.summary import Finding
 from bench.statistics.comparison import on_front
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AXES = (
-    "AUC of the strongest attack, less the luck of being the best (0.5: chance; left is more private)",
-    "accuracy of a classifier trained on the release",
-)
+ACROSS = "AUC of the strongest attack, less the luck of being the best (0.5: chance; left is more private)"
 KEY = (
     "Filled diamond: no other generator is at least as good in both, so that it is on the front. Filled circle: "
     "another one is. Hollow: a control; a triangle points at one that lies below the picture. Bars: one standard "
     "deviation over folds."
 )
+_DRAWING = 1  # raised by hand when the same points are drawn in another way
 _INK, _SOFT, _GRID = "#1a1f26", "#5b6570", "#e6eaee"
 _STYLES = {  # colour of face and edge, marker, size in points
     "onfront": ("#b34700", "#ffffff", "D", 8.0),
@@ -69,10 +70,17 @@ class Point:
         return f"{self.label}: AUC {exposure}, use {use}"
 
 
-def front_points(board: Board, exposure: dict[str, Summary], measure: str) -> list[Point]:
+def front_points(board: Board, found: Mapping[str, Finding]) -> list[Point]:
     """Return a point for each generator with both numbers, in the order of the board."""
-    pairs = [(label, exposure[label], board.summary(label, measure)) for label in board.labels]
+    pairs = [(label, found[label].auc, found[label].use.value) for label in board.labels]
     return [Point(label, label in board.controls, a, u) for label, a, u in pairs if a.n_ok and u.n_ok]
+
+
+def axes_of(found: Mapping[str, Finding]) -> tuple[str, str]:
+    """Return what the axes say: the attacker's success, and the measures that decide the use of what is drawn."""
+    measures = {f.use.measure.name: f.use.measure for f in found.values() if f.use.measure}
+    up = ", ".join(m.called + {"lower": " (down is better)"}.get(m.better, "") for m in measures.values())
+    return ACROSS, up
 
 
 def undominated(points: Sequence[Point]) -> list[str]:
@@ -85,6 +93,39 @@ def undominated(points: Sequence[Point]) -> list[str]:
         return []
     values = np.array([[p.use.mean, -max(p.exposure.mean, 0.5)] for p in part])
     return [p.label for p, free in zip(part, on_front(values), strict=True) if free]
+
+
+@dataclass(frozen=True, eq=False)
+class FrontPicture:
+    """The picture of use against exposure, not yet drawn."""
+
+    points: Sequence[Point]
+    names: tuple[str, str]
+    title: str
+    mark: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Say what the picture shows and how it is drawn, in the same words on every machine."""
+        best = undominated(self.points)
+        ends = [(p.name, _rounded(p.exposure), _rounded(p.use), p.label in best) for p in self.points]
+        return fingerprint_of(_DRAWING, self.title, self.mark, self.names, ends)
+
+    def write(self, path: Path) -> None:
+        """Write a PNG, unless the same picture is there."""
+        draw_png(path, self.fingerprint, lambda: front_figure(self.points, self.names, self.title, self.mark))
+
+
+def _rounded(summary: Summary) -> list[str]:
+    """Return mean and sd as exact as a picture shows them."""
+    return [f"{summary.mean:.6f}", f"{_sd(summary):.6f}", f"{summary.n_ok}/{summary.n_planned}"]
+
+
+def front_picture(board: Board, found: Mapping[str, Finding], title: str) -> FrontPicture | None:
+    """Return the picture of a dataset; None if no generator has both numbers."""
+    mark = "SIMULATED data" if board.simulated else ""
+    points = front_points(board, found)
+    return FrontPicture(points, axes_of(found), title + (f", {mark}" if mark else ""), mark) if points else None
 
 
 # -- the figure ------------------------------------------------------------------------------------------------------
@@ -222,6 +263,30 @@ def front_svg(points: Sequence[Point], names: tuple[str, str], described: str, m
         "stroke-linejoin": "round", "stroke-linecap": "butt",
     }  # fmt: skip
     root.insert(0, _titled(described))
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def only_named(svg: str, names: Set[str], title: str, described: str) -> str:
+    """Return the picture of `front_svg` in which some generators stand out: the others are faint and have no label.
+
+    Parameters
+    ----------
+    names : of the generators, as tables show them
+    title : what the picture is called where it is saved
+    described : the text for those who cannot see it
+    """
+    root = ElementTree.fromstring(svg)  # noqa: S314 - what `front_svg` wrote
+    root.attrib |= {"aria-label": described, "data-name": title}
+    root[0].text = described
+    for parent in list(root.iter()):
+        for child in list(parent):
+            name, kind = child.attrib.pop("data-generator", None), child.get("class", "")
+            if name is None or name in names:
+                continue
+            if kind in ("label", "leader"):
+                parent.remove(child)
+            else:
+                child.set("class", f"{kind} aside")
     return ElementTree.tostring(root, encoding="unicode")
 
 

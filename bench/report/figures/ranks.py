@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from bench.report.board import make_board
+from bench.report.board import Board
 from bench.report.comparison import ranking_of
 from bench.report.figures.png_files import draw_png, fingerprint_of
 from bench.statistics.critical_difference import Ranking
@@ -42,15 +40,14 @@ class RankPicture:
         draw_png(path, self.fingerprint, lambda: rank_figure(self.ranked, self.title))
 
 
-def rank_picture(rows: pd.DataFrame, data: Mapping[str, Any]) -> RankPicture | None:
-    """Return the diagram of a dataset's rows; None if fewer than two generators share two folds.
+def rank_picture(board: Board, data: Mapping[str, Any]) -> RankPicture | None:
+    """Return the diagram of a dataset's board; None if fewer than two generators share two folds.
 
     Parameters
     ----------
-    rows : the tidy results
     data : what the rows are about: title, samples, simulated
     """
-    found = ranking_of(make_board(rows, simulated=data["simulated"]), data["samples"])
+    found = ranking_of(board, data["samples"])
     if found is None:
         return None
     measure, ranked = found

@@ -1,0 +1,1 @@
+"""Attacks on releases of genetic variants: one file each, found by their decorators."""

@@ -1,0 +1,1 @@
+"""What reads single files, whatever they are about: tables, matrices, spellings, images, variants."""

@@ -1,0 +1,1 @@
+"""Generators that serve images alone."""

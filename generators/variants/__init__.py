@@ -1,0 +1,1 @@
+"""Generators of genetic variants: one file each, found by their decorators."""

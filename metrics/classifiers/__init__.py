@@ -1,0 +1,1 @@
+"""What released classifiers are worth; the file name is the name of the metric."""

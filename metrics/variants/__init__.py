@@ -1,0 +1,1 @@
+"""Measures of genetic variants: one file each, found by their decorators."""
