@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.core.errors import DataError
 from bench.core.formatting import counted
 from bench.datasets.formats.h5ad import anndata_table, dense, h5ad_table
+from bench.datasets.readers.cells import numbers_of
 from bench.datasets.readers.matrices import SAMPLE_COLUMNS, repeated
 from bench.datasets.readers.spellings import is_no_gene
 from bench.datasets.readers.tables import Table, file_type, read_table, shown
@@ -149,8 +150,7 @@ def _names_samples(table: Table) -> bool:
     """Return whether the first column, which is no gene, holds names of samples and no values."""
     if table.columns[0].lower() in SAMPLE_COLUMNS:
         return True
-    numbers = pd.to_numeric(table.frame[0].astype(str), errors="coerce")
-    return bool(numbers.isna().all())
+    return bool(numbers_of(table.frame[0]).isna().all())
 
 
 # -- genes in rows ---------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def _genes_alone(path: Path, unknown: Sequence[str], options: ReadOptions) -> li
 
 
 def _numbers_if_all(column: pd.Series[str]) -> pd.Series[Any]:
-    numbers: pd.Series[Any] = pd.to_numeric(column, errors="coerce")
+    numbers = numbers_of(column)
     return column if numbers.isna().any() else numbers
 
 

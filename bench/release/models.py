@@ -81,12 +81,14 @@ def answers(model: ReleasedModel, people: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from bench.datasets.readers.cells import numbers_of
+
     if missing := [name for name in model.features if name not in people.columns]:
         raise DataError(
             f"the table has no column {missing[0]!r} ({len(missing)} are missing of {len(model.features)}); "
             "certificate.json names them."
         )
-    X = people[list(model.features)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float32)
+    X = people[list(model.features)].apply(numbers_of).to_numpy(dtype=np.float32)
     if not np.isfinite(X).all():
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise DataError(

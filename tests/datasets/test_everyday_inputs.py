@@ -20,6 +20,7 @@ from bench import DataError
 from bench.datasets.importing import import_dataset
 from bench.datasets.readers.matrices import Layout
 from bench.datasets.readers.spellings import matched, spoiled_names
+from bench.datasets.readers.tables import read_table
 
 
 @pytest.fixture(autouse=True)
@@ -397,3 +398,15 @@ def test_a_study_with_gaps_says_which_cell_and_which_step(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"row 'ESR1', column 'S19' holds 'NA'; .*--transform complete-genes"):
         import_dataset("x", study, **more)
     assert import_dataset("x", study, **more, transform=("complete-genes",)).cohort.n_genes == 11
+
+
+@pytest.mark.parametrize("cell", ["5e4002969594ab", "5e4002969594", "5.1e4002969594.5", "-1e-4002969594"])
+def test_what_begins_like_an_endless_number_is_text_and_no_end_of_the_process(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"sample,key,GENE1\nS1,{cell},1.5\nS2,7,2.5\n", encoding="utf-8")
+    table = read_table(path)  # 5e4002969594ab is what a hexadecimal name may look like
+    assert table.numbers(["GENE1"]).tolist() == [[1.5], [2.5]]
+    assert table.text("key")[1] in ("7", "7.0")
+    if cell != "-1e-4002969594":  # which is 0
+        with pytest.raises(DataError, match=f"column 'key' holds '{cell}'"):
+            table.numbers(["key"])

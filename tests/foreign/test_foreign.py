@@ -276,7 +276,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "text for a number": (lambda X, y: (X.assign(GENE3="high"), y), "column 'GENE3' holds 'high'"),
     "a decimal comma": (lambda X, y: (X.assign(GENE3="7,5"), y), "column 'GENE3' holds '7,5'"),
     "a number beyond float32": (lambda X, y: (X.assign(GENE3=1e39), y), "gene 'GENE3' is 1e+39, beyond the range of float32"),
-    "a number without end": (lambda X, y: (X.assign(GENE3="5.1e4002969594"), y), "line 2 holds '5.1e4002969594', beyond the range of any number"),
+    "a number without end": (lambda X, y: (X.assign(GENE3="5.1e4002969594"), y), "column 'GENE3' holds '5.1e4002969594'; expected a finite number. Nothing measured is that large or small"),
     "no rows": (lambda X, y: (X.iloc[:0], y), "0 rows below its header"),
     "a label is missing": (lambda X, y: (X, y.iloc[:-1]), "has 60 rows and synthetic_labels_split_1.csv 59"),
     "an empty label": (lambda X, y: (X, y.replace("b", "NA")), "has no value (found 'NA')"),

@@ -14,6 +14,7 @@ WITH_COMMA = r"[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][-+]?\d+)?"  # a number w
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?")
 _ENDLESS = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+LONG_EXPONENT = re.compile(r"[eE][-+]?\d{9,}")  # pandas ends the process at 1e4002969594, and at 1e4002969594ab
 
 
 def is_gap(cell: str) -> bool:
@@ -47,11 +48,24 @@ def cure_of(cell: str) -> str:
         return "Its decimal mark is a comma: export with points, or separate the cells by semicolons."
     if _THOUSANDS.fullmatch(cell):
         return "It looks like a number with marks between thousands: export the numbers without them."
+    if LONG_EXPONENT.search(cell):
+        return "Nothing measured is that large or small: mend it, or export the file again."
     if cell[:1] in ("'", "\u2018", "\u201c"):
         return "Only the plain double quotes are quotes: export with those, or with none."
     if cell[:1] in ("\u2212", "\u2013") or cell.endswith("%"):
         return "Export plain numbers, with a hyphen for minus and without a percent sign."
     return "Impute the value, or drop the row or column."
+
+
+def numbers_of(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the numbers of a column of text, NaN where a cell is none.
+
+    >>> numbers_of(pd.Series(["1.5", "high", "1e4002969594ab"])).tolist()
+    [1.5, nan, nan]
+    """
+    text = column.astype(str)
+    numbers: pd.Series[Any] = pd.to_numeric(text.where(~text.str.contains(LONG_EXPONENT), ""), errors="coerce")
+    return numbers
 
 
 def is_number(text: str) -> bool:

@@ -14,7 +14,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import DataError, near_name
 from bench.core.formatting import counted
-from bench.datasets.readers.cells import WITH_COMMA, as_text, cure_of, is_gap, is_number
+from bench.datasets.readers.cells import LONG_EXPONENT, WITH_COMMA, as_text, cure_of, is_gap, is_number, numbers_of
 from bench.datasets.readers.table_text import TablePlace, before_end, closes, find_table, open_table
 
 DELIMITERS = {".tsv": "\t", ".txt": "\t", ".csv": ",", ".gct": "\t"}
@@ -61,8 +61,6 @@ _NUMBERS_ROWS = re.compile(
     r"|x|index|row(\.?names?)?|(unnamed: )?\d+|level_0", re.IGNORECASE
 )  # a column that may do so
 _LOOK = 32  # bytes that tell what a file is
-_EXPONENT = re.compile(r"[eE][-+]?\d{9,}")
-_ENDLESS = re.compile(r"[-+]?[\d.]+[eE][-+]?\d{9,}")
 log = logging.getLogger(__name__)
 _EXPECTED = {".parquet": b"PAR1", ".h5ad": HDF5, ".gz": b"\x1f\x8b"}
 
@@ -140,8 +138,7 @@ class Table:
         if self.decimal == "," and (plain := text.str.strip().str.fullmatch(WITH_COMMA)).any():
             swapped = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
             text = swapped.where(plain, text.where(~text.str.contains(".", regex=False), ""))
-        numbers: pd.Series[Any] = pd.to_numeric(text, errors="coerce")
-        return numbers
+        return numbers_of(text)
 
     def _explain_cell(self, position: int) -> None:
         numbers = self._parsed(self.frame[position].astype(str))
@@ -275,8 +272,9 @@ def _read_text(path: Path, delimiter: str, text: Collection[str] | None) -> Tabl
             reader = csv.reader(stream, delimiter=place.delimiter)
             columns = _columns(next(reader, []), next(reader, []))
         as_text = columns if text is None else [columns[0], *text] if columns else []
-        with _checked_lines(path, place, len(columns)) as stream:
-            frame = _parse(stream, place, columns, set(as_text))
+        lines = _checked_lines(path, place, len(columns))
+        with lines.stream:
+            frame = _parse(lines, place, columns, set(as_text))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text: byte {error.object[error.start]:#04x} at position {error.start} of a block. "
@@ -342,25 +340,54 @@ def _without_row_numbers(table: Table) -> Table:
     return replace(table, columns=table.columns[1:], frame=frame)
 
 
-def _checked_lines(path: Path, place: TablePlace, width: int) -> TextIO:
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a table, each of which was looked at.
+
+    Parameters
+    ----------
+    stream : the header and the rows
+    endless : whether one holds what begins like a number of an endless exponent, as some hexadecimal names do: the fast
+        parser of pandas ends the process at 1e4002969594 and at 1e4002969594ab
+    """
+
+    stream: TextIO
+    endless: bool
+
+
+class _Watched:
+    """Lines on their way to a check, which remembers whether one holds an endless exponent."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.endless = False
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.endless = self.endless or LONG_EXPONENT.search(line) is not None
+            yield line
+
+
+def _checked_lines(path: Path, place: TablePlace, width: int) -> _Lines:
     """Return the lines of a table after a look at each of them; those of GEO end at its closing line."""
     with open_table(path, place) as stream:
-        ends = _check_lines(path, stream, place, width)
+        watched = _Watched(stream)
+        ends = _check_lines(path, iter(watched), place, width)
     if not ends:
-        return open_table(path, place)
+        return _Lines(open_table(path, place), watched.endless)
     with open_table(path, place) as stream:
-        return io.StringIO(before_end(stream), newline="")
+        return _Lines(io.StringIO(before_end(stream), newline=""), watched.endless)
 
 
-def _check_lines(path: Path, stream: TextIO, place: TablePlace, width: int) -> bool:
-    """Raise a `DataError` if a line has another number of cells than the header, or a number with an endless exponent.
+def _check_lines(path: Path, lines: Iterator[str], place: TablePlace, width: int) -> bool:
+    """Raise a `DataError` if a line has another number of cells than the header.
 
-    The parser of pandas refuses some longer lines, crashes on others and on 1e4002969594, and fills shorter ones.
+    The parser of pandas refuses some longer lines, crashes on others, and fills shorter ones.
 
     Parameters
     ----------
     path : for the message
-    stream : the lines, the header among them
+    lines : of the table, the header among them
     place : what lies above them, and the delimiter
     width : how many cells there are
 
@@ -374,15 +401,13 @@ def _check_lines(path: Path, stream: TextIO, place: TablePlace, width: int) -> b
         It names the line.
     """
     above = place.above + place.between
-    for number, line in enumerate(stream, start=1 + above):
+    for number, line in enumerate(lines, start=1 + above):
         if closes(line):
             return True
         if '"' in line:
-            return _check_quoted(path, itertools.chain([line], stream), place, width, number)
+            return _check_quoted(path, itertools.chain([line], lines), place, width, number)
         if "\0" in line:
             raise _zero_byte(path, number)
-        if _EXPONENT.search(line):
-            _check_cells(path, line.split(place.delimiter), number)
         if line.strip("\r\n") and line.count(place.delimiter) + 1 != width and number > 1 + above:
             raise _other_width(path, number, line.count(place.delimiter) + 1, width)
     return False
@@ -395,7 +420,6 @@ def _check_quoted(path: Path, lines: Iterable[str], place: TablePlace, width: in
         number = first + reader.line_num - 1
         if row and closes(row[0]):
             return True
-        _check_cells(path, row, number)
         if row and len(row) != width and number > 1 + place.above:
             raise _other_width(path, number, len(row), width)
     return False
@@ -406,14 +430,6 @@ def _zero_byte(path: Path, number: int) -> DataError:
         f"{path}, line {number} holds a zero byte, which no text has: the file was cut or mixed with other data. "
         "Export it again."
     )
-
-
-def _check_cells(path: Path, row: Iterable[str], number: int) -> None:
-    if cell := next((cell for cell in row if _ENDLESS.fullmatch(cell.strip())), None):
-        raise DataError(
-            f"{path}, line {number} holds {cell.strip()!r}, beyond the range of any number. Mend it, or export the "
-            "file again."
-        )
 
 
 def _other_width(path: Path, number: int, found: int, width: int) -> DataError:
@@ -427,20 +443,21 @@ def _other_width(path: Path, number: int, found: int, width: int) -> DataError:
     )
 
 
-def _parse(stream: TextIO, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+def _parse(lines: _Lines, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
     positions = range(len(columns))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns of cells that it drops
-            return _read_csv(stream, place, columns, as_text)
+            return _read_csv(lines, place, columns, as_text)
     except pd.errors.EmptyDataError:
         return pd.DataFrame({i: [] for i in positions})
 
 
-def _read_csv(stream: TextIO, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
+def _read_csv(lines: _Lines, place: TablePlace, columns: tuple[str, ...], as_text: set[str]) -> pd.DataFrame:
     positions = range(len(columns))
     return pd.read_csv(
-        stream,
+        lines.stream,
+        float_precision="round_trip" if lines.endless else None,
         sep=place.delimiter,
         decimal=place.decimal,
         header=None,
