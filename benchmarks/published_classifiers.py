@@ -156,11 +156,11 @@ def clip(name: str) -> Iterator[Row]:
     for length in CLIPS:
         for title, rate in WAYS.items():
             rate = rate / length if "clip" in title else rate
-            draw = torch_generator(stream(4, "clip"))
-            net = Net((x.shape[1], 64, 32, len(classes)), draw)
+            rng = stream(4, "clip")
+            net = Net((x.shape[1], 64, 32, len(classes)), torch_generator(rng))
             optimiser = torch.optim.SGD(net.parameters(), lr=rate)
             plan = PrivateSteps(STEPS, RATE, SIGMA)
-            train_privately(net, loss, len(x), plan, optimiser, clip=length, divisor=BATCH, draw=draw)
+            train_privately(net, loss, len(x), plan, optimiser, clip=length, divisor=BATCH, rng=rng)
             with torch.no_grad():
                 found = classes[net(others).argmax(dim=1).numpy()]
             yield {

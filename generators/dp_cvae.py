@@ -92,7 +92,7 @@ class DpCvae:
         self.frame_ = self._frame(X, cohort, rng)
         net = ConditionalVAE(cohort.n_genes, Condition(len(self.labels_), 0, draw), self.z_dim, self.hidden, draw)
         z = torch.from_numpy(self.frame_.forward(X, codes))
-        self.net_ = self._train(net, z, torch.from_numpy(codes), draw)
+        self.net_ = self._train(net, z, torch.from_numpy(codes), draw, rng)
         dreams = decode_prior(self.net_, rng.choice(len(self.labels_), _DREAMS, p=self.frame_.rates), draw)
         self.lacking_ = (1 - dreams.var(dim=0)).clamp(min=0).sqrt()  # (n_genes,), in units of the released spreads
         return self
@@ -145,7 +145,9 @@ class DpCvae:
         mu = gaussian_mu(self.epsilon, self.delta) * self.frame_share**0.5
         return release_frame(X, cohort.y, self.labels_, bounds, mu, rng)
 
-    def _train(self, net: ConditionalVAE, z: Tensor, codes: Tensor, draw: torch.Generator) -> ConditionalVAE:
+    def _train(
+        self, net: ConditionalVAE, z: Tensor, codes: Tensor, draw: torch.Generator, rng: np.random.Generator
+    ) -> ConditionalVAE:
         """Return the network trained with what the frame left of the budget, its weights averaged."""
         self.plan_ = calibrated(self.epsilon, self.delta, steps=self.steps, rate=self.rate, released_mu=self.frame_.mu)
         device = pick_device()
@@ -154,7 +156,7 @@ class DpCvae:
         train_privately(
             net, lambda watched, rows: self._loss(watched, z[rows], codes[rows], draw), len(z), self.plan_,
             torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=self.lr), clip=self.clip,
-            divisor=self.rate * self.frame_.total, draw=draw, after_step=lambda step: average.update(),
+            divisor=self.rate * self.frame_.total, rng=rng, after_step=lambda step: average.update(),
         )  # fmt: skip
         return average.of(net).cpu().eval()
 

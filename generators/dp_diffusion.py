@@ -96,7 +96,7 @@ class DpDiffusion:
         self.signal_ = signal_rates(self.schedule, self.timesteps)
         net = AdaGroupNet(cohort.n_genes, len(self.labels_), self.hidden, self.blocks, draw)
         z = torch.from_numpy(self.frame_.forward(X, codes))
-        self.net_ = self._train(net, z, torch.from_numpy(codes), draw)
+        self.net_ = self._train(net, z, torch.from_numpy(codes), draw, rng)
         return self
 
     def _clipped(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -170,7 +170,9 @@ class DpDiffusion:
         mu = gaussian_mu(self.epsilon, self.delta) * self.frame_share**0.5
         return release_frame(X, y, self.labels_, self.range_, mu, rng)
 
-    def _train(self, net: AdaGroupNet, z: Tensor, y: Tensor, draw: torch.Generator) -> nn.Module:
+    def _train(
+        self, net: AdaGroupNet, z: Tensor, y: Tensor, draw: torch.Generator, rng: np.random.Generator
+    ) -> nn.Module:
         """Return the network trained with what the frame left of the budget, its weights averaged."""
         self.plan_ = calibrated(self.epsilon, self.delta, steps=self.steps, rate=self.rate, released_mu=self.frame_.mu)
         device = pick_device()
@@ -189,7 +191,7 @@ class DpDiffusion:
 
         train_privately(
             net, lambda watched, rows: weights[y[rows]] * self._loss(watched, z[rows], y[rows], draw), len(z),
-            self.plan_, optimiser, clip=self.clip, divisor=self.rate * self.frame_.total, draw=draw,
+            self.plan_, optimiser, clip=self.clip, divisor=self.rate * self.frame_.total, rng=rng,
             after_step=after_step,
         )  # fmt: skip
         return average.of(net).cpu().eval()

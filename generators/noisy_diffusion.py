@@ -94,8 +94,9 @@ class NoisyDiffusion:
             self.scores_ = NormalScores(cohort.X, integer_seed(rng))
         self.rates_ = signal_rates(self.schedule, self.timesteps)
         net = ResLinearNet(cohort.n_genes, len(self.labels_), self.hidden, self.dropout, self.linear_skip, draw)
-        train = self._train_privately if self.per_example else self._train
-        self.net_ = train(net.to(pick_device()), z, y, draw).cpu().eval()
+        net = net.to(pick_device())
+        trained = self._train_privately(net, z, y, draw, rng) if self.per_example else self._train(net, z, y, draw)
+        self.net_ = trained.cpu().eval()
         return self
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Cohort:
@@ -196,14 +197,16 @@ class NoisyDiffusion:
         optimiser.step()
         return loss.detach()
 
-    def _train_privately(self, net: ResLinearNet, z: Tensor, y: Tensor, draw: torch.Generator) -> nn.Module:
+    def _train_privately(
+        self, net: ResLinearNet, z: Tensor, y: Tensor, draw: torch.Generator, rng: np.random.Generator
+    ) -> nn.Module:
         """Return the network trained by per-example DP-SGD, its weights averaged."""
         device = next(net.parameters()).device
         self.plan_ = calibrated(self.epsilon, self.delta, steps=self.steps, rate=self.rate)
         average, z, y = MovingAverage(net, self.ema), z.to(device), y.to(device)
         train_privately(
             net, lambda watched, rows: self._loss(watched, z[rows], y[rows], draw), len(z), self.plan_,
-            self._optimiser(net), clip=self.gradient_clip, divisor=self.rate * len(z), draw=draw, physical=16,
+            self._optimiser(net), clip=self.gradient_clip, divisor=self.rate * len(z), rng=rng, physical=16,
             after_step=lambda step: average.update(),
         )  # fmt: skip
         return average.of(net)

@@ -78,7 +78,7 @@ class DeepType:
         self.net_ = Net(sizes, draw)
         self.centres_ = np.zeros((0, self.width))
         if self.private:
-            self._train_privately(x, codes, draw)
+            self._train_privately(x, codes, rng)
         else:
             self._learn_classes(x, codes, draw)
             self._learn_clusters(x, codes, rng)
@@ -133,7 +133,7 @@ class DeepType:
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
-    def _train_privately(self, x: Tensor, codes: Tensor, draw: torch.Generator) -> None:
+    def _train_privately(self, x: Tensor, codes: Tensor, rng: np.random.Generator) -> None:
         self.plan_ = PrivateSteps(self.steps, self.rate, self.sigma)
         lr = self.lr / self.clip if self.scale_lr else self.lr
         optimiser = torch.optim.SGD(self.net_.parameters(), lr=lr)
@@ -142,7 +142,7 @@ class DeepType:
             return nn.functional.cross_entropy(net(x[rows]), codes[rows], reduction="none")
 
         train_privately(
-            self.net_, loss, len(x), self.plan_, optimiser, clip=self.clip, divisor=float(self.batch), draw=draw
+            self.net_, loss, len(x), self.plan_, optimiser, clip=self.clip, divisor=float(self.batch), rng=rng
         )
 
     def release(self, *, rng: np.random.Generator) -> ReleasedModel:

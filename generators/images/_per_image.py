@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from .._dpsgd import PrivateSteps, poisson_batches
+from .._dpsgd import PrivateSteps, poisson_batches, with_noise
 
 # Returns the loss () of one image from the network, its row number and random numbers drawn for it.
 ImageLoss = Callable[[Callable[..., Tensor], tuple[Tensor, ...]], Tensor]
@@ -66,7 +67,7 @@ def clipped_sum(gradients: Mapping[str, Tensor], clip: float) -> Mapping[str, Te
 
 def train_images_privately(
     net: nn.Module, loss: ImageLoss, batch: Batch, n: int, plan: PrivateSteps, optimiser: torch.optim.Optimizer, *,
-    clip: float, divisor: float, draw: torch.Generator, physical: int = 256,
+    clip: float, divisor: float, rng: np.random.Generator, physical: int = 256,
     after_step: Callable[[int], None] = lambda step: None,
 ) -> None:  # fmt: skip
     """Train the network in place by the planned steps.
@@ -79,16 +80,14 @@ def train_images_privately(
     """
     weights = dict(net.named_parameters())
     device = next(iter(weights.values())).device
-    noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (), generator=draw)))
-    for step, rows in enumerate(poisson_batches(n, plan.rate, plan.steps, draw)):
+    for step, rows in enumerate(poisson_batches(n, plan.rate, plan.steps, rng)):
         total = {name: torch.zeros_like(value) for name, value in weights.items()}
         for part in torch.split(rows, physical) if len(rows) else ():
             entries = tuple(values.to(device) for values in batch(part))
             for name, value in clipped_sum(image_gradients(net, loss, entries), clip).items():
                 total[name] += value
         for name, value in weights.items():
-            added = torch.randn(value.shape, generator=noise, device=device) * (plan.sigma * clip)
-            value.grad = (total[name] + added) / divisor
+            value.grad = with_noise(total[name], plan.sigma * clip, rng) / divisor
         optimiser.step()
         after_step(step)
     for value in weights.values():

@@ -80,7 +80,7 @@ class DpScoreSde:
 
         train_privately(
             net, loss, len(x), self.plan_, torch.optim.Adam(net.parameters(), lr=self.lr), clip=self.clip,
-            divisor=self.rate * total, draw=draw,
+            divisor=self.rate * total, rng=rng,
         )  # fmt: skip
         self.net_ = net.cpu().eval()
         return self

@@ -108,7 +108,7 @@ class Dpdm:
         net = net.to(pick_device())
         if len(shown):
             self._warm_up(net, shown, shown_codes, draw)
-        self.net_ = self._train(net, _scaled(images.X), torch.from_numpy(codes), draw)
+        self.net_ = self._train(net, _scaled(images.X), torch.from_numpy(codes), draw, rng)
         return self
 
     def _release(
@@ -253,7 +253,9 @@ class Dpdm:
         gone = torch.rand(len(y), generator=draw).to(y.device) < self.label_dropout
         return torch.where(gone, len(self.labels_), y)
 
-    def _train(self, net: nn.Module, x: Tensor, y: Tensor, draw: torch.Generator) -> nn.Module:
+    def _train(
+        self, net: nn.Module, x: Tensor, y: Tensor, draw: torch.Generator, rng: np.random.Generator
+    ) -> nn.Module:
         """Return the network trained with what the releases left of the budget, its weights averaged."""
         self.plan_ = calibrated(self.epsilon, self.delta, steps=self.steps, rate=self.rate, released_mu=self.mu_)
         optimiser = torch.optim.Adam(net.parameters(), lr=self.lr)
@@ -275,7 +277,7 @@ class Dpdm:
             average.update()
 
         train_images_privately(
-            net, loss, batch, len(x), self.plan_, optimiser, clip=self.clip, divisor=self.rate * self.total_, draw=draw,
+            net, loss, batch, len(x), self.plan_, optimiser, clip=self.clip, divisor=self.rate * self.total_, rng=rng,
             after_step=after_step,
         )  # fmt: skip
         return average.of(net).cpu().eval()

@@ -184,7 +184,7 @@ def test_private_steps_add_noise_of_the_planned_size_and_divide_by_a_public_numb
     train_images_privately(
         net, lambda F, entries: 0 * F(entries[0][None], entries[1][None], entries[2][None]).sum(),
         lambda rows: (torch.zeros(len(rows), 16), torch.zeros(len(rows)), torch.zeros(len(rows), dtype=torch.long)), 7,
-        PrivateSteps(4, 0.5, 3.0), optimiser, clip=0.25, divisor=10.0, draw=draw(), physical=2,
+        PrivateSteps(4, 0.5, 3.0), optimiser, clip=0.25, divisor=10.0, rng=rng("noise"), physical=2,
     )  # fmt: skip
     moved = torch.cat([p.detach().ravel() for p in net.parameters()]) - before
     assert float(moved.std()) == pytest.approx(2 * 3.0 * 0.25 / 10, rel=0.05)  # four steps: twice the noise of one

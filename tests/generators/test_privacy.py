@@ -221,7 +221,7 @@ def without_clipping(net: nn.Module, loss: Any, n: int, plan: PrivateSteps, *res
 
 def on_batches(
     batches: Iterator[Tensor], net: nn.Module, loss: Any, plan: PrivateSteps, optimiser: torch.optim.Optimizer,
-    clip: float, divisor: float, draw: torch.Generator,
+    clip: float, divisor: float, rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """Clip the gradient of the whole batch, as the published "private" diffusion does, and add noise."""
     for rows in batches:
@@ -229,19 +229,19 @@ def on_batches(
         loss(net, rows).sum().backward()
         nn.utils.clip_grad_norm_(net.parameters(), clip)
         for p in net.parameters():
-            noise = torch.randn(p.shape, generator=draw) * plan.sigma * clip
+            noise = torch.from_numpy(rng.normal(0, plan.sigma * clip, p.shape)).float()
             p.grad = (noise if p.grad is None else p.grad + noise) / divisor
         optimiser.step()
 
 
 def clipping_the_batch(net: nn.Module, loss: Any, n: int, plan: PrivateSteps, *rest: Any, **options: Any) -> None:
-    batches = poisson_batches(n, plan.rate, plan.steps, options["draw"])
+    batches = poisson_batches(n, plan.rate, plan.steps, options["rng"])
     on_batches(batches, net, loss, plan, *rest, **options)
 
 
 def on_batches_of_one_size(net: nn.Module, loss: Any, n: int, plan: PrivateSteps, *rest: Any, **options: Any) -> None:
     size = round(plan.rate * n)
-    batches = (torch.randperm(n, generator=options["draw"])[:size] for _ in range(plan.steps))
+    batches = (torch.from_numpy(options["rng"].permutation(n)[:size]) for _ in range(plan.steps))
     on_batches(batches, net, loss, plan, *rest, **options)
 
 
@@ -259,8 +259,7 @@ def linear_training(
         return scale * watched(X[rows])[:, 0]
 
     optimiser = torch.optim.SGD(net.parameters(), lr=1.0)
-    draw = torch.Generator().manual_seed(4)
-    train(net, loss, len(X), plan, optimiser, clip=clip, divisor=divisor, draw=draw, **options)
+    train(net, loss, len(X), plan, optimiser, clip=clip, divisor=divisor, rng=rng("training"), **options)
     return -net.weight.detach()[0]
 
 
@@ -319,6 +318,13 @@ def test_the_private_training_is_what_its_accountant_assumes(check: Any, options
 def test_a_broken_private_training_is_found_out(broken: Training, check: Callable[[Training], None]) -> None:
     with pytest.raises(AssertionError):
         check(broken)
+
+
+def test_the_noise_of_a_step_is_that_of_numpy_in_double_precision() -> None:
+    moved = linear_training(train_privately, torch.ones(3, 2000), PrivateSteps(1, 1.0, 2.0), clip=1.0, scale=0.0)
+    stream = rng("training")
+    stream.random(3)  # the coins of three people
+    np.testing.assert_array_equal(moved.numpy(), stream.normal(0, 2.0, 2000).astype(np.float32))
 
 
 def test_an_empty_batch_still_gets_its_noise() -> None:
@@ -380,7 +386,9 @@ def test_the_gradients_that_are_clipped_are_those_of_one_sample_each(name: str) 
             total += part * (clip / length)
     before = [p.detach().clone() for p in weights]
     sgd = torch.optim.SGD(weights, lr=1.0)
-    train_privately(net, loss, 7, PrivateSteps(1, 1.0, 1e-9), sgd, clip=clip, divisor=1.0, draw=draw, physical=3)
+    train_privately(
+        net, loss, 7, PrivateSteps(1, 1.0, 1e-9), sgd, clip=clip, divisor=1.0, rng=rng("training"), physical=3
+    )
     for was, p, total in zip(before, weights, expected, strict=True):
         torch.testing.assert_close(was - p.detach(), total, rtol=1e-3, atol=1e-5)
 

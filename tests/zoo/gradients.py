@@ -57,7 +57,7 @@ class Witness:
         """Put the canaries' gradients in the place of people's, and add up what the steps release."""
         witness, batches = self, _dpsgd.poisson_batches
 
-        class Watched(DPOptimizer):
+        class Watched(_dpsgd.PrivateOptimiser):
             def clip_and_accumulate(self) -> None:
                 witness.replace_gradients(self)
                 super().clip_and_accumulate()
@@ -71,7 +71,7 @@ class Witness:
                 self._batch = rows.tolist()
                 yield rows
 
-        with patch.object(_dpsgd, "DPOptimizer", Watched), patch.object(_dpsgd, "poisson_batches", noted):
+        with patch.object(_dpsgd, "PrivateOptimiser", Watched), patch.object(_dpsgd, "poisson_batches", noted):
             yield
 
     def replace_gradients(self, optimiser: DPOptimizer) -> None:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 from bench.generators import _dpsgd
-from opacus.optimizers import DPOptimizer
 from zoo.gradients import Witness, audit_gradients, watch
 
 from bench import Cohort
@@ -58,7 +57,7 @@ def test_a_training_that_spends_more_than_is_claimed_is_refuted(cohort: Cohort) 
 def test_noise_or_a_clip_that_is_forgotten_shows(
     method: str, cheat: object, cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DPOptimizer, method, cheat)
+    monkeypatch.setattr(_dpsgd.PrivateOptimiser, method, cheat)
     found = audit_gradients(one("dp_cvae", 1.0), cohort, coins=200, runs=2)
     assert exceeded(found, 1.0)
     assert found[0].low > 3
@@ -78,7 +77,7 @@ def test_a_canary_is_in_as_many_batches_as_the_rate_says_and_is_shortened_to_the
 
 
 def test_everything_is_as_it_was_afterwards(cohort: Cohort) -> None:
-    before = _dpsgd.DPOptimizer, _dpsgd.poisson_batches
+    before = _dpsgd.PrivateOptimiser, _dpsgd.poisson_batches
     with Witness(np.array([0]), np.array([0])).watching():
-        assert _dpsgd.DPOptimizer is not before[0]
-    assert (_dpsgd.DPOptimizer, _dpsgd.poisson_batches) == before
+        assert _dpsgd.PrivateOptimiser is not before[0]
+    assert (_dpsgd.PrivateOptimiser, _dpsgd.poisson_batches) == before
