@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,16 +17,33 @@ from bench.core.errors import BenchError
 from bench.core.files import replacing
 from bench.core.formatting import counted
 from bench.datasets import load_dataset
+from bench.datasets.folds import N_FOLDS
 from bench.registry.selection import choose as choose_plugins
-from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, Verdict, candidates, reasons
-from bench.release.ledger import Ledger
-from bench.release.signature import problems_of
+from bench.release.choice import (
+    EPSILON,
+    EXPOSURE,
+    IN_PART,
+    Candidate,
+    Constraint,
+    Verdict,
+    candidates,
+    reasons,
+    ties,
+    with_smaller_epsilon,
+)
+from bench.release.ledger import Ledger, Spent
+from bench.release.signature import default_key, problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HEADS: dict[Verdict, tuple[str, str]] = {  # of one generator, of several
     "met": ("meets everything, as far as was measured", "meet everything, as far as was measured"),
     "open": ("cannot be told on these folds", "cannot be told on these folds"),
     "broken": ("is out", "are out"),
 }
+
+_UNFINISHED = "begun and never ended; its epsilon is spent all the same"
 
 
 class _Group(click.Group):
@@ -98,10 +116,16 @@ def make(
         raise BenchError(f"--generator {generator!r} names {len(choices)} generators; expected one.")
     data, measured_by = load_dataset(dataset).same_in_all_folds(), choose_plugins("attack", attacks)
     request = Request(dataset=data, choice=choices[0], seed=seed, attacks=measured_by, **others)
+    key = request.key or default_key()
+    is_new = not key.exists()
     with console.status("checking") as status:
         folder = make_release(request, lambda text: status.update(text))
     for path in sorted(folder.iterdir()):
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
+    book = Ledger.of(data.digest, request.ledger)
+    click.echo(f"ledger   {book.path}: {_in_words(book.spent())}")
+    click.echo(f"key      {key}{', made just now' if is_new else ''}: with the ledger, keep it where the data are kept")
+    click.echo(f"Next: bench release verify {folder}")
 
 
 @command.command("verify")
@@ -155,16 +179,30 @@ def predict(folder: Path, people: Path, out: Path | None) -> None:
 def ledger(dataset: str, path: Path | None) -> None:
     """Show every release of a cohort, and what all of them spent together."""
     book = Ledger.of(load_dataset(dataset).digest, path)
-    for line in book.lines():
-        claim = line.get("claim")
-        words = [line["time"], line["release"], f"{line['event']:<9}", line.get("generator", "")]
-        click.echo("  ".join([*words, f"epsilon {claim['epsilon']:g}" if claim else ""]).rstrip())
-    spent = book.spent()
+    click.echo(f"{book.path}")
+    for identity, lines in _by_release(book.lines()).items():
+        known = {name: value for line in lines for name, value in line.items() if value is not None}
+        claim, event = known.get("claim"), known["event"]
+        became = _UNFINISHED if event in ("begun", "trained") else event
+        words = [lines[0]["time"], identity, known.get("generator", ""), f"epsilon {claim['epsilon']:g}" if claim else ""]
+        click.echo("  ".join([*filter(None, words), became, *([known["folder"]] if "folder" in known else [])]))
+    click.echo(_in_words(book.spent()))
+
+
+def _by_release(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the lines of a ledger by release, oldest first."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        found.setdefault(line["release"], []).append(line)
+    return found
+
+
+def _in_words(spent: Spent) -> str:
     total = f"{counted(spent.releases, 'release')}: epsilon {spent.epsilon:g}, delta {spent.delta:g} together (sums)"
     if spent.unbounded:
         claims, them = ("claims", "it") if spent.unbounded == 1 else ("claim", "them")
         total += f"; {spent.unbounded} {claims} nothing, so that no epsilon bounds {them}"
-    click.echo(total)
+    return total
 
 
 # -- choose ----------------------------------------------------------------------------------------------------------
@@ -221,7 +259,7 @@ def choose(
     if as_json:
         click.echo(json.dumps([_plain(candidate) for candidate in found], indent=1))
     else:
-        _show(found, dataset, out, simulated=bool(about["data"]["simulated"]))
+        _show(found, rows, about["data"], out)
     sys.exit(0 if any(candidate.verdict == "met" for candidate in found) else 1)
 
 
@@ -233,9 +271,12 @@ def _read(text: str, *, at_least: bool) -> Constraint:
         raise BenchError(f"{text!r} is no limit; expected MEASURE=VALUE, such as mmd=0.004.") from error
 
 
-def _show(found: list[Candidate], dataset: str, out: Path, *, simulated: bool) -> None:
-    if simulated:
+def _show(found: list[Candidate], rows: pd.DataFrame, data: Mapping[str, Any], out: Path) -> None:
+    if data["simulated"]:
         click.echo("SIMULATED: the rows are about simulated people.\n")
+    met = [candidate for candidate in found if candidate.verdict == "met"]
+    if not met:
+        click.echo(f"None of {counted(len(found), 'generator')} is known to meet everything.\n")
     for verdict, heads in _HEADS.items():
         mine = [candidate for candidate in found if candidate.verdict == verdict]
         if not mine:
@@ -243,20 +284,40 @@ def _show(found: list[Candidate], dataset: str, out: Path, *, simulated: bool) -
         click.echo(f"{len(mine)} {heads[len(mine) > 1]}:")
         for candidate in mine:
             click.echo(f"  {candidate.label}")
-            for line in _facts(candidate) if verdict == "met" else reasons(candidate):
+            for line in map(str, candidate.findings) if verdict == "met" else reasons(candidate):
                 click.echo(f"    {line}")
-    if (met := [candidate for candidate in found if candidate.verdict == "met"]) and not simulated:
+            if candidate.cost and verdict != "broken":
+                click.echo(f"    {candidate.cost}")
+    for line in ties(rows, met):
+        click.echo(f"\n{line}")
+    if met and not data["simulated"]:
         click.echo(f"\nGo on with {'it' if len(met) == 1 else 'one of them'}:")
         for candidate in met:
-            line = f'bench release --dataset {dataset} --generator "{candidate.label}" --results {out} --out release'
-            click.echo(f"  {line}")
+            line = f'--dataset {data["name"]} --generator "{candidate.label}" --results {out} --out release'
+            click.echo(f"  bench release {line}")
         click.echo("With --hold-out 0.1 one person in ten is kept out, and attacks are tried on that very release.")
-    if not met and any(f.constraint.measure == EPSILON and "outside" in f.note for c in found for f in c.findings):
-        click.echo("\nClaims that leave steps outside their budget count with --in-part.")
+    if not met:
+        for line in _ways_out(found, data["name"], out):
+            click.echo(f"\n{line}")
 
 
-def _facts(candidate: Candidate) -> list[str]:
-    return [f"{f.constraint}: {f.value:.3g}" + (f" ({f.note})" if f.note else "") for f in candidate.findings]
+def _ways_out(found: Sequence[Candidate], dataset: str, out: Path) -> Iterator[str]:
+    """Yield what can be done where no generator is known to meet everything."""
+    findings = [finding for candidate in found for finding in candidate.findings]
+    in_part = any(finding.constraint.measure == EPSILON and "outside" in finding.note for finding in findings)
+    if in_part:
+        yield "Claims that leave steps outside their budget count with --in-part."
+    command = f"bench run --dataset {dataset} --out {out} --generators"
+    tried = {candidate.label for candidate in found}
+    if smaller := [label for label in with_smaller_epsilon(found) if label not in tried]:
+        yield f'A smaller epsilon can be asked for:\n  {command} "{",".join(smaller)}"'
+    if unsure := [candidate for candidate in found if candidate.verdict == "open"]:
+        folds = [finding.folds for candidate in unsure for finding in candidate.findings if finding.verdict == "open"]
+        more, option = ("folds", "") if min(folds) < N_FOLDS else ("seeds", " --seeds 42,43")
+        labels = ",".join(candidate.label for candidate in unsure)
+        yield f'More {more} narrow the intervals:\n  {command} "{labels}"{option}'
+    if not (in_part or smaller or unsure):
+        yield "Run other generators (`bench list generators`), or ask for less: the lines above say what removed each."
 
 
 def _plain(candidate: Candidate) -> dict[str, Any]:
@@ -266,11 +327,13 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
             "constraint": str(finding.constraint),
             **{name: _number(getattr(finding, name)) for name in ("value", "low", "high")},
             "verdict": finding.verdict,
-            "note": finding.note,
+            "note": finding.note.rstrip(","),
+            "folds": finding.folds,
         }
         for finding in candidate.findings
     ]
-    return {"generator": candidate.label, "verdict": candidate.verdict, "findings": findings}
+    cost = {name: _number(getattr(candidate, name)) for name in ("seconds", "peak_mb")}
+    return {"generator": candidate.label, "verdict": candidate.verdict, "findings": findings, "cost": cost}
 
 
 def _number(value: float) -> float | None:

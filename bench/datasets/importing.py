@@ -96,7 +96,7 @@ def import_dataset(
         found.reference,
         title=title or (entry.title if entry else name),
         label=found.label,
-        source=source or f"imported from {counts.resolve()}",
+        source=source or f"imported from {counts.resolve().name}",
         files=files,
         outside=(*(outside or known_outside(name, cohort.units)), *found.outside, *_of_folds(found, per_fold)),
         taken=found.taken,
@@ -155,7 +155,7 @@ def import_images(
         for role, path in {"images": images, "labels": labels}.items()
         if path is not None and path.is_file()
     )
-    source = f"imported from {images.resolve()}"
+    source = f"imported from {images.resolve().name}"
     manifest = describe(name, cohort, reference, title=title or name, label="label", source=source, files=files)
     store(home, manifest, cohort, reference)
     return Dataset(name, manifest.title, "label", cohort, reference, False, source)

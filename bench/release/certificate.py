@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
@@ -123,7 +123,7 @@ def _about(request: Request, made: Made) -> dict[str, Any]:
         "name": dataset.name,
         "title": dataset.title,
         "simulated": dataset.simulated,
-        "source": dataset.source,
+        "source": _without_folders(dataset.source),
         "held_out": request.hold_out,
     }
     if claim is None or claim.neighbours == "replace-one":
@@ -131,6 +131,12 @@ def _about(request: Request, made: Made) -> dict[str, Any]:
     if request.source_terms:
         facts["use_conditions_duo"] = request.source_terms
     return facts
+
+
+def _without_folders(source: str) -> str:
+    """Return where the data came from, without the folders of the steward's machine, which older imports name."""
+    before, imported, path = source.partition("imported from ")
+    return before + imported + PurePath(path).name if imported else source
 
 
 def _checklist(request: Request, made: Made, spent: Spent) -> dict[str, str]:

@@ -11,7 +11,7 @@ from report_rows import row
 from runs import bench
 
 from bench.core.errors import BenchError
-from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, candidates, reasons
+from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, candidates, reasons, ties
 from bench.store.rows import table, write_rows
 
 FOLDS = range(1, 6)
@@ -69,9 +69,11 @@ def test_a_measure_removes_who_breaks_it_and_controls_take_no_part(rows: object)
     }  # fmt: skip
     assert list(found)[:3] == ["dp_cvae", "private_pgm", "smote"]
     (line,) = why(rows, "p_nmf", Constraint("accuracy_synthetic", 0.7, True))
-    assert line.startswith("accuracy_synthetic >= 0.7: is broken, 0.408, 0.")
+    assert line == "accuracy_synthetic >= 0.7: not met; mean 0.408 on 5 folds, 95 % interval 0.392 to 0.424"
     (line,) = why(rows, "multivariate", Constraint("accuracy_synthetic", 0.7, True))
-    assert line == "accuracy_synthetic >= 0.7: may be broken, 0.8 (one fold)"
+    assert line == (
+        "accuracy_synthetic >= 0.7: cannot be told; mean 0.8 on 1 fold, which gives no interval"
+    )
 
 
 def test_a_claim_counts_if_it_holds_end_to_end(rows: object) -> None:
@@ -91,7 +93,52 @@ def test_the_strongest_attack_decides_with_its_interval(rows: object) -> None:
     assert found["smote"] == "broken"
     assert verdicts(rows, Constraint(EXPOSURE, 0.58, False))["private_pgm"] == "open"
     (line,) = why(rows, "smote", Constraint(EXPOSURE, 0.65, False))
-    assert line.endswith("(tracing of 2)")
+    assert line.startswith(
+        "exposure <= 0.65: not met; AUC 0.95 by tracing, the strongest of 2 attacks, on 5 folds, 95 % interval 0.935"
+    )
+
+
+def test_a_claim_that_is_too_large_says_what_it_claims_and_the_epsilon_can_be_asked_for(
+    results: Path, rows: object
+) -> None:
+    assert why(rows, "private_pgm", Constraint(EPSILON, 1.0, False)) == ["epsilon <= 1: claims 4"]
+    done = bench(results, "choose", "--dataset", "toy", "--epsilon", "1", "--at-least", "accuracy_synthetic=0.7")
+    assert done.returncode == 1
+    assert done.stdout.startswith("None of 5 generators is known to meet everything.\n")
+    smaller = 'bench run --dataset toy --out results --generators "private_pgm[epsilon=1]"\n'  # p_nmf is of no use
+    assert f"A smaller epsilon can be asked for:\n  {smaller}" in done.stdout
+
+
+def test_who_is_removed_is_told_what_removed_it_and_nothing_else(rows: object) -> None:
+    limits = Constraint("accuracy_synthetic", 0.7, True), Constraint(EPSILON, 4.0, False)
+    assert why(rows, "multivariate", *limits) == ["epsilon <= 4: claims nothing"]  # one fold tells no more
+
+
+def test_what_the_folds_cannot_tell_names_the_command_that_tells_more(results: Path) -> None:
+    done = bench(results, "choose", "--dataset", "toy", "--exposure", "0.55", "--at-least", "accuracy_synthetic=0.7")
+    assert done.returncode == 1
+    more = 'bench run --dataset toy --out results --generators "dp_cvae,multivariate'
+    assert f"More folds narrow the intervals:\n  {more}" in done.stdout  # multivariate has one
+    done = bench(results, "choose", "--dataset", "toy", "--exposure", "0.52")
+    assert "More seeds narrow the intervals:\n" in done.stdout
+    assert done.stdout.endswith(" --seeds 42,43\n")
+    done = bench(results, "choose", "--dataset", "toy", "--at-least", "accuracy_synthetic=0.99")
+    assert "More folds" in done.stdout  # one fold never excludes anything
+
+
+def test_ties_are_said_by_paired_folds_and_by_intervals_of_attacks(rows: object) -> None:
+    limits = Constraint("accuracy_synthetic", 0.7, True), Constraint(EXPOSURE, 0.65, False)
+    met = [candidate for candidate in candidates(rows, limits) if candidate.verdict == "met"]
+    assert [candidate.label for candidate in met] == ["dp_cvae", "private_pgm"]
+    assert list(ties(rows, met)) == [
+        "By accuracy_synthetic dp_cvae is best (0.808); the folds cannot tell private_pgm from it.",
+        "By exposure dp_cvae is best (0.55); the folds cannot tell private_pgm from it.",
+    ]
+    apart = [c for c in candidates(rows, limits[:1]) if c.label in ("private_pgm", "p_nmf")]
+    assert list(ties(rows, apart)) == [
+        "By accuracy_synthetic private_pgm is best (0.808); the folds tell it from the others."
+    ]
+    assert list(ties(rows, met[:1])) == []
 
 
 def test_one_broken_limit_is_enough(rows: object) -> None:
@@ -109,7 +156,7 @@ def test_no_limit_and_an_unknown_measure_are_refused(rows: object) -> None:
 @pytest.fixture
 def results(rows: object, tmp_path: Path) -> Path:
     (tmp_path / "results/rows").mkdir(parents=True)
-    write_rows(tmp_path / "results/rows/toy.csv", rows, {"data": {"simulated": False}})
+    write_rows(tmp_path / "results/rows/toy.csv", rows, {"data": {"name": "toy", "simulated": False}})
     return tmp_path
 
 
@@ -117,13 +164,13 @@ def test_the_command_says_who_remains_and_how_to_go_on(results: Path) -> None:
     limits = ["--epsilon", "4", "--exposure", "0.65", "--at-least", "accuracy_synthetic=0.7"]
     done = bench(results, "choose", "--dataset", "toy", *limits)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 meets everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: 4\n")
+    assert done.stdout.startswith("1 meets everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: claims 4\n")
     assert 'bench release --dataset toy --generator "private_pgm" --results results --out release' in done.stdout
     assert "With --hold-out 0.1 one person in ten is kept out" in done.stdout
     plain = json.loads(bench(results, "choose", "--dataset", "toy", *limits, "--json").stdout)
     assert [c["generator"] for c in plain if c["verdict"] == "met"] == ["private_pgm"]
     assert plain[0]["findings"][0] == {
-        "constraint": "epsilon <= 4", "value": 4.0, "low": 4.0, "high": 4.0, "verdict": "met", "note": "",
+        "constraint": "epsilon <= 4", "value": 4.0, "low": 4.0, "high": 4.0, "verdict": "met", "note": "", "folds": 0,
     }  # fmt: skip
     assert bench(results, "choose", "--dataset", "toy", "--epsilon", "1").returncode == 1
 
@@ -132,7 +179,7 @@ def test_a_claim_in_part_counts_where_that_is_asked_for_and_says_what_is_outside
     done = bench(results, "choose", "--dataset", "toy", "--epsilon", "4", "--in-part")
     assert done.returncode == 0
     assert (
-        "epsilon, also in part <= 4: 4 (claims 4 for a part of the steps; outside its budget: scaling)" in done.stdout
+        "epsilon, also in part <= 4: claims 4 for a part of the steps; outside its budget: scaling\n" in done.stdout
     )
     assert verdicts(rows, Constraint(IN_PART, 3.9, False))["dp_cvae"] == "broken"
     hint = "Claims that leave steps outside their budget count with --in-part."

@@ -130,6 +130,13 @@ def test_the_certificate_says_the_claim_and_what_nobody_measured(request_: Reque
     assert "anonymous" not in card.lower()
 
 
+def test_an_older_import_names_folders_and_a_release_does_not(request_: Request, mine: Dataset) -> None:
+    older = replace(mine, source="imported from /home/steward/trial 7/X.csv")
+    document = certificate(make_release(replace(request_, dataset=older)))
+    assert document["dataset"]["source"] == "imported from X.csv"
+    assert "steward" not in "".join(path.read_text() for path in request_.out.iterdir())
+
+
 def test_what_was_done_to_the_data_before_training_is_outside_the_claim(
     request_: Request, mine: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from runs import bench
 from bench.conformance import people
 from bench.datasets.importing import import_dataset
 from bench.datasets.readers.matrices import Layout
+from bench.release.ledger import Ledger
 
 pytest.importorskip("cryptography")
 
@@ -39,15 +40,36 @@ def test_a_release_is_made_verified_and_listed(place: Path) -> None:
     status, out, err = release(place, *MULTIVARIATE, "--out", "first", "--formats", "csv,parquet")
     assert status == 0, err
     assert "first/synthetic.parquet" in out
+    assert out.splitlines()[-3].startswith(f"ledger   {place}/home/ledgers/")
+    assert out.splitlines()[-2].startswith(f"key      {place}/settings/omics-bench/release_key.pem, made just now: with")
+    assert out.splitlines()[-1] == "Next: bench release verify first"
     assert release(place, "verify", "first")[:2] == (0, "first: signature and files are right\n")
     (place / "first/CARD.md").write_text("changed")
     assert release(place, "verify", "first")[:2] == (1, "first: CARD.md was changed\n")
     _, listed, _ = release(place, "ledger", "--dataset", "mine")
+    assert listed.splitlines()[1].endswith(f"  multivariate  published  {place}/first")
     assert listed.splitlines()[-1].endswith(
         "1 release: epsilon 0, delta 0 together (sums); 1 claims nothing, so that no epsilon bounds it"
     )
     assert [path.parent.name for path in (place / "home").rglob("*.jsonl")] == ["ledgers"]
     assert (place / "settings/omics-bench/release_key.pem").exists()
+
+
+def test_a_ledger_lists_what_was_begun_and_never_ended(place: Path) -> None:
+    written = {"epsilon": 4.0, "delta": 1e-5, "neighbours": "add-remove"}
+    Ledger(place / "book.jsonl").write("0f", "begun", generator="private_pgm[epsilon=4.0]", claim=written)
+    _, listed, _ = release(place, "ledger", "--dataset", "mine", "--ledger", "book.jsonl")
+    path, line, total = listed.splitlines()
+    assert path == "book.jsonl"
+    assert line.endswith("private_pgm[epsilon=4.0]  epsilon 4  begun and never ended; its epsilon is spent all the same")
+    assert total == "1 release: epsilon 4, delta 1e-05 together (sums)"
+
+
+def test_no_folder_of_the_steward_is_in_a_release(place: Path) -> None:
+    assert release(place, *MULTIVARIATE, "--out", "first")[0] == 0
+    assert "imported from mine.csv" in (place / "first/certificate.json").read_text()
+    for path in (place / "first").iterdir():
+        assert str(place) not in path.read_text(), path.name
 
 
 @pytest.mark.parametrize(
