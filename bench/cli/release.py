@@ -184,8 +184,9 @@ def ledger(dataset: str, path: Path | None) -> None:
         known = {name: value for line in lines for name, value in line.items() if value is not None}
         claim, event = known.get("claim"), known["event"]
         became = _UNFINISHED if event in ("begun", "trained") else event
-        words = [lines[0]["time"], identity, known.get("generator", ""), f"epsilon {claim['epsilon']:g}" if claim else ""]
-        click.echo("  ".join([*filter(None, words), became, *([known["folder"]] if "folder" in known else [])]))
+        spent = f"epsilon {claim['epsilon']:g}" if claim else ""
+        words = [lines[0]["time"], identity, known.get("generator", ""), spent, became, known.get("folder", "")]
+        click.echo("  ".join(filter(None, words)))
     click.echo(_in_words(book.spent()))
 
 
@@ -279,26 +280,32 @@ def _show(found: list[Candidate], rows: pd.DataFrame, data: Mapping[str, Any], o
         click.echo(f"None of {counted(len(found), 'generator')} is known to meet everything.\n")
     for verdict, heads in _HEADS.items():
         mine = [candidate for candidate in found if candidate.verdict == verdict]
-        if not mine:
-            continue
-        click.echo(f"{len(mine)} {heads[len(mine) > 1]}:")
-        for candidate in mine:
-            click.echo(f"  {candidate.label}")
-            for line in map(str, candidate.findings) if verdict == "met" else reasons(candidate):
-                click.echo(f"    {line}")
-            if candidate.cost and verdict != "broken":
-                click.echo(f"    {candidate.cost}")
-    for line in ties(rows, met):
-        click.echo(f"\n{line}")
+        for line in ([f"{len(mine)} {heads[len(mine) > 1]}:"] if mine else []) + [x for c in mine for x in _told(c)]:
+            click.echo(line)
+    further = list(ties(rows, met)) if met else list(_ways_out(found, data["name"], out))
     if met and not data["simulated"]:
-        click.echo(f"\nGo on with {'it' if len(met) == 1 else 'one of them'}:")
-        for candidate in met:
-            line = f'--dataset {data["name"]} --generator "{candidate.label}" --results {out} --out release'
-            click.echo(f"  bench release {line}")
-        click.echo("With --hold-out 0.1 one person in ten is kept out, and attacks are tried on that very release.")
-    if not met:
-        for line in _ways_out(found, data["name"], out):
-            click.echo(f"\n{line}")
+        further.append(_next(met, data["name"], out))
+    for line in further:
+        click.echo(f"\n{line}")
+
+
+def _told(candidate: Candidate) -> Iterator[str]:
+    """Yield what is said of one generator, line by line."""
+    yield f"  {candidate.label}"
+    for line in map(str, candidate.findings) if candidate.verdict == "met" else reasons(candidate):
+        yield f"    {line}"
+    if candidate.cost and candidate.verdict != "broken":
+        yield f"    {candidate.cost}"
+
+
+def _next(met: Sequence[Candidate], dataset: str, out: Path) -> str:
+    """Return the commands that release what meets everything."""
+    lines = [f"Go on with {'it' if len(met) == 1 else 'one of them'}:"]
+    for candidate in met:
+        what = f'--dataset {dataset} --generator "{candidate.label}" --results {out} --out release'
+        lines.append(f"  bench release {what}")
+    lines.append("With --hold-out 0.1 one person in ten is kept out, and attacks are tried on that very release.")
+    return "\n".join(lines)
 
 
 def _ways_out(found: Sequence[Candidate], dataset: str, out: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from bench.registry.declarations import Decides
 from bench.registry.finding import plugins
 
 _ROLES: tuple[Decides, ...] = ("use", "worst", "science")  # of what decides, in the order of the card
+_BOXES: tuple[Decides, ...] = ("use", "worst")  # a mean alone hides a class that is lost
 _SHOWN = 8  # attacks
 _NATURE = {
     "data": "Every row was drawn from a model; none is the record of a person.",
@@ -33,13 +34,15 @@ def write_card(folder: Path, document: Mapping[str, Any]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["n"] = _number
+    environment.filters["n"], environment.filters["g"] = _number, "{:g}".format
+    use = list(_use(document["usefulness"]))
     facts = {
         "c": document,
         "called": "Released classifier" if document["data"]["kind"] == "model" else "Synthetic data",
         "nature": _NATURE["model" if document["data"]["kind"] == "model" else "data"],
         "files": _FILES.get(document["data"]["kind"], ""),
-        "use": list(_use(document["usefulness"])),
+        "use": use,
+        "boxes": [found for role in _BOXES if (found := next((u for u in use if u["role"] == role), None))],
         "attacks": _attacks(document["exposure_of_the_configuration"]),
         "own": _attacks(document["exposure_of_this_release"]),
         "marks": list(_marks(document)),
@@ -63,7 +66,13 @@ def _use(measures: Mapping[str, Mapping[str, float]]) -> Iterator[dict[str, Any]
     """Yield what decides, as the metrics declare it: each a mean over folds of the benchmark."""
     declared = [m for info in plugins("metric").values() for m in info.measures if m.decides and m.name in measures]
     for m in sorted(declared, key=lambda m: (_ROLES.index(m.decides), m.turn, m.name)):
-        yield {"name": m.name, "words": m.called, **measures[m.name], "real": measures.get(m.real, {}).get("mean")}
+        yield {
+            "name": m.name,
+            "role": m.decides,
+            "words": m.called,
+            **measures[m.name],
+            "real": measures.get(m.real, {}).get("mean"),
+        }
 
 
 def _attacks(exposure: Mapping[str, Any] | None) -> list[tuple[str, float, str]]:

@@ -71,9 +71,7 @@ def test_a_measure_removes_who_breaks_it_and_controls_take_no_part(rows: object)
     (line,) = why(rows, "p_nmf", Constraint("accuracy_synthetic", 0.7, True))
     assert line == "accuracy_synthetic >= 0.7: not met; mean 0.408 on 5 folds, 95 % interval 0.392 to 0.424"
     (line,) = why(rows, "multivariate", Constraint("accuracy_synthetic", 0.7, True))
-    assert line == (
-        "accuracy_synthetic >= 0.7: cannot be told; mean 0.8 on 1 fold, which gives no interval"
-    )
+    assert line == ("accuracy_synthetic >= 0.7: cannot be told; mean 0.8 on 1 fold, which gives no interval")
 
 
 def test_a_claim_counts_if_it_holds_end_to_end(rows: object) -> None:
@@ -164,7 +162,9 @@ def test_the_command_says_who_remains_and_how_to_go_on(results: Path) -> None:
     limits = ["--epsilon", "4", "--exposure", "0.65", "--at-least", "accuracy_synthetic=0.7"]
     done = bench(results, "choose", "--dataset", "toy", *limits)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 meets everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: claims 4\n")
+    assert done.stdout.startswith(
+        "1 meets everything, as far as was measured:\n  private_pgm\n    epsilon <= 4: claims 4\n"
+    )
     assert 'bench release --dataset toy --generator "private_pgm" --results results --out release' in done.stdout
     assert "With --hold-out 0.1 one person in ten is kept out" in done.stdout
     plain = json.loads(bench(results, "choose", "--dataset", "toy", *limits, "--json").stdout)
@@ -178,9 +178,7 @@ def test_the_command_says_who_remains_and_how_to_go_on(results: Path) -> None:
 def test_a_claim_in_part_counts_where_that_is_asked_for_and_says_what_is_outside(results: Path, rows: object) -> None:
     done = bench(results, "choose", "--dataset", "toy", "--epsilon", "4", "--in-part")
     assert done.returncode == 0
-    assert (
-        "epsilon, also in part <= 4: claims 4 for a part of the steps; outside its budget: scaling\n" in done.stdout
-    )
+    assert "epsilon, also in part <= 4: claims 4 for a part of the steps; outside its budget: scaling\n" in done.stdout
     assert verdicts(rows, Constraint(IN_PART, 3.9, False))["dp_cvae"] == "broken"
     hint = "Claims that leave steps outside their budget count with --in-part."
     assert hint not in done.stdout

@@ -24,6 +24,7 @@ from bench.core.errors import BenchError
 from bench.execution import Limits, Serial
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
+from bench.release.card import write_card
 from bench.release.ledger import Ledger
 from bench.release.make import RefusedReleaseError, Request, make_release
 from bench.release.signature import problems_of
@@ -64,6 +65,29 @@ _CLAIM = """
             accountant="none", outside=("everything",),
         )
 """
+
+_STRONGEST = {"attack": "noisy_sum_ratio", "value": 0.65, "low": 0.6, "high": 0.7, "n_attacks": 2, "n_folds": 5}
+_ONE = {"mean": 0.8, "low": 0.7, "high": 0.9}
+_DOCUMENT = {  # what a card reads of a certificate
+    "for_publication": True, "benchmarked": True, "benchmark_folds": 5, "release": "0f", "made": "2026-11-30T00:00:00",
+    "dataset": {"title": "Mine", "simulated": False},
+    "data": {"kind": "expression", "what": "5 rows", "classes": {"a": 5}, "features": 2, "units": "log2", "grid": "12 bits"},
+    "generator": {"name": "dp_prior", "summary": "It draws."},
+    "claim": {
+        "epsilon": 10.0, "delta": 1e-5, "unit": "one sample", "neighbours": "add-remove", "mechanism": "m",
+        "accountant": "a", "outside": ["the VST"], "public": [],
+    },
+    "ledger": {"releases": 3, "epsilon": 30.0, "delta": 3 * 1e-5, "unbounded": 0},
+    "exposure_of_the_configuration": {
+        "strongest": _STRONGEST, "ceiling": 0.92,
+        "attacks": {"noisy_sum_ratio": {"auc": 0.66, "access": "black-box + labels"}},
+    },
+    "exposure_of_this_release": None, "audits": [], "checks": {}, "limits": [], "intended_use": [], "prohibited_use": [],
+    "usefulness": {
+        "balanced_accuracy_synthetic": {**_ONE, "mean": 0.7}, "accuracy_synthetic": _ONE,
+        "worst_class_recall_synthetic": {**_ONE, "mean": 0.3},
+    },
+}  # fmt: skip
 
 
 def plant(
@@ -135,6 +159,20 @@ def test_an_older_import_names_folders_and_a_release_does_not(request_: Request,
     document = certificate(make_release(replace(request_, dataset=older)))
     assert document["dataset"]["source"] == "imported from X.csv"
     assert "steward" not in "".join(path.read_text() for path in request_.out.iterdir())
+
+
+def test_the_boxes_of_a_card_show_the_worst_class_and_a_claim_in_part(tmp_path: Path) -> None:
+    write_card(tmp_path, _DOCUMENT)
+    html, text = ((tmp_path / name).read_text() for name in ("CARD.html", "CARD.md"))
+    boxes = re.findall(r"<li>(.*?) <b>(.*?)</b></li>", html)
+    assert boxes == [
+        ("claimed epsilon", "10, in part"), ("strongest attack, AUC", "0.650"), ("balanced accuracy", "0.700"),
+        ("worst class", "0.300"),
+    ]  # fmt: skip
+    assert "delta 3e-05 (sums)" in text
+    assert "delta 3e-05 (sums)" in html
+    assert "less the luck of being the best of so many" in text
+    assert "noisy_\u200bsum_\u200bratio" in html  # may break there on a phone, and nowhere else
 
 
 def test_what_was_done_to_the_data_before_training_is_outside_the_claim(

@@ -41,7 +41,9 @@ def test_a_release_is_made_verified_and_listed(place: Path) -> None:
     assert status == 0, err
     assert "first/synthetic.parquet" in out
     assert out.splitlines()[-3].startswith(f"ledger   {place}/home/ledgers/")
-    assert out.splitlines()[-2].startswith(f"key      {place}/settings/omics-bench/release_key.pem, made just now: with")
+    assert out.splitlines()[-2].startswith(
+        f"key      {place}/settings/omics-bench/release_key.pem, made just now: with"
+    )
     assert out.splitlines()[-1] == "Next: bench release verify first"
     assert release(place, "verify", "first")[:2] == (0, "first: signature and files are right\n")
     (place / "first/CARD.md").write_text("changed")
@@ -61,7 +63,9 @@ def test_a_ledger_lists_what_was_begun_and_never_ended(place: Path) -> None:
     _, listed, _ = release(place, "ledger", "--dataset", "mine", "--ledger", "book.jsonl")
     path, line, total = listed.splitlines()
     assert path == "book.jsonl"
-    assert line.endswith("private_pgm[epsilon=4.0]  epsilon 4  begun and never ended; its epsilon is spent all the same")
+    assert line.endswith(
+        "private_pgm[epsilon=4.0]  epsilon 4  begun and never ended; its epsilon is spent all the same"
+    )
     assert total == "1 release: epsilon 4, delta 1e-05 together (sums)"
 
 
