@@ -154,6 +154,25 @@
     offer(picture.closest(".box"), picture.dataset.name, kinds);
   });
 
+  // -- names of points, where there is no room for them ---------------------------------------------------------------
+
+  const REACH = 20; // pixels around a finger
+  document.querySelectorAll("svg.front").forEach((picture) => {
+    const told = document.createElement("p");
+    told.className = "touched";
+    told.setAttribute("aria-live", "polite");
+    told.textContent = "Touch a point: its name and both numbers appear here.";
+    picture.closest(".box").after(told);
+    picture.addEventListener("click", (event) => {
+      const near = Array.from(picture.querySelectorAll(".point"), (point) => {
+        const box = point.getBoundingClientRect();
+        const apart = Math.hypot(box.x + box.width / 2 - event.clientX, box.y + box.height / 2 - event.clientY);
+        return [apart, point.querySelector("title").textContent];
+      }).filter(([apart]) => apart <= REACH).sort((one, other) => one[0] - other[0]);
+      if (near.length) told.textContent = near.map(([, text]) => text).join(" · ");
+    });
+  });
+
   // -- only some generators ------------------------------------------------------------------------------------------
 
   const input = document.getElementById("filter");

@@ -304,6 +304,25 @@ def test_on_a_phone_what_decides_needs_no_scrolling_sideways(browser: Browser, r
     assert all(0 < left < right < 390 for left, right in ends)
 
 
+TOUCH = (
+    "(e => {{const r = e.getBoundingClientRect(); e.dispatchEvent(new MouseEvent('click', {{bubbles: true, "
+    "clientX: r.x + r.width / 2 + {0}, clientY: r.y + r.height / 2}}))}})"
+    "(document.querySelector('svg.front .point[data-generator=c]'))"
+)
+
+
+def test_on_a_phone_a_touched_point_says_whose_it_is(browser: Browser, report: Path) -> None:
+    browser.open(report, width=390)
+    told = "document.querySelector('.touched').textContent"
+    browser.js(TOUCH.format(-9999))
+    assert browser.js(told) == "Touch a point: its name and both numbers appear here."
+    browser.js(TOUCH.format(3))
+    assert browser.js(told).startswith("c: AUC ")
+    assert silent(browser)
+    browser.open(report, width=1280)
+    assert browser.js("document.querySelector('.touched').offsetHeight") == 0  # where the names are in the picture
+
+
 LIMIT = "(e => {{e.value = '{1}'; e.dispatchEvent(new Event('input'))}})(document.querySelector('[data-limit={0}]'))"
 
 
