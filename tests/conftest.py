@@ -43,17 +43,28 @@ def plugin_files_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "_files", dict(providers._files))
 
 
+SET_BY_RUNS = (*THREAD_VARIABLES, "PYTHONSAFEPATH")  # what a run sets in its process, for good
+BEFORE = {name: os.environ.get(name) for name in SET_BY_RUNS}
+
+
 @pytest.fixture(autouse=True)
 def threads_stay_as_they_were() -> Iterator[None]:
-    """Undo what a run sets in this process: torch that spins on more threads than there are cores is fifty times slower."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    """Undo what a run sets in this process: torch that spins on more threads than there are cores is fifty times slower.
+
+    What it was is what the tests began with: a run in a fixture of a module has changed it before any of its tests.
+    """
+    _forget_what_runs_set()
     yield
-    for name, value in before.items():
+    _forget_what_runs_set()
+
+
+def _forget_what_runs_set() -> None:
+    for name, value in BEFORE.items():
         os.environ.pop(name, None)
         os.environ.update({} if value is None else {name: value})
     torch = sys.modules.get("torch")
-    if torch is not None and before["OMP_NUM_THREADS"]:
-        torch.set_num_threads(int(before["OMP_NUM_THREADS"]))
+    if torch is not None and BEFORE["OMP_NUM_THREADS"]:
+        torch.set_num_threads(int(BEFORE["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session")
