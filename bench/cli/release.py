@@ -51,6 +51,11 @@ class _Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            if not args[0].startswith("-"):
+                raise BenchError(
+                    f"`bench release` has no command {args[0]!r}; expected {', '.join(sorted(self.commands))}, as in "
+                    f"`bench release verify {args[0]}`, or options alone, which make a release."
+                )
             args = ["make", *args]
         return super().parse_args(ctx, args)
 
@@ -179,11 +184,18 @@ def predict(folder: Path, people: Path, out: Path | None) -> None:
 def ledger(dataset: str, path: Path | None) -> None:
     """Show every release of a cohort, and what all of them spent together."""
     book = Ledger.of(load_dataset(dataset).digest, path)
+    if path is not None:
+        book.must_exist()
+    releases = _by_release(book.lines())
     click.echo(f"{book.path}")
-    for identity, lines in _by_release(book.lines()).items():
+    for identity, lines in releases.items():
         known = {name: value for line in lines for name, value in line.items() if value is not None}
         claim, event = known.get("claim"), known["event"]
         became = _UNFINISHED if event in ("begun", "trained") else event
+        if event == "failed":
+            became += (
+                "; its epsilon is spent all the same" if known["spent"] else ", whoever is in it; nothing is spent"
+            )
         spent = f"epsilon {claim['epsilon']:g}" if claim else ""
         words = [lines[0]["time"], identity, known.get("generator", ""), spent, became, known.get("folder", "")]
         click.echo("  ".join(filter(None, words)))
@@ -267,7 +279,10 @@ def choose(
 def _read(text: str, *, at_least: bool) -> Constraint:
     name, _, number = text.partition("=")
     try:
-        return Constraint(name.strip(), float(number), at_least)
+        limit = float(number)
+        if not math.isfinite(limit):
+            raise ValueError(number)
+        return Constraint(name.strip(), limit, at_least)
     except ValueError as error:
         raise BenchError(f"{text!r} is no limit; expected MEASURE=VALUE, such as mmd=0.004.") from error
 

@@ -146,7 +146,8 @@ def candidates(rows: pd.DataFrame, constraints: Sequence[Constraint]) -> list[Ca
     known = {EPSILON, IN_PART, EXPOSURE, *rows.loc[rows["attack"] == "", "measure"]}
     for constraint in constraints:
         if constraint.measure not in known:
-            near = near_name(constraint.measure, known)
+            full = f"{constraint.measure}_synthetic"  # of the release, not of real people
+            near = f" Did you mean {full!r}?" if full in known else near_name(constraint.measure, known)
             raise BenchError(f"the rows hold no measure {constraint.measure!r}.{near} `bench results` lists them.")
     controls = {name for name, info in plugins("generator").items() if info.is_control}
     table = with_labels(rows[~rows["generator"].isin(controls)])

@@ -70,6 +70,12 @@ def exposure(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any]:
     return found
 
 
+def exposure_if_any(rows: pd.DataFrame, claim: PrivacyClaim | None) -> dict[str, Any] | None:
+    """Return the same, or None if every attack in the rows failed."""
+    succeeded = (rows["measure"] == "auc") & (rows["status"] == "ok")
+    return exposure(rows, claim) if succeeded.any() else None
+
+
 def strongest_in(rows: pd.DataFrame) -> dict[str, Any]:
     """Return how well the strongest attack in the rows of one release does; those marked official take no part.
 

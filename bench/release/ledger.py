@@ -22,7 +22,7 @@ from bench.core.files import explain_io_errors
 from bench.core.roles import PrivacyClaim
 from bench.datasets.home import data_home
 
-Event = Literal["begun", "trained", "published", "refused"]
+Event = Literal["begun", "trained", "published", "refused", "failed"]
 _CURE = "Name a place that can be written with --ledger"
 
 
@@ -32,7 +32,8 @@ class Spent:
 
     Parameters
     ----------
-    releases : how many were begun, whatever became of them
+    releases : how many were begun, whatever became of them, but for those that fail whoever they are given (a parameter
+        out of its range), which spend nothing
     epsilon, delta : the sums over those that claim something; of replacing one person where any claim is about that
         (`for_replacing`)
     unbounded : how many claim nothing, or were never heard of again; no epsilon bounds those
@@ -103,6 +104,20 @@ class Ledger:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def must_exist(self) -> Ledger:
+        """Return the ledger itself; a file that is named and not there would look as if nothing had been spent.
+
+        Raises
+        ------
+        DataError
+            If there is no such file.
+        """
+        if not self.path.is_file():
+            raise DataError(
+                f"there is no ledger {self.path}; name the file that `bench release` wrote, or leave it out."
+            )
+        return self
+
     def spent(self) -> Spent:
         """Return what the releases so far spent together."""
         return total(self.lines())
@@ -114,6 +129,7 @@ def total(lines: Sequence[Mapping[str, Any]]) -> Spent:
     for line in lines:
         known = latest.setdefault(line["release"], {})
         known.update({name: value for name, value in line.items() if value is not None})
+    latest = {identity: found for identity, found in latest.items() if found.get("spent", True)}
     claims = [found.get("claim") for found in latest.values()]
     bounded = [claim for claim in claims if claim]
     budgets = [(float(claim["epsilon"]), float(claim["delta"])) for claim in bounded]

@@ -22,7 +22,7 @@ from bench.boundary.making import Trained, train
 from bench.boundary.views import WITH_CODE
 from bench.core.errors import BenchError, DataError
 from bench.core.files import replacing
-from bench.core.formatting import counted
+from bench.core.formatting import counted, size
 from bench.core.records import Records
 from bench.core.released import Release, ReleasedModel
 from bench.core.roles import PrivacyClaim, Split, claim_of
@@ -36,6 +36,7 @@ from bench.registry.selection import Choice
 from bench.release import evidence, refusals
 from bench.release.card import write_card
 from bench.release.certificate import certificate, write_certificate
+from bench.release.failures import fails_with_anybody
 from bench.release.formats import formats_in, kind_in, write_data
 from bench.release.ledger import Ledger, total, with_one_more
 from bench.release.metadata import write_metadata
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 LEAST = 100  # people, fewer than which no release hides anybody among
 ROWS = 1000  # of a release whose claim makes the number of people a secret
 _DUO = re.compile(r"DUO:\d{7}")
+_BYTES = 24  # of memory that a value takes while it is drawn, made plain and written
 EXPOSURE = 0.75  # AUC of the strongest attack on the configuration above which nothing is released
 
 
@@ -132,6 +134,7 @@ def make_release(request: Request, say: Say = lambda text: None) -> Path:
         If something that was asked for is not possible.
     """
     known = _knowledge(request)
+    _held_out(request.dataset.cohort, request.hold_out, np.random.default_rng(0))  # a share that cannot be, at once
     formats = formats_in(request.formats, kind_in(request.choice.info, request.dataset.modality))
     key = signing_key(request.key or default_key())
     identity, ledger = secrets.token_hex(8), Ledger.of(request.dataset.digest, request.ledger)
@@ -143,13 +146,18 @@ def make_release(request: Request, say: Say = lambda text: None) -> Path:
             generator=request.choice.label, claim=evidence.as_data(known.claim),
         )  # fmt: skip
     say(f"training {request.choice.label} on {len(request.dataset.cohort)} people")
-    made = _train(request, say)
+    try:
+        made = _train(request, say)
+    except Exception as error:
+        spent = not fails_with_anybody(request.choice, request.dataset.cohort, error)
+        ledger.write(identity, "failed", spent=spent)
+        raise
     ledger.write(identity, "trained", claim=evidence.as_data(made.claim))
     _refuse(ledger, identity, [*made.checks.reasons(), *_over_budget(request, before, made.claim)])
     measured = None
     if len(made.held_out):
         say(f"attacking the release with {len(made.held_out)} people held out")
-        measured = evidence.exposure(_attack(request, made, say), made.claim)
+        measured = evidence.exposure_if_any(_attack(request, made, say), made.claim)
     after = ledger.spent()
     with replacing(request.out) as folder:
         folder.mkdir()
@@ -206,6 +214,7 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
         yield f"{dataset.name} is {dataset.modality}, and {choice.info.name} serves {served}."
     if choice.info.released == "model" and request.rows:
         yield f"{choice.info.name} releases a model, which has no rows; leave --rows out."
+    yield from _reasons_of_measurement(request)
     if len(dataset.cohort) < request.least:
         yield f"{dataset.name} has {len(dataset.cohort)} people; fewer than {request.least} hide nobody (--least)."
     if refuted:
@@ -219,6 +228,27 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
             f'`bench run --dataset {dataset.name} --generators "{choice.label}" --out {request.results}`, or '
             "--unbenchmarked, which marks every file."
         )
+
+
+def _reasons_of_measurement(request: Request) -> Iterator[str]:
+    """Yield why the release could not be drawn, or attacked with the people that are held out for that."""
+    if request.hold_out and not _attacks_of(request):
+        yield (
+            f"--hold-out {request.hold_out:g} keeps people out so that attacks can be tried, and --attacks leaves none "
+            "that see the release alone. Name one, such as noisy_sum_ratio, or leave --hold-out out."
+        )
+    needed = _BYTES * (request.rows or 0) * len(request.dataset.cohort.features)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        yield (
+            f"--rows {request.rows} of {len(request.dataset.cohort.features)} features take about {size(needed)} of "
+            f"memory, and this machine has {size(there)}. Ask for fewer."
+        )
+
+
+def _attacks_of(request: Request) -> list[Choice]:
+    """Return the attacks that are tried on the release: those that see nothing but it."""
+    return [choice for choice in request.attacks if choice.info.option("access") not in WITH_CODE]
 
 
 def _reasons_of_attacks(request: Request, strongest: Mapping[str, Any], claim: PrivacyClaim | None) -> Iterator[str]:
@@ -325,7 +355,7 @@ def _held_out(cohort: Records, share: float, rng: np.random.Generator) -> Any:
 def _attack(request: Request, made: Made, say: Say) -> pd.DataFrame:
     """Return the rows of every attack on this very release, members against the people held out."""
     dataset = request.dataset
-    attacks = [choice for choice in request.attacks if choice.info.option("access") not in WITH_CODE]
+    attacks = _attacks_of(request)
     split = Split(made.people, made.held_out, 1, 0, dataset.reference)
     with _workplace(request.out) as place:
         scope = Scope(dataset, [split], Store(place / "store").open())

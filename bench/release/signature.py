@@ -78,10 +78,12 @@ def problems_of(folder: Path, key: Path | None = None) -> Iterator[str]:
     Raises
     ------
     DataError
-        If the folder holds no release.
+        If the folder holds no release, or `key` no public key.
     """
     if missing := [name for name in sorted(_NOT_LISTED) if not (folder / name).is_file()]:
         raise DataError(f"{folder} holds no {missing[0]}; expected a folder that `bench release` wrote.")
+    if key is not None and not _is_public_key(key):
+        raise DataError(f"{key} is no public key; expected a file like the public_key.pem beside a release.")
     if key is not None and key.read_bytes().strip() != (folder / PUBLIC_KEY).read_bytes().strip():
         yield f"it is signed with another key than {key}"
     if not _signed(folder):
@@ -92,6 +94,10 @@ def problems_of(folder: Path, key: Path | None = None) -> Iterator[str]:
         yield "certificate.json cannot be read"
         return
     yield from _wrong_files(folder, listed)
+
+
+def _is_public_key(path: Path) -> bool:
+    return path.is_file() and b"-----BEGIN PUBLIC KEY-----" in path.read_bytes()
 
 
 def _wrong_files(folder: Path, listed: dict[str, dict[str, str]]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from runs import bench
 
 from bench.core.errors import BenchError
 from bench.release.choice import EPSILON, EXPOSURE, IN_PART, Candidate, Constraint, candidates, reasons, ties
+from bench.release.evidence import exposure_if_any
 from bench.store.rows import table, write_rows
 
 FOLDS = range(1, 6)
@@ -192,6 +193,8 @@ def test_a_claim_in_part_counts_where_that_is_asked_for_and_says_what_is_outside
         ("--at-most mmd", "'mmd' is no limit; expected MEASURE=VALUE, such as mmd=0.004."),
         ("--at-least accuracy_synthetic=high", "'accuracy_synthetic=high' is no limit; expected MEASURE=VALUE"),
         ("--at-least acuracy_synthetic=0.5", "no measure 'acuracy_synthetic'. Did you mean 'accuracy_synthetic'"),
+        ("--at-most mmd=nan", "'mmd=nan' is no limit; expected MEASURE=VALUE, such as mmd=0.004."),
+        ("--at-least accuracy=0.5", "no measure 'accuracy'. Did you mean 'accuracy_synthetic'?"),
         ("--epsilon 0", "Invalid value for '--epsilon'"),
         ("--exposure 0.4", "Invalid value for '--exposure'"),
         ("--in-part --exposure 0.6", "--in-part says how --epsilon is read; give --epsilon too."),
@@ -206,6 +209,11 @@ def test_what_nobody_can_choose_by_is_one_clear_sentence(results: Path, words: s
     assert done.returncode == 2, done.stdout
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_attacks_that_all_failed_measured_nothing(rows: object) -> None:
+    assert exposure_if_any(rows[rows["generator"] == "smote"], None)["strongest"]["attack"] == "tracing"
+    assert exposure_if_any(rows.assign(status="failed"), None) is None
 
 
 def test_a_candidate_without_findings_meets_everything() -> None:

@@ -54,6 +54,14 @@ def test_what_was_killed_or_refused_is_spent_all_the_same(ledger: Ledger) -> Non
     assert ledger.spent() == Spent(3, 5.0, 2e-6, 1)
 
 
+def test_what_fails_with_these_people_alone_is_spent_and_what_fails_with_anybody_is_not(ledger: Ledger) -> None:
+    ledger.write("these", "begun", claim=as_data(claim(4.0)))
+    ledger.write("these", "failed", spent=True)
+    ledger.write("anybody", "begun", claim=None)
+    ledger.write("anybody", "failed", spent=False)
+    assert ledger.spent() == Spent(1, 4.0, 1e-6, 0)
+
+
 def test_to_replace_a_person_is_to_remove_one_and_to_add_one(ledger: Ledger) -> None:
     ledger.write("a", "begun", claim=as_data(claim(4.0)))
     assert (ledger.spent().epsilon, ledger.spent().delta) == (4.0, 1e-6)

@@ -19,12 +19,14 @@ import pandas as pd
 import pytest
 
 from bench import Cohort, Dataset, run
+from bench.boundary.making import train
 from bench.conformance import people
 from bench.core.errors import BenchError
 from bench.execution import Limits, Serial
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
 from bench.release.card import write_card
+from bench.release.failures import fails_with_anybody
 from bench.release.ledger import Ledger
 from bench.release.make import RefusedReleaseError, Request, make_release
 from bench.release.signature import problems_of
@@ -70,7 +72,7 @@ _STRONGEST = {"attack": "noisy_sum_ratio", "value": 0.65, "low": 0.6, "high": 0.
 _ONE = {"mean": 0.8, "low": 0.7, "high": 0.9}
 _DOCUMENT = {  # what a card reads of a certificate
     "for_publication": True, "benchmarked": True, "benchmark_folds": 5, "release": "0f", "made": "2026-11-30T00:00:00",
-    "dataset": {"title": "Mine", "simulated": False},
+    "dataset": {"title": "Mine", "simulated": False, "held_out": 0.1},
     "data": {"kind": "expression", "what": "5 rows", "classes": {"a": 5}, "features": 2, "units": "log2", "grid": "12 bits"},
     "generator": {"name": "dp_prior", "summary": "It draws."},
     "claim": {
@@ -171,6 +173,7 @@ def test_the_boxes_of_a_card_show_the_worst_class_and_a_claim_in_part(tmp_path: 
     ]  # fmt: skip
     assert "delta 3e-05 (sums)" in text
     assert "delta 3e-05 (sums)" in html
+    assert "every attack on it failed: what it leaks is unknown" in text
     assert "less the luck of being the best of so many" in text
     assert "noisy_\u200bsum_\u200bratio" in html  # may break there on a phone, and nowhere else
 
@@ -313,6 +316,28 @@ def test_people_in_the_release_are_refused_and_the_budget_is_spent(
     assert Ledger(tmp_path / "ledger.jsonl").spent().epsilon == 2.0
 
 
+@pytest.mark.parametrize("sample", ["raise ValueError('never')", "raise ValueError(str(self.seen_.X.sum()))"])
+def test_what_fails_after_training_has_spent_its_budget(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: str
+) -> None:
+    plant(tmp_path, monkeypatch, "release_fails", sample=sample)
+    with pytest.raises(ValueError, match=r"."):
+        make_release(replace(request_, choice=choose("generator", "release_fails")[0]))
+    lines = Ledger(tmp_path / "ledger.jsonl").lines()
+    assert [line["event"] for line in lines] == ["begun", "failed"]
+    assert lines[-1]["spent"] is True
+    assert Ledger(tmp_path / "ledger.jsonl").spent().releases == 1
+
+
+def test_only_a_failure_in_the_same_words_on_made_up_people_spends_nothing(mine: Dataset) -> None:
+    choice, cohort = choose("generator", "private_pgm[epsilon=-1]")[0], mine.cohort
+    with pytest.raises(BenchError, match="epsilon is -1") as found:
+        train(choice.info, choice.params, cohort, rng=np.random.default_rng(1))
+    assert fails_with_anybody(choice, cohort, found.value)
+    assert not fails_with_anybody(choice, cohort, BenchError("of these people"))
+    assert not fails_with_anybody(choose("generator", "multivariate")[0], cohort, found.value)
+
+
 def test_a_budget_holds_over_releases(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_release(replace(request_, budget=5.0))
     make_release(replace(request_, budget=5.0, out=tmp_path / "two"))
@@ -340,7 +365,8 @@ def test_an_audit_that_refutes_the_claim_stops_the_release(request_: Request, mi
 
 def test_a_hold_out_that_leaves_nobody_is_refused(request_: Request) -> None:
     with pytest.raises(BenchError, match=r"--hold-out 0.001 leaves nobody out"):
-        make_release(replace(request_, hold_out=0.001))
+        make_release(replace(request_, hold_out=0.001, attacks=choose("attack", "mc")))
+    assert Ledger(request_.ledger or Path()).lines() == []
 
 
 # -- kills -------------------------------------------------------------------------------------------------------------
@@ -349,6 +375,7 @@ _KILLED = """
 import sys
 from pathlib import Path
 from bench import Dataset
+from bench.boundary.making import train
 from bench.conformance import people
 from bench.execution import Limits
 from bench.registry.finding import add_plugin_file

@@ -69,6 +69,17 @@ def test_a_ledger_lists_what_was_begun_and_never_ended(place: Path) -> None:
     assert total == "1 release: epsilon 4, delta 1e-05 together (sums)"
 
 
+def test_a_parameter_that_cannot_be_spends_nothing_and_is_listed(place: Path) -> None:
+    wrong = ("--dataset", "mine", "--generator", "private_pgm[epsilon=-1]", "--unbenchmarked", "--out", "first")
+    status, _, err = release(place, *wrong)
+    assert status == 2
+    assert "epsilon is -1.0 and delta is 1e-05; expected 0 < epsilon" in err
+    _, listed, _ = release(place, "ledger", "--dataset", "mine")
+    _, line, total = listed.splitlines()
+    assert line.endswith("private_pgm[epsilon=-1.0]  failed, whoever is in it; nothing is spent")
+    assert total == "0 releases: epsilon 0, delta 0 together (sums)"
+
+
 def test_no_folder_of_the_steward_is_in_a_release(place: Path) -> None:
     assert release(place, *MULTIVARIATE, "--out", "first")[0] == 0
     assert "imported from mine.csv" in (place / "first/certificate.json").read_text()
@@ -93,6 +104,12 @@ def test_no_folder_of_the_steward_is_in_a_release(place: Path) -> None:
         (("--hold-out", "0.9"), "0.9 is not in the range"),
         (("--hold-out", "0.001"), "--hold-out 0.001 leaves nobody out, or nobody of a class in; choose another share."),
         (("--rows", "0"), "0 is not in the range x>=1"),
+        (("--rows", "10" + 10 * "0"), "features take about "),
+        (
+            ("--hold-out", "0.1", "--attacks", "none"),
+            "--attacks leaves none that see the release alone. Name one, such as",
+        ),
+        (("--hold-out", "0.1", "--attacks", "white_box_loss"), "--attacks leaves none that see the release alone."),
         (("--generator", "noise"), "noise is a control, made to bracket the tables."),
         (("--generator", "markov"), "mine is expression, and markov serves variants."),
         (("--generator", "logistic", "--rows", "5"), "logistic releases a model, which has no rows; leave --rows out."),
@@ -133,7 +150,10 @@ def test_a_budget_is_no_use_after_a_release_that_claims_nothing(place: Path) -> 
         (("verify", "no_such"), "no_such holds no certificate.json; expected a folder that `bench release` wrote."),
         (("verify", "home", "--key", "no_such.pem"), "'no_such.pem' does not exist"),
         (("predict", "home", "mine.csv"), "home holds no certificate.json"),
+        (("verify", "home", "--key", "mine.csv"), "home holds no certificate.json"),
+        (("home",), "no command 'home'; expected ledger, make, predict, verify, as in `bench release verify home`"),
         (("ledger", "--dataset", "no_such"), "there is no dataset 'no_such'"),
+        (("ledger", "--dataset", "mine", "--ledger", "no_such"), "there is no ledger no_such; name the file that"),
         (("ledger", "--dataset", "mine", "--ledger", "mine.csv"), "line 1 of the ledger mine.csv cannot be read"),
     ],
 )
