@@ -67,6 +67,13 @@ def _forget_what_runs_set() -> None:
         torch.set_num_threads(int(BEFORE["OMP_NUM_THREADS"]))
 
 
+@pytest.fixture(autouse=True)
+def only_tests_of_reports_lay_pictures_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw all that a run draws, but do not measure every word for the room it needs, which takes longer than the run."""
+    if request.path.parent.name != "report":
+        monkeypatch.setattr("matplotlib.layout_engine.ConstrainedLayoutEngine.execute", lambda self, figure: None)
+
+
 @pytest.fixture(scope="session")
 def toy_cohort() -> Cohort:
     """60 samples of 3 classes (30, 20, 10) x 16 genes, well apart, in mixed order."""

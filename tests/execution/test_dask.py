@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask_processes import Processes, dask_processes
+from distributed import Client
 from planted import ALONE, WAIT, generator
 from runs import alive, numbers, planned, run, toy_dataset, until
 
@@ -25,7 +26,7 @@ from bench.engine.stopping import Stop
 from bench.execution import DaskCluster, Limits, LocalProcesses
 from bench.execution.base import Stage, stages
 from bench.execution.clusters import dask_cluster
-from bench.execution.clusters.remote import set_up
+from bench.execution.clusters.remote import Job, set_up
 from bench.execution.clusters.ticket import ClusterError, ticket
 from bench.execution.runner import pending
 
@@ -173,6 +174,23 @@ def test_a_run_that_is_asked_to_stop_finishes_what_is_under_way(
     watcher.join()
     assert [(report.task.step, report.status) for report in done] == [("sample", "ok")] * 2
     assert len(list(tmp_path.glob("begun_*"))) == 2
+
+
+def test_a_worker_does_not_wait_for_the_ticket_of_a_run_that_is_over(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    scope, cells = planned(dataset, tmp_path, "noise")
+    todo = pending(cells, scope.store)
+    with ticket(todo, TWO) as asked:
+        (stage,) = stages(*todo[0])
+    with Client(scheduler_file=cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=120)
+        (here, *_) = client.scheduler_info()["workers"]
+        late = client.submit(dask_cluster._do, Job(asked, stage, TWO), [], workers=[here], pure=False)
+        under_way = lambda dask_worker: dask_worker.state.executing_count  # noqa: E731  # sent as it is, unlike a function
+        until(lambda: client.run(under_way, workers=[here])[here], "the late job to begin")
+        late.cancel()
+        assert client.submit(int, workers=[here], pure=False).result(timeout=40) == 0  # well before it gives up
 
 
 def test_a_scheduler_that_dies_ends_the_run_and_the_rest_is_done_later(dataset: Dataset, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -107,6 +107,19 @@ def _inspect(asked: Ticket, dask_worker: Any) -> dict[str, float]:
     return dict(dask_worker.state.total_resources)
 
 
+def _do(job: Job, before: Sequence[Done]) -> Done:
+    return do_job(job, before, _is_wanted)
+
+
+def _is_wanted() -> bool:
+    """Return whether the scheduler has not cancelled the task of this thread, as it does when a run is over."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    task = worker.state.tasks.get(worker.get_current_task())
+    return task is not None and task.state != "cancelled"
+
+
 def _submit(
     client: Client,
     asked: Ticket,
@@ -124,7 +137,7 @@ def _submit(
         seed = shown_seed(where.seed)
         name = f"{where.generator}-fold{where.fold}-seed{seed}-{i}-{where.sample_key[:8]}-{asked.proof.name}"
         needs = _needs(stage, declared)
-        future = client.submit(do_job, job, before, key=name, pure=False, resources=needs, priority=priority)
+        future = client.submit(_do, job, before, key=name, pure=False, resources=needs, priority=priority)
         futures[future] = stage
         before = [future]
     return futures

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import platform
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,11 +81,17 @@ class _TicketStop(Stop):
         return not self._ticket.wanted
 
 
-def do_job(job: Job, before: Sequence[Done] = ()) -> Done:
-    """Do the tasks of a job here, unless the stage before it failed or nobody wants it any more."""
+def do_job(job: Job, before: Sequence[Done] = (), wanted: Callable[[], bool] = lambda: True) -> Done:
+    """Do the tasks of a job here, unless the stage before it failed or nobody wants it any more.
+
+    Parameters
+    ----------
+    before : how the stages before it ended
+    wanted : whether who handed the job out still wants it, asked while its ticket is not to be seen
+    """
     endings: list[Ending] = []
     try:
-        set_up(job.ticket)
+        set_up(job.ticket, wanted)
         if gone := _without_sample(job, before):
             return Done([(report.task.key, report.status, report.reason) for report in gone])
         with _stopped_with(job.ticket):
@@ -126,7 +132,7 @@ def _stopped_with(asked: Ticket) -> Iterator[None]:
         _under_way.remove(asked.proof)
 
 
-def set_up(asked: Ticket) -> None:
+def set_up(asked: Ticket, wanted: Callable[[], bool] = lambda: True) -> None:
     """Make this process ready for work, or say what it lacks.
 
     Raises
@@ -135,7 +141,7 @@ def set_up(asked: Ticket) -> None:
         If the store is not there, or something here is of another version than asked.
     """
     global _set_up
-    if problem := difference(asked, _set_up):
+    if problem := difference(asked, _set_up, wanted):
         raise ClusterError(f"{platform.node()} (process {os.getpid()}): {problem}")
     if _set_up is None:
         os.environ["BENCH_DEVICE"] = asked.device

@@ -8,7 +8,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,12 +87,13 @@ def versions() -> dict[str, str]:
     return {"Python": platform.python_version(), "omics-bench": own, **libraries}
 
 
-def difference(asked: Ticket, set_up: tuple[int, str] | None) -> str:
+def difference(asked: Ticket, set_up: tuple[int, str] | None, wanted: Callable[[], bool] = lambda: True) -> str:
     """Return how this process differs from what a ticket asks, or an empty string.
 
     Parameters
     ----------
     set_up : threads and device that this process has taken on before, if it has
+    wanted : whether the work still is, as far as who handed it out knows; the ticket of a run that is over is gone too
     """
     here = versions()
     for name, version in asked.versions.items():
@@ -108,6 +109,8 @@ def difference(asked: Ticket, set_up: tuple[int, str] | None) -> str:
             return problem
     limit = time.monotonic() + _PATIENCE
     while asked.void:
+        if not wanted():
+            return "the run that asked for the work is over."
         if time.monotonic() > limit:
             return (
                 f"the store {asked.store} is not what it is where the run was started. Put it on a file system that "
