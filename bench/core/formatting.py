@@ -24,6 +24,16 @@ def duration(seconds: float | None) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def about(seconds: float) -> str:
+    """Return the same as a guess.
+
+    >>> about(190), about(0.2)
+    ('about 3 min', '< 1 s')
+    """
+    text = duration(seconds)
+    return text if text.startswith("<") else f"about {text}"
+
+
 def size(n_bytes: float) -> str:
     """Return a number of bytes a person can read, in powers of ten, as disks are sold.
 

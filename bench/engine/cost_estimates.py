@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 SOURCE = "shipped estimate"
+_LEAST = 0.25  # of the time at the reference, which the smallest cohort takes too
 
 
 class Cost(NamedTuple):
@@ -26,7 +27,8 @@ def estimates(samples: int, genes: int) -> dict[tuple[str, str], Cost]:
     """Return what each step of each plugin is expected to take on a cohort of this size.
 
     A quantity is ``at_reference * (samples / reference_samples) ** a * (genes / reference_genes) ** b``, with exponents
-    of its own for time and memory. Memory never goes below that at the reference: the libraries are in it.
+    of its own for time and memory. Memory never goes below that at the reference: the libraries are in it. Time never goes
+    below a quarter of that: processes begin and load libraries for a small cohort too.
 
     Returns
     -------
@@ -44,7 +46,8 @@ def estimates(samples: int, genes: int) -> dict[tuple[str, str], Cost]:
     for line in law["costs"]:
         (wall_s, *of_time), (peak_mb, *of_memory) = line["wall_s"], line["peak_mb"]
         growth = max(1.0, _power(n, g, *of_memory))
-        found[line["step"], line["plugin"]] = Cost(wall_s * _power(n, g, *of_time), peak_mb * growth, SOURCE)
+        slower = max(_LEAST, _power(n, g, *of_time))
+        found[line["step"], line["plugin"]] = Cost(wall_s * slower, peak_mb * growth, SOURCE)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bench.core.formatting import duration
+from bench.core.formatting import about, duration
 from bench.engine.costs import Costs, Todo, learn
 from bench.engine.plan import PlannedCell
 from bench.engine.progress import Count, Tracker, place_of
@@ -77,7 +77,7 @@ class RunProgress:
         finished = self._total - self._tracker.total().left
         if report.task.step == "sample" or time.monotonic() - self._spoken > _EVERY or finished == self._total:
             left = self._tracker.left_s() if finished < self._total else None
-            rest = "" if left is None else f"; about {duration(left)} left"
+            rest = "" if left is None else f"; {about(left)} left"
             where = f"{place_of(planned)}: {report.task.plugin.name} {report.status}"
             self._say(f"[{finished}/{self._total}] {where}{rest}")
 

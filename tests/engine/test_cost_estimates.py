@@ -85,6 +85,7 @@ def test_a_tiny_cohort_takes_less_time_but_holds_the_libraries() -> None:
     tiny, near = estimates(20, 10)["sample", "cvae"], estimates(*COMBINED)["sample", "cvae"]
     assert tiny.wall_s < near.wall_s
     assert tiny.peak_mb > 250
+    assert estimates(20, 10)["sample", "cvae"] == estimates(21, 11)["sample", "cvae"]  # libraries, whatever the size
 
 
 def test_what_serves_other_modalities_alone_is_estimated_too() -> None:
