@@ -27,8 +27,8 @@ def estimates(samples: int, genes: int) -> dict[tuple[str, str], Cost]:
     """Return what each step of each plugin is expected to take on a cohort of this size.
 
     A quantity is ``at_reference * (samples / reference_samples) ** a * (genes / reference_genes) ** b``, with exponents
-    of its own for time and memory. Memory never goes below that at the reference: the libraries are in it. Time never goes
-    below a quarter of that: processes begin and load libraries for a small cohort too.
+    of its own for time and memory. Memory never goes below that at the reference: the libraries are in it. Time never
+    goes below a quarter of that: processes begin and load libraries for a small cohort too.
 
     Returns
     -------
