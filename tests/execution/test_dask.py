@@ -129,18 +129,6 @@ def test_workers_that_are_killed_at_random_moments_change_no_row(dataset: Datase
     pd.testing.assert_frame_equal(numbers(outcome.rows), expected, check_exact=True)
 
 
-def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
-    cluster: Processes, dataset: Dataset, tmp_path: Path
-) -> None:
-    deadly = generator(tmp_path, "deadly", fit=KILL_WORKER)
-    scope, cells = planned(dataset, tmp_path, f"{deadly},noise", (1,))
-    outcome = run(scope, cells, TWO, DaskCluster(cluster.address))
-    bad, good = (outcome.rows[outcome.rows["generator"] == name] for name in (deadly, "noise"))
-    assert set(bad["status"]) == {"failed"}
-    assert bad["reason"].str.contains("the workers that did it died").all()
-    assert set(good["status"]) == {"ok"}
-
-
 @pytest.mark.full
 def test_a_run_that_is_closed_kills_what_its_workers_do(cluster: Processes, dataset: Dataset, tmp_path: Path) -> None:
     name = generator(tmp_path, "hangs", fit='(folder / "pid").write_text(str(os.getpid())); time.sleep(600)')
@@ -247,6 +235,19 @@ def test_a_worker_that_was_set_up_for_other_threads_is_refused(
     scope, cells = planned(dataset, tmp_path / "other", "noise")
     with pytest.raises(ClusterError, match="Restart the workers"):
         run(scope, cells, Limits(2, 2), DaskCluster(cluster.address))
+
+
+# the last of those that share the cluster: whoever comes after it waits for new workers
+def test_a_cell_that_kills_every_worker_is_a_row_with_a_reason(
+    cluster: Processes, dataset: Dataset, tmp_path: Path
+) -> None:
+    deadly = generator(tmp_path, "deadly", fit=KILL_WORKER)
+    scope, cells = planned(dataset, tmp_path, f"{deadly},noise", (1,))
+    outcome = run(scope, cells, TWO, DaskCluster(cluster.address))
+    bad, good = (outcome.rows[outcome.rows["generator"] == name] for name in (deadly, "noise"))
+    assert set(bad["status"]) == {"failed"}
+    assert bad["reason"].str.contains("the workers that did it died").all()
+    assert set(good["status"]) == {"ok"}
 
 
 def test_a_scheduler_that_is_not_there_is_named(
