@@ -110,7 +110,11 @@ def test_a_bad_generator_is_a_row_with_its_reason_and_stops_nobody(
     dataset: Dataset, tmp_path: Path, name: str, body: str, status: str, reason: str
 ) -> None:
     scope = scope_of(dataset, tmp_path)
-    outcome = run(scope, plan(scope, f"{generator(tmp_path, name, body)},noise", folds=(1,)), timeout=3)
+    outcome = run(
+        scope,
+        plan(scope, f"{generator(tmp_path, name, body)},noise", folds=(1,)),
+        timeout=3 if status == "timeout" else 60,
+    )
     bad, good = (outcome.rows[outcome.rows["generator"] == g] for g in (name, "noise"))
     assert len(bad) == len(good)
     assert (good["status"] == "ok").all()
