@@ -27,6 +27,7 @@ Access = Literal[
     "code",
     "white-box",
     "query",
+    "query + parameters",
     "query + code",
 ]
 _LABELS = frozenset({"synthetic_labels", "target_labels"})
@@ -40,6 +41,8 @@ GRANTS: Mapping[Access, frozenset[str]] = {
     "code": _CODE,
     "white-box": _CODE | {"fitted"},
     "query": frozenset({"query", "target_labels"}),  # of a released model: answers in place of data
+    # the same fields: what differs is that its numbers, ``view.query.arrays``, may be read as well
+    "query + parameters": frozenset({"query", "target_labels"}),
     "query + code": frozenset({"query", "target_labels", "units", "make_generator"}),
 }
 
@@ -184,8 +187,8 @@ class AttackView:
     units : what the numbers are; with ``code``, ``query + code`` or ``white-box``
     make_generator : returns a fresh, unfitted copy of the attacked generator; likewise
     fitted : the very model that made the release; with ``white-box``
-    query : the released model, which answers by ``predict_proba(X)``; with ``query`` and ``query + code``, where
-        `synthetic` has no rows
+    query : the released model, which answers by ``predict_proba(X)``; with every ``query``, where `synthetic` has
+        no rows. Its numbers, ``query.arrays``, are read with ``query + parameters`` alone
 
     Examples
     --------

@@ -320,7 +320,7 @@ def attack(
     ----------
     name : str, the registry name, equal to the file name
     access : str, what the attacker sees, such as ``"black-box + reference"``; the fields of `AttackView` say the rest.
-        ``"query"`` and ``"query + code"`` are for released models, every other one for released data
+        ``"query"``, ``"query + parameters"`` and ``"query + code"`` are for released models, every other one for data
     official : bool, True for the published arithmetic, kept beside the sound form and never used to judge a generator
     opt_in : bool, True if `all` leaves it out, because it is slow (it trains models); it runs when it is named
     for_audits : bool, True if it tells people apart over repeated trainings only, or with its sign turned around, as

@@ -12,6 +12,7 @@ from bench.attacks.classifiers._answers import Answers, owned
 from bench.attacks.classifiers._shadow_models import Shadows, members_of_shadows, on_the_scale_of, own_shadows
 from bench.attacks.classifiers.model_modified_entropy import best_threshold
 from bench.attacks.classifiers.model_risk_score import risk
+from bench.attacks.classifiers.model_white_box import gradient_lengths
 
 from bench import AttackView, Cohort, PluginError, stream
 from bench.boundary.views import Insider, candidates, view_of
@@ -159,6 +160,39 @@ def test_planted_leaks_are_found(change: Any, attack: str, least: float) -> None
     assert found(attack, view(leak(change))) >= least
 
 
+def test_released_numbers_give_away_who_a_network_or_trees_know_by_heart() -> None:
+    for text in ("mlp[epochs=150,decay=0]", "xgboost[rounds=20]"):
+        assert found("model_white_box", view(trained(text), "query + parameters")) >= 0.7
+
+
+def test_the_gradient_is_that_of_the_loss_in_units_of_each_array() -> None:
+    """Of a linear model by hand: weights and biases, centre and scale of the genes, each times its array's spread."""
+    model, labels = trained("logistic"), SPLIT.train.y
+    own = owned(labels, model.classes)
+    a, X = model.arrays, SPLIT.train.X.astype(np.float64)
+    z = (X - a["centre"]) / a["scale"]
+    error = model.predict_proba(X) - own
+    back = error @ a["weights"].T  # by standardised gene
+    by_hand = {
+        "weights": np.linalg.norm(z, axis=1) * np.linalg.norm(error, axis=1),
+        "bias": np.linalg.norm(error, axis=1),
+        "centre": np.linalg.norm(back / a["scale"], axis=1),
+        "scale": np.linalg.norm(back * z / a["scale"], axis=1),
+    }
+    expected = np.sqrt(sum((length * a[name].std()) ** 2 for name, length in by_hand.items()))
+    assert gradient_lengths(model, SPLIT.train.X, own, 400, stream(1))[1] == pytest.approx(expected, rel=0.25)
+
+
+@pytest.mark.parametrize("name", [n for n in ATTACKS if find("attack", n).option("access") == "query"])
+def test_an_attack_by_query_reads_no_numbers_of_the_model(name: str) -> None:
+    model = trained("logistic")
+    answers_alone = ReleasedModel({}, model.classes, model.features, lambda _, X: model.predict_proba(X))
+    shown, hidden = (
+        create(find("attack", name)).score(view(one), rng=stream(1, name)) for one in (model, answers_alone)
+    )
+    assert (shown == hidden).all()
+
+
 def test_shadows_by_the_code_see_what_the_attackers_own_do() -> None:
     seen = view(trained("logistic[C=100]"), "query + code", "logistic[C=100]")
     assert found("model_lira_code", seen) >= 0.7
@@ -194,7 +228,7 @@ def test_a_view_without_a_model_is_an_error_that_says_so(name: str) -> None:
     [
         ("model_rmia", {"gamma": 0.0}, "gamma=0.0"), ("model_risk_score", {"bins": 1}, "bins is 1"),
         ("model_quantile", {"components": 0}, "components is 0"), ("model_label_only", {"copies": 0}, "copies=0"),
-        ("model_lira_online", {"rounds": 0}, "rounds is 0"),
+        ("model_lira_online", {"rounds": 0}, "rounds is 0"), ("model_white_box", {"directions": 0}, "directions is 0"),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_an_error_that_names_it(name: str, params: dict[str, Any], words: str) -> None:

@@ -86,7 +86,7 @@ def _described(name: str) -> RemoteFile | None:
         answer.raise_for_status()
     except requests.RequestException as error:
         reason = "it did not answer in time" if isinstance(error, requests.Timeout) else "no connection"
-        if isinstance(error, requests.HTTPError):
+        if isinstance(error, requests.HTTPError) and error.response is not None:
             reason = f"it answered with status {error.response.status_code}"
         raise DataError(
             f"{pointers.split('/')[2]} cannot be reached ({reason}): check the network, or download the study by hand "
