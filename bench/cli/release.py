@@ -79,6 +79,8 @@ def command() -> None:
               help="Folder of `bench run`, whose attacks on this configuration go into the certificate.")  # fmt: skip
 @click.option("--formats", default="", help="csv, tsv, parquet, h5ad; vcf.gz, vcf, bcf; npz [default: the first].")
 @click.option("--rows", type=click.IntRange(1), help="How many [default: as many as people].")
+@click.option("--class-rates", default="", metavar="CLASS=SHARE,...",
+              help='Share of the rows of each class: "LumA=0.5,Basal=0.5", or equal [default: as made].')  # fmt: skip
 @click.option("--hold-out", type=click.FloatRange(0, 0.5), default=0.0, show_default=True,
               help="Share of people kept out of the training, to attack this very release.")  # fmt: skip
 @click.option("--attacks", default="all", show_default=True, help="On this very release, where somebody is held out.")
@@ -102,6 +104,7 @@ def make(
     not_for_publication: bool,
     seed: int | None,
     attacks: str,
+    class_rates: str,
     **others: Any,
 ) -> None:
     """Train once on all people, with a secret seed, and write data, certificate and card into a new folder.
@@ -109,6 +112,7 @@ def make(
     Refused, with the reason and the way out: a configuration that was never attacked, a refuted claim, an exhausted
     budget, rows that are people or nearly so, features that end in people's values, too few people.
     """
+    from bench.release.class_rates import read_rates
     from bench.release.make import Request, make_release  # scikit-learn takes a second
 
     if (seed is not None) != not_for_publication:
@@ -120,7 +124,8 @@ def make(
     if len(choices) != 1:
         raise BenchError(f"--generator {generator!r} names {len(choices)} generators; expected one.")
     data, measured_by = load_dataset(dataset).same_in_all_folds(), choose_plugins("attack", attacks)
-    request = Request(dataset=data, choice=choices[0], seed=seed, attacks=measured_by, **others)
+    rates = read_rates(class_rates, list(map(str, data.cohort.classes)))
+    request = Request(dataset=data, choice=choices[0], seed=seed, attacks=measured_by, class_rates=rates, **others)
     key = request.key or default_key()
     is_new = not key.exists()
     with console.status("checking") as status:

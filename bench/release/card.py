@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from bench.registry.declarations import Decides
 from bench.registry.finding import plugins
+from bench.release.certificate import rates_in_words
 
 _ROLES: tuple[Decides, ...] = ("use", "worst", "science")  # of what decides, in the order of the card
 _BOXES: tuple[Decides, ...] = ("use", "worst")  # a mean alone hides a class that is lost
@@ -40,6 +41,7 @@ def write_card(folder: Path, document: Mapping[str, Any]) -> None:
         "c": document,
         "called": "Released classifier" if document["data"]["kind"] == "model" else "Synthetic data",
         "nature": _NATURE["model" if document["data"]["kind"] == "model" else "data"],
+        "rates": rates_in_words(document),
         "files": _FILES.get(document["data"]["kind"], ""),
         "use": use,
         "boxes": [found for role in _BOXES if (found := next((u for u in use if u["role"] == role), None))],

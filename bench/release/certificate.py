@@ -32,6 +32,10 @@ LIMITS = (
     "An attack that found nothing shows that this attack found nothing; another may find more.",
     "Values outside the people who were measured (other hospitals, other platforms) were not tried.",
 )
+DECLARED_LIMIT = (
+    "How common a class is among the people: the class rates were declared, and what the benchmark measured was at the "
+    "generator's own."
+)
 COMPOSITION = (
     "basic: epsilons and deltas add up; where some claims are about replacing a person, those about adding or removing "
     "one count 2 epsilon and (1 + e^epsilon) delta"
@@ -76,7 +80,8 @@ def certificate(
         "dataset": _about(request, made),
         "data": {
             **_contents(made.released, made.people),
-            "dictionary": dictionary(made.released, made.people, dataset.label),
+            **_rates(request, made.released),
+            "dictionary": dictionary(made.released, made.people, dataset.label, request.class_rates),
         },
         "generator": {
             "name": choice.info.name,
@@ -94,7 +99,7 @@ def certificate(
         "usefulness": known.usefulness,
         "benchmark_folds": known.folds,
         "checks": made.checks.facts(),
-        "limits": list(LIMITS),
+        "limits": [*LIMITS, *([DECLARED_LIMIT] if request.class_rates else [])],
         "intended_use": list(INTENDED),
         "prohibited_use": list(PROHIBITED),
         "software": {"omics-bench": __version__, **_libraries()},
@@ -115,6 +120,14 @@ def _contents(released: Release, people: Records) -> dict[str, Any]:
         "classes": dict(sorted(Counter(map(str, released.y)).items())),
         "grid": _GRIDS.get(released.units, f"{SIGNIFICANT_BITS} significant bits"),
     }
+
+
+def _rates(request: Request, released: Release) -> dict[str, Any]:
+    """Return whose the class rates of released data are: the generator's, or those that were declared."""
+    if isinstance(released, ReleasedModel):
+        return {}
+    declared = dict(request.class_rates)
+    return {"class_rates": {"declared": declared} if declared else "as the generator learnt them"}
 
 
 def _about(request: Request, made: Made) -> dict[str, Any]:
@@ -151,6 +164,8 @@ def _checklist(request: Request, made: Made, spent: Spent) -> dict[str, str]:
         "data collection": "not part of the guarantee",
         "outside the budget": "the numbers of exposure and usefulness in this certificate are computed from the people",
     }
+    if request.class_rates:
+        answers["class rates"] = "declared by whoever made the release; no budget covers rates read off the people"
     if claim is None:
         return {"guarantee": "none: the generator claims nothing", **answers}
     outside = "; ".join(claim.outside) or "none"
@@ -180,6 +195,15 @@ def _libraries() -> dict[str, str]:
 
 def _text(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def rates_in_words(document: Mapping[str, Any]) -> str:
+    """Return a sentence about class rates that were declared; nothing where they are the generator's own."""
+    rates = document["data"].get("class_rates")
+    if not isinstance(rates, Mapping):
+        return ""
+    shares = ", ".join(f"{name} {share:.4g}" for name, share in rates["declared"].items())
+    return f"The class rates were declared by whoever made the release, not learnt from the people: {shares}."
 
 
 def write_certificate(folder: Path, document: Mapping[str, Any]) -> None:

@@ -123,8 +123,15 @@ def in_words(released: Release, people: Records) -> str:
     return f"{len(released)} synthetic rows x {released.n_genes} features ({released.modality}, {released.units})"
 
 
-def dictionary(released: Release, people: Records, label: str) -> dict[str, Any]:
-    """Return what the columns or arrays of the files are, for the card and for machine-readable metadata."""
+def dictionary(
+    released: Release, people: Records, label: str, declared: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return what the columns or arrays of the files are, for the card and for machine-readable metadata.
+
+    Parameters
+    ----------
+    declared : the share of each class, where somebody declared them
+    """
     if isinstance(released, ReleasedModel):
         arrays = {
             name: f"{values.dtype}, {' x '.join(map(str, values.shape)) or 'one number'}"
@@ -135,7 +142,10 @@ def dictionary(released: Release, people: Records, label: str) -> dict[str, Any]
     features = {"what": released.modality, "units": released.units, "names": _feature_names(released)}
     return {
         "sample": "name of a synthetic row; it stands for nobody",
-        label: {"what": "class label", "values": [str(value) for value in released.classes]},
+        label: {
+            "what": "class label, at rates that were declared" if declared else "class label",
+            "values": [str(value) for value in released.classes],
+        },
         "features": features,
     }
 

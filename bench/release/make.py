@@ -6,13 +6,14 @@ The folder of a release appears whole or not at all; the ledger knows of it befo
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from bench.registry.selection import Choice
 from bench.release import evidence, refusals
 from bench.release.card import write_card
 from bench.release.certificate import certificate, write_certificate
+from bench.release.class_rates import MissingClassError, draw_classes, reasons_of_rates, rows_of_classes
 from bench.release.failures import fails_with_anybody
 from bench.release.formats import formats_in, kind_in, write_data
 from bench.release.ledger import Ledger, total, with_one_more
@@ -83,6 +85,7 @@ class Request:
     least : int, how many people there must be
     exposure : float, the AUC that the strongest attack on the configuration may surely reach
     source_terms : str, the code of use conditions (DUO) of the source, if there is one
+    class_rates : mapping of class to its share of the rows, as `read_rates` returns it; empty: those of the generator
     limits : Limits, of the measurement
     """
 
@@ -102,7 +105,19 @@ class Request:
     least: int = LEAST
     exposure: float = EXPOSURE
     source_terms: str = ""
+    class_rates: Mapping[str, float] = field(default_factory=dict)
     limits: Limits
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A generator after its training: what it claims, whom it was trained on, and the chance that it draws by."""
+
+    trained: Trained
+    claim: PrivacyClaim | None
+    people: Records
+    held_out: Records
+    drawing: np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +160,7 @@ def make_release(request: Request, say: Say = lambda text: None) -> Path:
             identity, "begun", dataset=request.dataset.label_name, cohort=request.dataset.digest,
             generator=request.choice.label, claim=evidence.as_data(known.claim),
         )  # fmt: skip
-    say(f"training {request.choice.label} on {len(request.dataset.cohort)} people")
-    try:
-        made = _train(request, say)
-    except Exception as error:
-        spent = not fails_with_anybody(request.choice, request.dataset.cohort, error)
-        ledger.write(identity, "failed", spent=spent)
-        raise
-    ledger.write(identity, "trained", claim=evidence.as_data(made.claim))
+    made = _make(request, ledger, identity, say)
     _refuse(ledger, identity, [*made.checks.reasons(), *_over_budget(request, before, made.claim)])
     measured = None
     if len(made.held_out):
@@ -169,6 +177,27 @@ def make_release(request: Request, say: Say = lambda text: None) -> Path:
         sign(folder, key)
     ledger.write(identity, "published", folder=str(request.out.resolve()))
     return request.out
+
+
+def _make(request: Request, ledger: Ledger, identity: str, say: Say) -> Made:
+    """Train and draw; the ledger is told how far it went."""
+    say(f"training {request.choice.label} on {len(request.dataset.cohort)} people")
+    try:
+        fitted = _train(request)
+    except Exception as error:
+        spent = not fails_with_anybody(request.choice, request.dataset.cohort, error)
+        ledger.write(identity, "failed", spent=spent)
+        raise
+    ledger.write(identity, "trained", claim=evidence.as_data(fitted.claim))
+    try:
+        released, checks = _released(request, fitted, say)
+    except MissingClassError as error:
+        _refuse(ledger, identity, [str(error)])
+        raise
+    except Exception:
+        ledger.write(identity, "failed", spent=True)
+        raise
+    return Made(released, checks, fitted.claim, fitted.people, fitted.held_out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +241,7 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
     if dataset.modality not in choice.info.modalities:
         served = ", ".join(choice.info.modalities)
         yield f"{dataset.name} is {dataset.modality}, and {choice.info.name} serves {served}."
-    if choice.info.released == "model" and request.rows:
-        yield f"{choice.info.name} releases a model, which has no rows; leave --rows out."
+    yield from _reasons_of_rows(request)
     yield from _reasons_of_measurement(request)
     if len(dataset.cohort) < request.least:
         yield f"{dataset.name} has {len(dataset.cohort)} people; fewer than {request.least} hide nobody (--least)."
@@ -244,6 +272,23 @@ def _reasons_of_measurement(request: Request) -> Iterator[str]:
             f"--rows {request.rows} of {len(request.dataset.cohort.features)} features take about {size(needed)} of "
             f"memory, and this machine has {size(there)}. Ask for fewer."
         )
+
+
+def _reasons_of_rows(request: Request) -> Iterator[str]:
+    """Yield why there can be no such rows."""
+    info = request.choice.info
+    if info.released == "model":
+        for option, given in (("--rows", request.rows), ("--class-rates", request.class_rates)):
+            if given:
+                yield f"{info.name} releases a model, which has no rows; leave {option} out."
+    else:
+        yield from reasons_of_rates(request.class_rates, request.rows or min(_least_trained(request), ROWS))
+
+
+def _least_trained(request: Request) -> int:
+    """Return how many people are trained on at least; a class may round its share up."""
+    cohort = request.dataset.cohort
+    return math.floor(len(cohort) * (1 - request.hold_out)) - (len(cohort.classes) if request.hold_out else 0)
 
 
 def _attacks_of(request: Request) -> list[Choice]:
@@ -303,29 +348,29 @@ def _refuse(ledger: Ledger | None, identity: str, reasons: Sequence[str]) -> Non
 # -- training and attacking ------------------------------------------------------------------------------------------
 
 
-def _train(request: Request, say: Say) -> Made:
-    """Train once, draw once, look for people; the randomness comes from the operating system and is kept nowhere."""
+def _train(request: Request) -> Fitted:
+    """Train once; the randomness comes from the operating system and is kept nowhere."""
     entropy = secret_seed() if request.seed is None else request.seed
     fitting, drawing, dividing = (np.random.default_rng(s) for s in np.random.SeedSequence(entropy).spawn(3))
     cohort = request.dataset.cohort
     out = _held_out(cohort, request.hold_out, dividing)
     people, held_out = cohort.take(~out), cohort.take(out)
     trained = train(request.choice.info, request.choice.params, people, rng=fitting)
-    claim = _whole_claim(trained.generator, request.dataset)
+    return Fitted(trained, _whole_claim(trained.generator, request.dataset), people, held_out, drawing)
+
+
+def _released(request: Request, fitted: Fitted, say: Say) -> tuple[Release, refusals.Checks]:
+    """Draw once, and return what is released and what was looked for in it."""
     say("looking for people in the release")
-    released, checks = _released(request, trained, claim, people, drawing)
-    return Made(released, checks, claim, people, held_out)
-
-
-def _released(
-    request: Request, trained: Trained, claim: PrivacyClaim | None, people: Records, rng: np.random.Generator
-) -> tuple[Release, refusals.Checks]:
-    """Return what is released, and what was looked for in it."""
     if request.choice.info.released == "model":
-        model = trained.release_model(rng=rng)
-        return model, refusals.check_model(model, people)
-    raw, plain = trained.draw(request.rows or _usual_rows(claim, len(people)), rng=rng)
-    return plain.records, refusals.check(raw, plain, people)
+        model = fitted.trained.release_model(rng=fitted.drawing)
+        return model, refusals.check_model(model, fitted.people)
+    n = request.rows or _usual_rows(fitted.claim, len(fitted.people))
+    if request.class_rates:
+        raw, plain = draw_classes(fitted.trained, rows_of_classes(request.class_rates, n), fitted.drawing, say)
+    else:
+        raw, plain = fitted.trained.draw(n, rng=fitted.drawing)
+    return plain.records, refusals.check(raw, plain, fitted.people)
 
 
 def _whole_claim(fitted: Any, dataset: Dataset) -> PrivacyClaim | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.files import sha256
+from bench.release.certificate import rates_in_words
 from bench.release.dcat import DCAT, description, write_description
 from bench.release.formats import is_data
 
@@ -83,6 +84,7 @@ def _description(document: Mapping[str, Any]) -> str:
     data, claim = document["data"], document["claim"]
     guarantee = f"({claim['epsilon']:.4g}, {claim['delta']:g})-differential privacy" if claim else "no guarantee"
     marks = "" if document["for_publication"] else " Not for publication: its seed is known."
+    marks = (f" {declared}" if (declared := rates_in_words(document)) else "") + marks
     return (
         f"{data['what']}, made by "
         f"{document['generator']['name']} from {document['dataset']['title']}; {guarantee}; certificate.json holds "
@@ -152,12 +154,18 @@ def _record_set(document: Mapping[str, Any], table: Path) -> dict[str, Any]:
             "@type": "cr:Field",
             "@id": f"rows/{name}",
             "name": name,
+            **({"description": _meaning(dictionary[name])} if name in texts else {}),
             "dataType": kind,
             "source": {"fileObject": {"@id": table.name}, "extract": {"column": name}},
         }
         for name, kind in columns
     ]
     return {"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}
+
+
+def _meaning(entry: Any) -> str:
+    """Return in words what a column holds."""
+    return str(entry["what"] if isinstance(entry, Mapping) else entry)
 
 
 def _crate(document: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:

@@ -324,7 +324,7 @@ def test_what_fails_after_training_has_spent_its_budget(
     with pytest.raises(ValueError, match=r"."):
         make_release(replace(request_, choice=choose("generator", "release_fails")[0]))
     lines = Ledger(tmp_path / "ledger.jsonl").lines()
-    assert [line["event"] for line in lines] == ["begun", "failed"]
+    assert [line["event"] for line in lines] == ["begun", "trained", "failed"]
     assert lines[-1]["spent"] is True
     assert Ledger(tmp_path / "ledger.jsonl").spent().releases == 1
 

@@ -113,6 +113,8 @@ def test_no_folder_of_the_steward_is_in_a_release(place: Path) -> None:
         (("--generator", "noise"), "noise is a control, made to bracket the tables."),
         (("--generator", "markov"), "mine is expression, and markov serves variants."),
         (("--generator", "logistic", "--rows", "5"), "logistic releases a model, which has no rows; leave --rows out."),
+        (("--generator", "logistic", "--class-rates", "equal"), "which has no rows; leave --class-rates out."),
+        (("--class-rates", "no_such=1"), "--class-rates names the class 'no_such', which no person has. The classes"),
         (("--attacks", "no_such"), "there is no attack 'no_such'"),
         (("--key", "mine.csv"), "mine.csv is no private key"),
         (("--ledger", "mine.csv"), "line 1 of the ledger mine.csv cannot be read"),
