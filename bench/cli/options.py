@@ -19,6 +19,7 @@ from bench.registry.declarations import KINDS, Kind
 from bench.registry.finding import add_plugin_file, plugins, refuse_namesakes
 
 console = Console(stderr=True)  # where commands say what they do
+_FILES = "bench.plugin_files"  # in what click keeps of a command in progress
 _WIDTH = 200  # of a line in a file or a pipe
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,13 +28,20 @@ out = click.option(
 )
 
 
-def _plugins(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> None:
+def _plugins(ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> None:
     datasets = [path for path in paths if declares_dataset(path)]
     others = [path for path in paths if path not in datasets]
     for add, files in ((add_dataset_file, datasets), (add_plugin_file, others)):
         refuse_namesakes(files)
         for path in files:
             add(path)
+    ctx.meta[_FILES] = paths
+
+
+def plugin_files() -> tuple[Path, ...]:
+    """Return the files that the command in progress was given by ``--plugin``, as they were typed."""
+    files: tuple[Path, ...] = click.get_current_context().meta.get(_FILES, ())
+    return files
 
 
 plugin = click.option(

@@ -32,6 +32,7 @@ from bench.release.choice import (
     with_smaller_epsilon,
 )
 from bench.release.ledger import Ledger, Spent
+from bench.release.pasting import files_of_run, quoted, with_files
 from bench.release.signature import default_key, problems_of
 
 if TYPE_CHECKING:
@@ -272,12 +273,14 @@ def choose(
     ]
     constraints = [Constraint(name, limit, least) for name, limit, least in named if limit is not None]
     constraints += [_read(text, at_least=True) for text in at_least] + [_read(text, at_least=False) for text in at_most]
-    rows, about = read_rows(rows_files(out, (dataset,))[0])
+    path = rows_files(out, (dataset,))[0]
+    rows, about = read_rows(path)
     found = candidates(rows, constraints)
     if as_json:
         click.echo(json.dumps([_plain(candidate) for candidate in found], indent=1))
     else:
-        _show(found, rows, about["data"], out)
+        place = f"{quoted(out)}{with_files([*options.plugin_files(), *files_of_run(path)])}"
+        _show(found, rows, about["data"], place)
     sys.exit(0 if any(candidate.verdict == "met" for candidate in found) else 1)
 
 
@@ -292,7 +295,7 @@ def _read(text: str, *, at_least: bool) -> Constraint:
         raise BenchError(f"{text!r} is no limit; expected MEASURE=VALUE, such as mmd=0.004.") from error
 
 
-def _show(found: list[Candidate], rows: pd.DataFrame, data: Mapping[str, Any], out: Path) -> None:
+def _show(found: list[Candidate], rows: pd.DataFrame, data: Mapping[str, Any], place: str) -> None:
     if data["simulated"]:
         click.echo("SIMULATED: the rows are about simulated people.\n")
     met = [candidate for candidate in found if candidate.verdict == "met"]
@@ -302,9 +305,9 @@ def _show(found: list[Candidate], rows: pd.DataFrame, data: Mapping[str, Any], o
         mine = [candidate for candidate in found if candidate.verdict == verdict]
         for line in ([f"{len(mine)} {heads[len(mine) > 1]}:"] if mine else []) + [x for c in mine for x in _told(c)]:
             click.echo(line)
-    further = list(ties(rows, met)) if met else list(_ways_out(found, data["name"], out))
+    further = list(ties(rows, met)) if met else list(_ways_out(found, data["name"], place))
     if met and not data["simulated"]:
-        further.append(_next(met, data["name"], out))
+        further.append(_next(met, data["name"], place))
     for line in further:
         click.echo(f"\n{line}")
 
@@ -318,23 +321,28 @@ def _told(candidate: Candidate) -> Iterator[str]:
         yield f"    {candidate.cost}"
 
 
-def _next(met: Sequence[Candidate], dataset: str, out: Path) -> str:
-    """Return the commands that release what meets everything."""
+def _next(met: Sequence[Candidate], dataset: str, place: str) -> str:
+    """Return the commands that release what meets everything.
+
+    Parameters
+    ----------
+    place : the folder of the results, and the options that name files of the user's own
+    """
     lines = [f"Go on with {'it' if len(met) == 1 else 'one of them'}:"]
     for candidate in met:
-        what = f'--dataset {dataset} --generator "{candidate.label}" --results {out} --out release'
+        what = f'--dataset {dataset} --generator "{candidate.label}" --results {place} --out release'
         lines.append(f"  bench release {what}")
     lines.append("With --hold-out 0.1 one person in ten is kept out, and attacks are tried on that very release.")
     return "\n".join(lines)
 
 
-def _ways_out(found: Sequence[Candidate], dataset: str, out: Path) -> Iterator[str]:
+def _ways_out(found: Sequence[Candidate], dataset: str, place: str) -> Iterator[str]:
     """Yield what can be done where no generator is known to meet everything."""
     findings = [finding for candidate in found for finding in candidate.findings]
     in_part = any(finding.constraint.measure == EPSILON and "outside" in finding.note for finding in findings)
     if in_part:
         yield "Claims that leave steps outside their budget count with --in-part."
-    command = f"bench run --dataset {dataset} --out {out} --generators"
+    command = f"bench run --dataset {dataset} --out {place} --generators"
     tried = {candidate.label for candidate in found}
     if smaller := [label for label in with_smaller_epsilon(found) if label not in tried]:
         yield f'A smaller epsilon can be asked for:\n  {command} "{",".join(smaller)}"'

@@ -42,6 +42,7 @@ from bench.release.failures import fails_with_anybody
 from bench.release.formats import formats_in, kind_in, write_data
 from bench.release.ledger import Ledger, total, with_one_more
 from bench.release.metadata import write_metadata
+from bench.release.pasting import files_needed, quoted, with_files
 from bench.release.signature import default_key, sign, signing_key
 from bench.store.store import Store
 
@@ -253,7 +254,8 @@ def _reasons_before(request: Request, *, benchmarked: bool, refuted: bool) -> It
     if not (benchmarked or request.unbenchmarked):
         yield (
             f"{choice.label} was never attacked on this very cohort: {request.results} holds no such rows. First "
-            f'`bench run --dataset {dataset.name} --generators "{choice.label}" --out {request.results}`, or '
+            f'`bench run --dataset {dataset.name} --generators "{choice.label}" --out {quoted(request.results)}'
+            f"{with_files(files_needed(choice.info, dataset))}`, or "
             "--unbenchmarked, which marks every file."
         )
 
