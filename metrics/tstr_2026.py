@@ -39,7 +39,8 @@ class TSTR2026:
     """Return the measures of `tstr` with every gene standardised by the mean and spread of the training samples.
 
     Both classifiers, of synthetic and of training samples, see the same transform; a gene that is constant among the
-    training samples is only centred. Everything else, deviations too, is as in `tstr`.
+    training samples is only centred. Everything else, deviations too, is as in `tstr`. NaN without a synthetic sample;
+    AUROC is NaN if all held-out samples are of one class.
     """
 
     def __call__(

@@ -12,6 +12,7 @@ from bench.registry.finding import plugins
 from bench.report.board import Board, Summary, coverage, decimals_for, in_tables, number
 from bench.report.table import Block, Cell, Column, Content, Heading, Paragraph, Table, numbers, words
 from bench.report.text import code, joined, text_of
+from bench.report.undefined import why_undefined
 
 WIDEST = 9  # measures side by side; a longer table is cut into even parts
 
@@ -121,18 +122,20 @@ def lost_rows(rows: pd.DataFrame) -> pd.DataFrame:
     undefined = (rows["status"] == "ok") & rows["value"].isna() & (rows["family"] != "claim")
     lost = rows[(rows["status"] != "ok") | undefined].copy()
     lost.loc[undefined, "status"] = "undefined"
-    lost.loc[undefined, "reason"] = "the measure is not defined for this release (NaN)"
+    lost.loc[undefined, "reason"] = lost.loc[undefined, "measure"].map(why_undefined)
     return lost
 
 
 def _what(part: pd.DataFrame) -> str:
-    """Return which work is lost: names of up to three metrics or attacks, else how many."""
+    """Return which work is lost: up to three metrics or attacks by name, else how many; also measures, if undefined."""
     metric_of = {m.name: info.name for info in plugins("metric").values() for m in info.measures}
     sample = part["family"].isin(["cost", "claim"])
     scored = part[~sample]
     attacks = sorted(set(scored["attack"]) - {""})
     metrics = sorted({metric_of.get(m, m) for m in scored["measure"][scored["attack"] == ""]})
     named = [("attack", attacks), ("metric", metrics)]
+    if (part["status"] == "undefined").all():
+        named.insert(0, ("measure", sorted(set(scored["measure"]))))
     texts = ["the sample itself"] if sample.any() else []
     for kind, names in named:
         if len(names) > 3:

@@ -41,7 +41,8 @@ class ModelUtility:
     Balanced accuracy is the mean recall over the classes that have held-out people, and worst class recall the least of
     them; accuracy alone hides a class that is never found. AUPR (average precision) and AUROC, one class against the
     rest, are means over classes. A class that the model does not know gets probability 0. The accuracy on the model's
-    own training people stands beside as a value to compare with: the gap is what the simplest attack lives on.
+    own training people stands beside as a value to compare with: the gap is what the simplest attack lives on. AUROC is
+    NaN if all held-out people are of one class.
     """
 
     def __call__(

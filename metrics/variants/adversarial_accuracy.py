@@ -40,7 +40,7 @@ class AdversarialAccuracy:
     above 0 the release is nearer to those it was trained on. ``exact_copies`` is the share of synthetic haplotypes that
     some training person carries at every site, ``exact_copies_real`` that of held-out ones: in a short region many
     people share a haplotype, and only what is beyond that was copied. Distances are numbers of alleles that differ. All
-    sets are cut to one size, by chance, since the measure depends on it.
+    sets are cut to one size, by chance, since the measure depends on it. NaN where one holds fewer than two people.
 
     Yale, Dash, Dutta et al. 2020, Neurocomputing 416, 244-255; Yelmen et al. 2021, PLoS Genetics 17, e1009303.
     """

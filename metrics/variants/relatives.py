@@ -40,7 +40,7 @@ class Relatives:
 
     ``close_kin`` is the share of synthetic people whose KING-robust kinship to some training person is above 0.177, as
     between parents and children or closer; ``close_kin_real`` is that of held-out people, who in a short region are
-    often alike by chance. Sets of people are cut to the same size, `most` at most.
+    often alike by chance. Sets of people are cut to the same size, `most` at most. NaN where one holds fewer than two.
 
     Manichaikul, Mychaleckyj, Rich et al. 2010, Bioinformatics 26, 2867-2873 (KING).
     """
