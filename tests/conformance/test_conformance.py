@@ -12,9 +12,17 @@ from bench.registry.finding import add_plugin_file, missing_needs, plugins
 
 ADAPTED = {"sdv", "synthcity"}  # their libraries are in no environment of the tests
 SLOW = {"shadow_meta"}  # trains thirty generators in each check
+HEAVY = {"wgan_gp", "ctgan", "shadow_calibrated", "domias_flow", "hybrid"}  # train networks: a second time in full only
+TWICE = {"refit_replaces", "same_stream_same_sample", "order_of_targets_is_free"}
+
+
+def takes_long(info: PluginInfo, check: Check) -> bool:
+    return info.name in SLOW or (info.name in HEAVY and check.__name__ in TWICE)
+
+
 EVERYTHING = [
     pytest.param(
-        info, check, id=f"{info.kind}-{info.name}-{check.__name__}", marks=[pytest.mark.full] * (info.name in SLOW)
+        info, check, id=f"{info.kind}-{info.name}-{check.__name__}", marks=[pytest.mark.full] * takes_long(info, check)
     )
     for kind in KINDS
     for info in plugins(kind).values()

@@ -253,11 +253,8 @@ def run(line: str, folder: Path) -> Result:
     return CliRunner().invoke(bench.cli._bench, cheaper(line))
 
 
-ALWAYS = {"README"}  # the other pages are run by `tox -e full`
-RUN = [pytest.param(page, marks=[pytest.mark.full] * (page.stem not in ALWAYS)) for page in PAGES if commands_of(page)]
-
-
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+@pytest.mark.full
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.stem)
 def test_every_command_of_a_page_works(
     page: Path, tmp_path: Path, toy_cohort: Cohort, data_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.full
 def test_the_package_is_listed_by_its_entry_points(site: Path, tmp_path: Path) -> None:
     listed = call("-m", "bench", "list", site=site, cwd=tmp_path)
     for name in ("jitter", "nearest_gene", "gene_order"):

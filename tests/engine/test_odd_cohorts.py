@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth import in_depth
 
 from bench import Cohort, Dataset, run
 from bench.core.records import Units
@@ -60,7 +61,7 @@ def done(tmp_path: Path, people: Cohort, generators: str = "multivariate,noise")
     return run(generators, dataset, folds=1, executor=Serial(), progress=False, **options)
 
 
-@pytest.mark.parametrize("case", COHORTS)
+@pytest.mark.parametrize("case", in_depth(COHORTS, ("one impossible count", "ten times more genes than people")))
 def test_an_odd_cohort_is_run_and_its_page_written(case: str, tmp_path: Path) -> None:
     results = done(tmp_path, COHORTS[case]())
     rows = results.rows

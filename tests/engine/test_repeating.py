@@ -164,6 +164,7 @@ def test_a_module_that_moved_to_another_room_is_found_by_its_name(place: Path) -
     ]
 
 
+@pytest.mark.full
 def test_a_changed_plugin_file_is_run_anyway_when_asked_and_the_rows_differ(place: Path) -> None:
     plugin = place / "shifted.py"
     plugin.write_text(PLUGIN.replace("+ self.by", "+ 2 * self.by"))

@@ -181,6 +181,7 @@ def test_a_worker_does_not_wait_for_the_ticket_of_a_run_that_is_over(
         assert client.submit(int, workers=[here], pure=False).result(timeout=40) == 0  # well before it gives up
 
 
+@pytest.mark.full
 def test_a_scheduler_that_dies_ends_the_run_and_the_rest_is_done_later(dataset: Dataset, tmp_path: Path) -> None:
     waits = WAIT.format(ready='(folder / "go").exists()')
     name = generator(tmp_path, "waits", fit=f'(folder / "here").touch()\n{waits}')
@@ -203,6 +204,7 @@ def test_a_scheduler_that_dies_ends_the_run_and_the_rest_is_done_later(dataset: 
     assert rest.cached >= 3  # the first cell
 
 
+@pytest.mark.full
 def test_fits_take_turns_on_the_gpu_that_a_worker_declares(dataset: Dataset, tmp_path: Path) -> None:
     names = [generator(tmp_path, f"trains_{i}", fit=ALONE.format(work="time.sleep(0.05)"), gpus=1) for i in range(2)]
     scope, cells = planned(dataset, tmp_path, ",".join(names), (1, 2))

@@ -69,8 +69,8 @@ TELL = "open({mark!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
 ENDS = {"hangs": "time.sleep(600)", "crashes": "ctypes.string_at(0)", "returns": ""}
 
 
-# what hangs takes its six seconds: all ways of hiding in `tox -e full`, the two hardest here
-ALWAYS = ("changes_session", "orphans_a_daemon")
+# what hangs takes its six seconds: all ways of hiding in `tox -e full`, the hardest here
+ALWAYS = ("orphans_a_daemon",)
 HIDDEN = [
     pytest.param(hides, end, marks=[pytest.mark.full] * (end == "hangs" and hides not in ALWAYS))
     for hides in HIDING

@@ -83,13 +83,14 @@ def test_only_what_is_missing_is_done_again(dataset: Dataset, tmp_path: Path) ->
     ("name", "body", "status", "reason"),
     [
         ("raises", "raise ValueError('the matrix is singular')", "failed", "ValueError: the matrix is singular"),
-        ("hangs", "time.sleep(600)", "timeout", "stopped after 3 s"),
+        pytest.param("hangs", "time.sleep(600)", "timeout", "stopped after 3 s", marks=pytest.mark.full),
         ("hangs_and_forks", "os.fork(); time.sleep(600)", "timeout", "stopped after 3 s"),
-        (
+        pytest.param(
             "ignores_sigterm",
             "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
             "timeout",
             "stopped after",
+            marks=pytest.mark.full,
         ),
         ("segfaults", "os.kill(os.getpid(), signal.SIGSEGV)", "failed", "died of SIGSEGV"),
         ("is_killed", "os.kill(os.getpid(), signal.SIGKILL)", "failed", "may have run out of memory"),

@@ -92,6 +92,7 @@ def test_a_job_whose_time_is_up_goes_on_in_another_and_does_nothing_twice(datase
     assert (tmp_path / "tries").read_text() == "try\n" * 2
 
 
+@pytest.mark.full
 def test_a_job_that_never_gets_done_in_its_time_is_a_row_with_advice(dataset: Dataset, tmp_path: Path) -> None:
     name = generator(tmp_path, "endless", fit=f"{COUNT}; os.kill({JOB}, 12); time.sleep(600)")
     scope, cells = planned(dataset, tmp_path, name)
@@ -112,6 +113,7 @@ def test_a_job_that_is_killed_loses_only_what_it_had_not_finished(dataset: Datas
     assert outcome.rows["reason"].str.contains("brought nothing back").any()
 
 
+@pytest.mark.full
 def test_a_run_that_is_closed_cancels_its_jobs(dataset: Dataset, tmp_path: Path) -> None:
     body = f'(folder / "pid").write_text(str({JOB})); time.sleep(600)'
     scope, cells = planned(dataset, tmp_path, f"noise,{generator(tmp_path, 'hangs', fit=body)}")

@@ -16,6 +16,7 @@ from bench.generators._privacy import gaussian_epsilon, gaussian_mu
 from bench.generators._private_frame import SHARES
 from bench.generators.dp_cvae import DpCvae
 from cohorts import cohort_of, correlation_agreement, utility
+from depth import in_depth
 from dp_accounting.pld import PLDAccountant
 from numpy.typing import NDArray
 from scipy import stats
@@ -166,7 +167,7 @@ def test_the_number_of_steps_does_not_grow_with_the_cohort(monkeypatch: pytest.M
 # -- nmf_cvae ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("learn", ["reconstruction", "coefficients"])
+@pytest.mark.parametrize("learn", in_depth(["reconstruction", "coefficients"], ["reconstruction"]))
 def test_the_lost_spread_returns(split: Split, learn: str) -> None:
     kept = {}
     for residual in (0.0, 1.0):
@@ -204,7 +205,14 @@ def second_opinion(fitted: DpCvae) -> float:
     return float(accountant.get_epsilon(fitted.delta))
 
 
-@pytest.mark.parametrize(("variant", "epsilon"), [("end-to-end", 10.0), ("end-to-end", 1.0), ("published", 2.0)])
+@pytest.mark.parametrize(
+    ("variant", "epsilon"),
+    [
+        ("end-to-end", 10.0),
+        pytest.param("end-to-end", 1.0, marks=pytest.mark.full),
+        pytest.param("published", 2.0, marks=pytest.mark.full),
+    ],
+)
 def test_the_claimed_epsilon_is_what_a_second_accountant_finds(variant: str, epsilon: float) -> None:
     fitted = made("dp_cvae", variant=variant, epsilon=epsilon, rate=0.3, steps=6).fit(cohort_of(), rng=stream(1))
     claim = fitted.claim()

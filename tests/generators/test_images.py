@@ -32,6 +32,7 @@ from bench.generators.images._public_images import read_public
 from bench.generators.images._sde import SAMPLERS, SDES, Diffusion, Score, bits_per_dimension, log_density, walk_back
 from bench.generators.images.dp_merf import fourier
 from bench.generators.images.z_anonymity import expected_anonymity
+from depth import in_depth
 from dp_accounting.pld import PLDAccountant
 from numpy.typing import NDArray
 from scipy.stats import kstest
@@ -382,6 +383,7 @@ def test_public_images_are_averaged_to_the_size_of_the_private_ones(tmp_path: Pa
     assert words.startswith("30 images of letters (digest ")
 
 
+@pytest.mark.full
 def test_a_start_on_public_images_is_in_the_claim_and_costs_nothing(tmp_path: Path) -> None:
     params = {"hidden": 16, "steps": 4, "rate": 0.5, "warmup_steps": 300, "lr": 3e-3}
     plain, started = (
@@ -415,6 +417,7 @@ def test_a_public_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_public(str(tmp_path / "nowhere.npz"), bars(20))
 
 
+@pytest.mark.full
 def test_labels_dropped_in_training_leave_a_network_that_can_be_guided() -> None:
     params = {"hidden": 16, "steps": 20, "rate": 0.5, "epsilon": 50.0, "components": 4, "label_dropout": 0.2}
     fitted = [
@@ -511,7 +514,7 @@ LEARN = {
 }
 
 
-@pytest.mark.parametrize("name", LEARN)
+@pytest.mark.parametrize("name", in_depth(LEARN, ("dpdm", "dp_merf")))
 def test_a_generator_learns_which_row_or_column_belongs_to_a_class(name: str) -> None:
     model = create(find("generator", name), LEARN[name]).fit(bars(300), rng=rng("fit"))
     made = model.sample(400, rng=rng("sample"))

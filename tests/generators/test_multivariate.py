@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bench.generators.multivariate import Multivariate
+from depth import in_depth
 from numpy.typing import NDArray
 from scipy.stats import kstest, norm
 
@@ -30,7 +31,7 @@ def moments(X: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.flo
     return X.mean(axis=0, dtype=np.float64), np.cov(X.astype(np.float64).T)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("noise", in_depth([0.0, 0.5, 1.0], [0.5]))
 def test_a_large_sample_has_the_class_mean_and_the_widened_covariance(noise: float) -> None:
     cohort = correlated()
     synthetic = Multivariate(noise=noise).fit(cohort, rng=stream(1)).sample(200_000, rng=stream(2))

@@ -38,6 +38,7 @@ from bench.generators.dp_cvae import DpCvae
 from bench.generators.dp_diffusion import AdaGroupNet, DpDiffusion
 from bench.generators.images._image_nets import DenseNet
 from bench.generators.noisy_diffusion import NoisyDiffusion, ResLinearNet
+from depth import in_depth
 from dp_accounting.pld import PLDAccountant
 from opacus import GradSampleModule
 from opacus.accountants import RDPAccountant
@@ -429,7 +430,7 @@ MODELS: dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", in_depth(MODELS, list(MODELS)[::2]))
 def test_the_gradients_of_a_fit_carry_the_claimed_noise(name: str) -> None:
     """With so many weights the clipped gradients of 12 people vanish beside the noise, which is then measured."""
     steps: list[Tensor] = []
@@ -447,7 +448,7 @@ def test_the_gradients_of_a_fit_carry_the_claimed_noise(name: str) -> None:
     assert abs(float(torch.corrcoef(torch.stack(steps[:2]))[0, 1])) < 0.02  # each step has noise of its own
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", in_depth(MODELS, ("dp_diffusion", "dp_cvae")))
 def test_the_batches_of_a_fit_are_drawn_at_the_claimed_rate(name: str) -> None:
     batches: list[int] = []
     model = MODELS[name](steps=300, rate=0.15, epsilon=2.0)

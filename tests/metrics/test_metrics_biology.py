@@ -307,6 +307,7 @@ def test_the_published_edge_counts_of_real_people(real_folds: list[Split]) -> No
         assert linked[np.bincount(network)[network] >= 30].sum() == published
 
 
+@pytest.mark.full
 @pytest.mark.real_data
 def test_the_published_agreement_of_the_multivariate_baseline(real_folds: list[Split]) -> None:
     found: list[dict[str, float]] = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from runs import bench
 
 from bench import PluginError
+from bench.registry import finding
 from bench.registry.declarations import read_info
 from bench.registry.finding import add_plugin_file, create, find, plugins
 
@@ -63,6 +65,35 @@ def test_a_file_from_anywhere_becomes_a_generator_with_its_parameters(tmp_path: 
     info = add_plugin_file(write(tmp_path, "from_anywhere"))
     assert find("generator", "from_anywhere").params == {"scale": 1.0, "mode": "plain"}
     assert create(info, {"scale": 2.0}).scale == 2.0
+
+
+@pytest.fixture
+def announce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Make an installed package of entry points that announces one generator; afterwards nobody remembers it."""
+
+    def announced(name: str, module: str) -> None:
+        folder = tmp_path / "announces-1.0.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: announces\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[bench.generators]\n{name} = {module}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        finding._announced.cache_clear()
+
+    yield announced
+    finding._announced.cache_clear()
+
+
+def test_an_installed_package_announces_its_plugins(tmp_path: Path, announce: Callable[[str, str], None]) -> None:
+    write(tmp_path, "from_a_package")
+    announce("from_a_package", "from_a_package")
+    assert find("generator", "from_a_package").origin == "announces"
+    announce("from_a_package", "no_such_module")
+    with pytest.raises(PluginError, match="'announces' announces generator 'from_a_package', but has no module"):
+        plugins("generator")
+    write(tmp_path, "holds_nothing", "x = 1\n")
+    announce("from_a_package", "holds_nothing")
+    with pytest.raises(PluginError, match="'holds_nothing' declares none"):
+        plugins("generator")
 
 
 def test_a_generator_says_what_it_asks_of_its_machine(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from depth import in_depth
 from report_rows import written
 
 from bench.report.html import page_text, write_report
@@ -463,7 +464,7 @@ def silent(browser: Browser) -> bool:
     return not [message for message in browser.said if message.get("method") in loud]
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", in_depth([390, 1280], [390]))
 def test_every_kind_of_page_of_a_site_is_silent_and_fits_phone_and_screen(
     browser: Browser, board: Path, width: int
 ) -> None:

@@ -433,6 +433,7 @@ def test_something_else_than_an_export_is_refused(tmp_path: Path, make: Callable
         import_store(Store(tmp_path / "store").open(), tmp_path / "x.tar")
 
 
+@pytest.mark.full
 def test_the_room_and_the_waste_are_shown_in_a_shell(toy_cohort: Cohort, tmp_path: Path) -> None:
     make_home(tmp_path, toy_cohort)
     assert bench(tmp_path, *small("--generators", "multivariate,noise")).returncode == 0
