@@ -72,7 +72,7 @@ def write_metadata(folder: Path, document: Mapping[str, Any]) -> None:
     files = sorted(path for path in folder.iterdir() if path.suffix in _TYPES)
     _write(folder / CROISSANT, _croissant(document, [path for path in files if is_data(path)]))
     data = [(path, _TYPES[path.suffix], sha256(path)) for path in files if is_data(path)]
-    write_description(folder / DCAT, description(document, _description(document), data))
+    write_description(folder / DCAT, description(document, _description(document), _terms(document), data))
     _write(folder / CRATE, _crate(document, files))
 
 

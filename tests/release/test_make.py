@@ -26,6 +26,7 @@ from bench.execution import Limits, Serial
 from bench.registry.finding import add_plugin_file
 from bench.registry.selection import choose
 from bench.release.card import write_card
+from bench.release.dcat import TO_ADD
 from bench.release.failures import fails_with_anybody
 from bench.release.ledger import Ledger
 from bench.release.make import RefusedReleaseError, Request, make_release
@@ -435,11 +436,58 @@ def test_the_description_for_health_catalogues_says_what_is_known_and_what_is_mi
     assert found["healthdcatap:numberOfRecords"]["@value"] == "120"
     assert found["dct:conformsTo"]["@id"] == "http://purl.obolibrary.org/obo/DUO_0000042"
     (part,) = found["dcat:distribution"]
-    assert part["spdx:checksum"]["spdx:checksumValue"] == certificate(folder)["files"]["synthetic.csv"]["sha256"]
+    assert (
+        part["spdx:checksum"]["spdx:checksumValue"]["@value"] == certificate(folder)["files"]["synthetic.csv"]["sha256"]
+    )
     assert "dct:publisher" in found["rdfs:comment"]["@value"]
     assert not {"dct:publisher", "dct:accessRights", "healthdcatap:hdab"} & found.keys()  # nothing is made up
     prefixes = {name.partition(":")[0] for name in found if ":" in name}
     assert prefixes <= found["@context"].keys()
+
+
+_AGENT = {
+    "@type": "foaf:Agent", "foaf:name": "A hospital", "foaf:homepage": {"@id": "https://example.org"},
+    "foaf:mbox": {"@id": "mailto:data@example.org"},
+}  # fmt: skip
+_BY_THE_STEWARD = {  # what nobody but the publisher knows
+    "dct:publisher": {
+        **_AGENT, "healthdcatap:publisherType": {"@id": "https://example.org/type"},
+        "healthdcatap:publisherNote": "Publishes.", "healthdcatap:trustedDataHolder": True,
+    },
+    "dcat:contactPoint": {
+        "@type": "vcard:Kind", "vcard:hasURL": {"@id": "https://example.org"},
+        "vcard:hasEmail": {"@id": "mailto:data@example.org"},
+    },
+    "dct:accessRights": {"@id": "http://publications.europa.eu/resource/authority/access-right/NON_PUBLIC"},
+    "dcatap:applicableLegislation": {"@id": "http://data.europa.eu/eli/reg/2025/327/oj"},
+    "healthdcatap:hdab": _AGENT,
+    "healthdcatap:healthCategory": {"@id": "https://example.org/category"},
+    "healthdcatap:healthTheme": {"@id": "https://example.org/theme"},
+    "dcat:theme": {"@id": "http://publications.europa.eu/resource/authority/data-theme/HEAL"},
+    "dct:spatial": {"@id": "http://publications.europa.eu/resource/authority/country/AUT"},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::Warning")  # of the libraries of the referee
+def test_the_description_for_health_catalogues_lacks_what_it_names_and_is_right_with_it(request_: Request) -> None:
+    """Held against the SHACL shapes of HealthDCAT-AP for sensitive data, which `dh-healthdcat` ships."""
+    pyshacl, rdflib = pytest.importorskip("pyshacl"), pytest.importorskip("rdflib")
+    shipped = pytest.importorskip("dh_healthdcat").__path__[0]
+    shapes = rdflib.Graph().parse(f"{shipped}/validate/shapes/hdap-validator-sensitivity-shape.ttl")
+    folder = make_release(replace(request_, formats="csv,tsv,parquet"))
+    document = json.loads((folder / "healthdcat-ap.jsonld").read_text())
+
+    def wrong() -> set[str]:
+        graph = rdflib.Graph().parse(data=json.dumps(document), format="json-ld")
+        _, report, _ = pyshacl.validate(graph, shacl_graph=shapes, advanced=True)
+        return {report.qname(path) for path in report.objects(None, rdflib.SH.resultPath)}
+
+    local = {name.partition(":")[2] for name in TO_ADD}  # prefixes are the graph's own
+    assert {name.partition(":")[2] for name in wrong()} == {*local, "distribution"}  # whose law is missing too
+    law = _BY_THE_STEWARD["dcatap:applicableLegislation"]
+    parts = [{**part, "dcatap:applicableLegislation": law} for part in document["dcat:distribution"]]
+    document |= {**_BY_THE_STEWARD, "dcat:distribution": parts, "adms:sample": parts[0]}
+    assert wrong() == set()
 
 
 @pytest.mark.filterwarnings("ignore::Warning")  # of the libraries of the referee
