@@ -39,6 +39,8 @@ def add_plugin_file(path: Path) -> PluginInfo:
     """Register a plugin file (.py or .toml) from anywhere, as ``--plugin`` does, and return its declaration."""
     if not path.is_file():
         raise PluginError(f"plugin file {path} does not exist; give the path of a .py or .toml file.")
+    if path.suffix not in (".py", ".toml"):  # a table of people that is named by mistake is not shown in an error
+        raise PluginError(f"plugin file {path} is no .py or .toml file; `bench new generator NAME` writes one.")
     read = _read_commands if path.suffix == ".toml" else read_info
     info = read(path.resolve(), f"bench_plugin_{path.stem}", str(path))
     if info is None:

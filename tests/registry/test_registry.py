@@ -151,6 +151,13 @@ def test_a_missing_plugin_file_is_refused(tmp_path: Path) -> None:
         add_plugin_file(tmp_path / "nothing.py")
 
 
+def test_a_table_named_as_a_plugin_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("patient,diagnosis\nP1,tumour\n")
+    with pytest.raises(PluginError, match=r"people\.csv is no \.py or \.toml file; `bench new") as found:
+        add_plugin_file(tmp_path / "people.csv")
+    assert "tumour" not in str(found.value)
+
+
 def test_a_file_may_not_take_the_name_of_a_built_in_one(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="name of a built-in"):
         add_plugin_file(write(tmp_path, "multivariate"))

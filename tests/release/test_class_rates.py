@@ -185,6 +185,9 @@ def test_every_file_says_that_rates_were_declared(request_: Request) -> None:
     assert any("How common a class is among the people" in limit for limit in document["limits"])
     for name in ("CARD.md", "CARD.html", "croissant.json", "healthdcat-ap.jsonld", "ro-crate-metadata.json"):
         assert "were declared by whoever made the release" in (folder / name).read_text(), name
+    for name in ("CARD.md", "CARD.html"):  # on the first screen too
+        first = (folder / name).read_text().partition("What is guaranteed")[0]
+        assert "Its class rates were declared, not learnt from the people." in first
     croissant = json.loads((folder / "croissant.json").read_text())
     fields = {field["name"]: field.get("description") for field in croissant["recordSet"][0]["field"]}
     assert fields["kind"] == "class label, at rates that were declared"

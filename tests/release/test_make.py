@@ -173,7 +173,7 @@ def test_the_boxes_of_a_card_show_the_worst_class_and_a_claim_in_part(tmp_path: 
         ("worst class", "0.300"),
     ]  # fmt: skip
     assert "delta 3e-05 (sums)" in text
-    assert "delta 3e-05 (sums)" in html
+    assert '<span class="whole">delta 3e-05</span> (sums)' in html
     assert "every attack on it failed: what it leaks is unknown" in text
     assert "less the luck of being the best of so many" in text
     assert "noisy_\u200bsum_\u200bratio" in html  # may break there on a phone, and nowhere else
