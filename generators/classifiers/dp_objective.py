@@ -147,12 +147,13 @@ def minimum(X: Array, codes: NDArray[np.intp], penalty: float, noise: Array) -> 
         value += penalty / 2 * float(flat @ flat) + float((noise * W).sum())
         return value, (X.T @ (softmax(scores, axis=1) - truth) + penalty * W + noise).ravel()
 
-    begin, options = -noise.ravel() / penalty, {"maxiter": 5000, "maxfun": 10_000, "ftol": 0, "maxcor": 30}
-    found = begin
+    found: Array = -noise.ravel() / penalty
+    options = {"maxiter": 5000, "maxfun": 10_000, "ftol": 0, "maxcor": 30}
     for _ in range(5):  # the line search may stop early where values no longer differ; from there it goes on
         solved = minimize(objective, found, jac=True, method="L-BFGS-B", options={**options, "gtol": 1e-12})
         found = solved.x
         if np.linalg.norm(objective(found)[1]) <= TOLERANCE:
-            return found.reshape(noise.shape)
+            weights: Array = found.reshape(noise.shape)
+            return weights
     left = float(np.linalg.norm(objective(found)[1]))
     raise PluginError(f"dp_objective: the solver stopped at a gradient of {left:.2g}; expected {TOLERANCE:g} at most.")
