@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -328,3 +329,16 @@ def test_an_entry_outside_of_a_sparse_layer_is_refused(tmp_path: Path) -> None:
         file["layers/counts/indices"][3] = 10**8
     with pytest.raises(DataError, match=r"has an entry outside of it|is no AnnData file"):
         read_apart(lambda: read_matrix(path, Layout(layer="counts"), labels_inside=False), path)
+
+
+def test_a_process_with_threads_reads_a_file_apart_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = os.fork
+
+    def warn_and_fork() -> int:
+        warnings.warn("os.fork() was called, and JAX is multithreaded", RuntimeWarning, stacklevel=2)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", warn_and_fork)
+    assert read_apart(lambda: 7, tmp_path / "any") == 7

@@ -29,7 +29,7 @@ from bench.registry.finding import create, find, plugins
 METRICS = sorted(
     name
     for name, info in plugins("metric").items()
-    if info.option("family") == "privacy" and "expression" in info.modalities
+    if info.option("family") == "privacy" and "expression" in info.modalities and info.released == "data"
 )
 LEAKS = {
     "attribute_inference": ("attribute_gene_leak", "attribute_label_leak"),

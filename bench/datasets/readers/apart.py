@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import signal
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +44,10 @@ def read_apart(read: Callable[[], T], path: Path) -> T:
         If the copy ends without a word; otherwise what the function raised.
     """
     theirs, ours = os.pipe()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        for category in (RuntimeWarning, DeprecationWarning):  # JAX's and Python's, in a process with threads
+            warnings.filterwarnings("ignore", ".*fork", category)  # the copy reads one file: no thread is asked for
+        pid = os.fork()
     if pid == 0:
         _answer(read, path, theirs, ours)
     os.close(ours)
