@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from bench.metrics.classifiers.model_inversion import _slopes, invert
+from bench.metrics._asked import asked
+from bench.metrics.classifiers.model_inversion import _gains, _slopes, invert
 
 from bench import Cohort, Estimate, stream
 from bench.conformance.plugins import people
@@ -122,3 +123,13 @@ def test_too_few_people_or_no_gene_that_varies_is_undefined(name: str) -> None:
         values = create(find("metric", name))(train, SPLIT.holdout, constant(), rng=stream(1))
         assert set(values) == {m.name for m in find("metric", name).measures}
         assert all(np.isnan(v.value if isinstance(v, Estimate) else v) for v in values.values())
+
+
+def test_the_class_means_themselves_are_the_whole_share_and_the_start_none_of_it() -> None:
+    everybody = asked(SPLIT.train, SPLIT.holdout, stream(3))
+    start, scale = everybody.X.mean(axis=0, dtype=np.float64), np.full(100, 2.0)
+    means = {c: everybody.X[everybody.y == c].mean(axis=0, dtype=np.float64) for c in map(str, np.unique(everybody.y))}
+    assert _gains(everybody, means, start, scale).mean() == pytest.approx(1)
+    assert _gains(everybody, dict.fromkeys(means, start), start, scale).mean() == 0
+    half = {c: (start + mean) / 2 for c, mean in means.items()}
+    assert _gains(everybody, half, start, scale).mean() == pytest.approx(1 - 0.5**2)
