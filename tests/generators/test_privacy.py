@@ -21,6 +21,7 @@ from bench.generators import _dpsgd as dpsgd
 from bench.generators import _private_frame
 from bench.generators._cvae import Condition, ConditionalVAE
 from bench.generators._dpsgd import PrivateSteps, calibrated, poisson_batches, train_privately
+from bench.generators._nets import dense
 from bench.generators._privacy import (
     compose_mu,
     epsilon_from_rho,
@@ -339,6 +340,7 @@ NETS: dict[str, Callable[[torch.Generator], nn.Module]] = {
     "dp_cvae": lambda draw: ConditionalVAE(12, Condition(3, 0, draw), 4, (8,), draw),
     "deeptype": lambda draw: Net((12, 16, 8, 3), draw),
     "dp_score_sde": lambda draw: DenseNet(12, 3, 16, 1, draw),
+    "dp_mlp": lambda draw: nn.Sequential(dense(12, 16, draw), nn.Tanh(), dense(16, 3, draw)),
 }
 
 
@@ -369,7 +371,7 @@ def test_the_gradients_that_are_clipped_are_those_of_one_sample_each(name: str) 
         inputs = (x, y, torch.randn(7, 2, 4, generator=draw))
     if name == "dp_score_sde":
         inputs = (x, t / 1000, y)
-    if name == "deeptype":
+    if name in ("deeptype", "dp_mlp"):
         inputs = (x,)
 
     def loss(watched: nn.Module, rows: Tensor) -> Tensor:
@@ -462,7 +464,13 @@ def test_the_batches_of_a_fit_are_drawn_at_the_claimed_rate(name: str) -> None:
 HANDS_OVER: dict[str, dict[str, Any]] = {  # they hand the private training what their claims say, and nothing else
     "deeptype": {"private": True, "hidden": 16, "width": 8, "steps": 4, "rate": 0.5, "sigma": 3.0, "clip": 0.7},
     "dp_score_sde": {"hidden": 16, "steps": 4, "rate": 1.0, "clip": 0.7},
+    "dp_mlp": {"prior": None, "hidden": 8, "steps": 4, "rate": 1.0, "clip": 0.7},
 }
+
+
+def released_before(model: Any) -> float:
+    """Return the strength of what a generator released before its training."""
+    return compose_mu([mu for _, mu in model.mus_]) if hasattr(model, "mus_") else getattr(model, "mu_", 0.0)
 
 
 @pytest.mark.parametrize("name", HANDS_OVER)
@@ -478,13 +486,17 @@ def test_the_private_training_is_handed_what_the_claim_says(name: str, monkeypat
     for n in (60, 61):
         model.fit(example(info, n, "train"), rng=rng("fit"))
         assert (handed["n"], handed["clip"], handed["plan"]) == (n, 0.7, model.plan_)
-        assert model.claim().epsilon == pytest.approx(model.plan_.epsilon(1e-5, getattr(model, "mu_", 0.0)))
-        assert f"noise multiplier {model.plan_.sigma:.4g}, clip 0.7" in model.claim().mechanism
+        assert model.claim().epsilon == pytest.approx(model.plan_.epsilon(1e-5, released_before(model)), abs=1e-3)
+        words = f"{model.plan_.sigma:.3g};" if name == "dp_mlp" else f"{model.plan_.sigma:.4g}, clip 0.7"
+        assert f"noise multiplier {words}" in model.claim().mechanism
         sizes.append(handed["divisor"])
     if name == "deeptype":
         assert sizes == [256.0, 256.0]  # public
     else:
-        assert 0 < abs(sizes[0] - 60) < 6 / model.mu_  # a noisy count
+        mu = model.mu_ if name == "dp_score_sde" else dict(model.mus_)["class sizes"]
+        assert (
+            0 < abs(sizes[0] - 60) < 6 * math.sqrt(len(model.classes_) if name == "dp_mlp" else 1) / mu
+        )  # a noisy count
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 10.0])
@@ -555,6 +567,8 @@ STRANGE: dict[str, dict[str, Any]] = {
     "dp_cvae": TINY_CVAE,
     "dp_diffusion": TINY,
     "dp_logistic": {"prior": None, "steps": 10},
+    "dp_mlp": HANDS_OVER["dp_mlp"],
+    "dp_objective": {"prior": None},
     "dp_prior": {"prior": None},
     "mst": {"bins": 4},
     "p_nmf": {"passes": 20},
